@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* godwitd's configuration: what the option table (options.c) describes and the YAML loader fills. */
+#pragma once
+
+#include "../dataplane/base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define GW_CONFIG_MAX_PORTS 16
+#define GW_CONFIG_MAX_WORKERS 16
+#define GW_CONFIG_MAX_PEERS 64
+
+struct gw_config_port {
+	char *name;      /* unique */
+	char *device;    /* PCI address ("0000:3b:00.0") or vdev devargs ("net_memif0,role=server,...") */
+	char *address;   /* IPv4 with prefix length: "10.0.0.1/24"; unique */
+	char *gateway;   /* IPv4 or NULL */
+	uint32_t mtu;    /* bytes of IP packet, 1500..9600, default 1500 */
+	uint64_t rate_bps; /* cap at layer 1, 0: none. YAML takes "10G", "2500M", "1.5G" or plain bits/s */
+	uint32_t queues; /* 0: as many as workers */
+	uint32_t rx_descriptors, tx_descriptors; /* 0: chosen by godwit */
+};
+
+struct gw_config_peer {
+	char *name;    /* what `godwitctl migrate VM NAME` takes */
+	char *address; /* of its control port: "127.0.0.1:7411", "host:port" or "[::1]:7411" */
+};
+
+enum gw_config_integrity { GW_CONFIG_CRC32C, GW_CONFIG_INTEGRITY_NONE };
+enum gw_config_on_limit { GW_CONFIG_ABORT, GW_CONFIG_SWITCHOVER };
+
+struct gw_config {
+	char *name;          /* of this host, told to peers; default: the host name */
+	char *run_dir;       /* default /run/godwit: RPC socket, session state */
+	char *vm_dir;        /* default /run/godwit/vms: NAME.export and NAME.qmp sockets */
+	char *report_dir;    /* default /var/lib/godwit/reports */
+	char *log_level;     /* error|warning|info|debug */
+	struct {
+		char *listen;    /* default 127.0.0.1:7411 */
+		bool insecure;   /* allow a control address that is not loopback, without TLS */
+		uint32_t cpu;    /* of the control thread; default 0 */
+	} control;
+	struct {
+		uint32_t *workers; /* CPU of each poll worker, default [1] */
+		uint32_t n_workers;
+		enum gw_config_integrity integrity;
+		uint32_t memory_mib;    /* of huge pages for packet buffers, default 256 */
+		bool huge_pages;        /* default true; false: --no-huge, for tests */
+		uint32_t idle_sleep_us; /* of a worker with no session, default 10000 */
+		uint32_t populate_threads; /* default 1 */
+	} dataplane;
+	struct gw_config_port *ports;
+	uint32_t n_ports;
+	struct gw_config_peer *peers;
+	uint32_t n_peers;
+	struct {
+		bool verify;                 /* default false */
+		uint32_t blackout_limit_ms;  /* default 50, 1..60000 */
+		uint32_t max_total_s;        /* 0: no limit; default 0 */
+		enum gw_config_on_limit on_limit; /* default abort */
+		uint32_t min_epoch_ms;       /* default 250 */
+		uint32_t state_limit_mib;    /* default 512, 1..4096 */
+		uint32_t sync_timeout_ms;    /* default 10000 */
+		uint32_t peer_timeout_ms;    /* control connection silence; default 5000 */
+		uint32_t ports_down_timeout_ms; /* all paths dead this long: abort; default 10000 */
+		char *after;                 /* quit|leave, default quit */
+	} migration;
+};
+
+/* Reads and checks path. 0, or a negative errno with err: "FILE:LINE: KEY: what is wrong; allowed: ...".
+ * On success *out owns everything. */
+int gw_config_load(const char *path, struct gw_config **out, struct gw_err *err);
+void gw_config_free(struct gw_config **config);
+
+/* For --help: every option with type, unit, range, default. For the documented examples: a commented YAML file
+ * of a mode ("sidecar", "offload", "bench"). Both are printed from the option table. */
+void gw_config_print_help(FILE *f);
+int gw_config_print_example(FILE *f, const char *mode);

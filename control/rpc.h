@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* JSON-RPC 2.0 over a unix socket (newline-delimited objects), for godwitctl and scripts. Runs on the control loop.
+ * A stalled, flooding or babbling client costs its own connection only. */
+#pragma once
+
+#include "../dataplane/base/error.h"
+#include "loop.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct gw_rpc;
+struct gw_rpc_call; /* one request that waits for its answer */
+
+/* Error codes beside JSON-RPC's own (-32700 parse, -32600 request, -32601 method, -32602 params, -32603 internal). */
+enum gw_rpc_code {
+	GW_RPC_NOT_FOUND = 1,  /* no such VM, session, peer or report */
+	GW_RPC_REFUSED = 2,    /* hazards, differing ends, policy; data.reasons lists them */
+	GW_RPC_CONFLICT = 3,   /* a session for this VM exists already */
+	GW_RPC_UNREACHABLE = 4,/* the peer does not answer */
+	GW_RPC_STATE = 5,      /* not possible in this phase */
+};
+
+struct gw_rpc_method {
+	const char *name;
+	/* params is an object (never NULL, empty where the client gave none) and is borrowed for the call; incref to keep.
+	 * Must answer call exactly once, now or later. */
+	void (*fn)(void *ctx, const json_t *params, struct gw_rpc_call *call);
+	bool read_only;
+};
+
+/* Listens on path (mode 0600; a stale socket of a dead daemon is replaced, a live one is -EADDRINUSE with err).
+ * methods ends with a NULL name. */
+int gw_rpc_create(struct gw_loop *loop, const char *path, const struct gw_rpc_method *methods, void *ctx, struct gw_rpc **out, struct gw_err *err);
+void gw_rpc_free(struct gw_rpc **rpc); /* unlinks the socket */
+
+/* Answers and frees call; safe after the client went away. result and data are stolen (data may be NULL). */
+void gw_rpc_reply(struct gw_rpc_call *call, json_t *result);
+void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Methods of godwitd (service.c) and their shapes; units in names:
+ *   migrate {vm, host, verify?, after?, populate_first?, blackout_limit_ms?, max_total_s?, on_limit?} -> {id}   returns when admitted or refused
+ *   check {vm, host}            -> {ok, reasons:[{where, code, message, remedy}]}
+ *   list {}                     -> {sessions:[status]}
+ *   show {id? | vm?}            -> status (the newest session of that VM; finished ones stay until 64 newer ones)
+ *   abort {id? | vm?, reason?}  -> {id}   returns when the abort is under way; follow with show
+ *   peers {}                    -> {peers:[{name, address, connected, rtt_us, version, paths, paths_up, error?}]}
+ *   ports {}                    -> {ports:[{name, device, driver, mac, address, mtu, link_up, rate_bps, queues, rx_packets, rx_bytes,
+ *                                   tx_packets, tx_bytes, drops:{name:count}}]}
+ *   report {id? | vm?}          -> the report (see README), -> NOT_FOUND until the session has ended
+ *   version {}                  -> {version, name, dpdk, abi}
+ * status: {id, vm, role:"source|destination", peer, phase:"prepare|trace|precopy|switchover|done|abort", result:null|"completed|aborted|failed",
+ *   error:null|text, epoch, elapsed_ms, remaining_bytes, total_bytes, dirty_rate_bps, wire_rate_bps,
+ *   ports:[{name, bps}], predicted_blackout_ms:null|n, blackout_ms:null|n, eta_ms:null|n, verify:bool, integrity}
+ */

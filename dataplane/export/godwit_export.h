@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The export contract: how a hypervisor process hands its guest's memory and dirty pages to godwit.
+ * Plain C11, host byte order (both ends are on one machine), no dependency. Stable within one
+ * GW_EXPORT_ABI; a client refuses any other.
+ *
+ * The exporter listens on a SOCK_SEQPACKET unix socket and serves one client at a time. Each message
+ * is one packet: a fixed-size struct that begins with struct gw_export_msg. Descriptors travel with
+ * HELLO, SAVED and LOAD by SCM_RIGHTS. When the socket closes, tracking ends and a paused native
+ * guest that the client paused is resumed unless it was told GW_EXPORT_QUIT.
+ *
+ * client                        exporter
+ *   connect                  ->
+ *                            <-  HELLO (+ ring memfd, region fds in order)
+ *   START                    ->  STARTED            write tracking is on, the rings are empty
+ *   SYNC(epoch)              ->  SYNCED(epoch, heads)  all dirtied before SYNC is in the rings
+ *   STOP                     ->  STOPPED            tracking is off
+ * native guests (caps & GW_EXPORT_CAP_LIFECYCLE) also
+ *   PAUSE / RESUME           ->  PAUSED / RESUMED
+ *   SAVE                     ->  SAVED(size, fd)    device state; may dirty RAM
+ *   LOAD(size, fd)           ->  LOADED             guest stays paused
+ *   QUIT                     ->  (closes)           the process ends
+ * Any request may be answered by ERROR(request, code, text).
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define GW_EXPORT_ABI 1u
+#define GW_EXPORT_MAGIC 0x676f6477u /* "godw" */
+#define GW_EXPORT_MAX_REGIONS 16u
+#define GW_EXPORT_MAX_RINGS 16u
+#define GW_EXPORT_PAGE_SHIFT 12u
+#define GW_EXPORT_NAME_MAX 64u  /* with the terminating NUL */
+#define GW_EXPORT_TEXT_MAX 256u /* with the terminating NUL */
+
+/* Ring memory: one header page, then n_rings rings of ring_stride bytes each:
+ * producer cursor, consumer cursor (a cache line each), then the entries. */
+#define GW_EXPORT_RING_HEADER 4096u
+#define GW_EXPORT_RING_MIN_ENTRIES 64u
+#define GW_EXPORT_RING_MAX_ENTRIES (1u << 20)
+
+struct gw_export_ring_header {
+	uint32_t magic;        /* GW_EXPORT_MAGIC */
+	uint32_t abi;          /* GW_EXPORT_ABI */
+	uint32_t n_rings;      /* 1..GW_EXPORT_MAX_RINGS */
+	uint32_t ring_entries; /* per ring, a power of two */
+	uint64_t ring_stride;  /* bytes from one ring to the next, a multiple of 4096 */
+};
+
+struct gw_export_ring {
+	_Alignas(64) uint64_t head; /* entries ever pushed; the exporter alone writes it */
+	_Alignas(64) uint64_t tail; /* entries ever popped; the client alone writes it */
+	_Alignas(64) uint64_t entry[];
+};
+_Static_assert(sizeof(struct gw_export_ring) == 128, "ring cursors take two cache lines");
+
+/* An entry is a run of dirty pages: page index 40 bits, count - 1 12 bits, region 8, flags 4.
+ * A run never leaves its region. Flags are reserved: the exporter writes 0. */
+#define GW_EXPORT_RUN_MAX 4096u
+
+static inline uint64_t gw_export_entry(uint64_t page_idx, uint32_t count, uint8_t region)
+{
+	return (page_idx & 0xffffffffffull) | (uint64_t)(count - 1) << 40 | (uint64_t)region << 52;
+}
+
+static inline uint64_t gw_export_entry_page(uint64_t entry)
+{
+	return entry & 0xffffffffffull;
+}
+
+static inline uint32_t gw_export_entry_count(uint64_t entry)
+{
+	return (uint32_t)(entry >> 40 & 0xfff) + 1;
+}
+
+static inline uint8_t gw_export_entry_region(uint64_t entry)
+{
+	return (uint8_t)(entry >> 52 & 0xff);
+}
+
+static inline uint8_t gw_export_entry_flags(uint64_t entry)
+{
+	return (uint8_t)(entry >> 60);
+}
+
+enum gw_export_type {
+	GW_EXPORT_HELLO = 1,
+	GW_EXPORT_START,
+	GW_EXPORT_STARTED,
+	GW_EXPORT_STOP,
+	GW_EXPORT_STOPPED,
+	GW_EXPORT_SYNC,
+	GW_EXPORT_SYNCED,
+	GW_EXPORT_PAUSE,
+	GW_EXPORT_PAUSED,
+	GW_EXPORT_RESUME,
+	GW_EXPORT_RESUMED,
+	GW_EXPORT_SAVE,
+	GW_EXPORT_SAVED,
+	GW_EXPORT_LOAD,
+	GW_EXPORT_LOADED,
+	GW_EXPORT_QUIT,
+	GW_EXPORT_ERROR,
+};
+
+struct gw_export_msg {
+	uint32_t type;   /* enum gw_export_type */
+	uint32_t length; /* of the whole packet, this header included */
+};
+
+/* What the exporter can do. */
+#define GW_EXPORT_CAP_TRACK 0x1u     /* START/SYNC/STOP work */
+#define GW_EXPORT_CAP_LIFECYCLE 0x2u /* PAUSE/RESUME/SAVE/LOAD/QUIT work ("native" hypervisor) */
+#define GW_EXPORT_CAP_PAUSED 0x4u    /* the guest was paused when HELLO was sent (native only) */
+
+/* Region flags. */
+#define GW_EXPORT_REGION_HUGETLB 0x1u /* backed by hugetlbfs: tracking is page_size coarse */
+#define GW_EXPORT_REGION_TMPFS 0x2u   /* memfd or tmpfs file */
+
+struct gw_export_region {
+	uint64_t size; /* bytes, a multiple of 4096; page i of the region is at file_offset + i * 4096 */
+	uint64_t file_offset; /* where the region starts in its descriptor, a multiple of 4096 */
+	uint32_t page_size;   /* of the backing, bytes: 4096, or 2 MiB / 1 GiB for hugetlbfs */
+	int32_t numa_node;    /* -1: unknown */
+	uint32_t flags;
+	uint8_t id; /* the entry's region field; distinct within a HELLO, below 255 */
+	uint8_t reserved[3];
+	char name[GW_EXPORT_NAME_MAX]; /* what the hypervisor calls it; NUL-terminated */
+};
+
+struct gw_export_hello {
+	struct gw_export_msg msg;
+	uint32_t abi;
+	uint32_t caps;
+	uint8_t uuid[16]; /* all zero: none */
+	char vm_name[GW_EXPORT_NAME_MAX];
+	int32_t pid; /* of the hypervisor process; informative, checked against SO_PEERCRED */
+	uint32_t n_regions;
+	uint32_t n_rings; /* 0 without GW_EXPORT_CAP_TRACK: then no ring descriptor is sent */
+	uint32_t ring_entries;
+	char track_error[GW_EXPORT_TEXT_MAX]; /* why GW_EXPORT_CAP_TRACK is absent; "" otherwise */
+	struct gw_export_region region[GW_EXPORT_MAX_REGIONS];
+};
+
+struct gw_export_sync {
+	struct gw_export_msg msg;
+	uint64_t epoch;
+};
+
+struct gw_export_synced {
+	struct gw_export_msg msg;
+	uint64_t epoch;
+	uint64_t pages; /* pushed since the previous SYNCED; informative */
+	uint64_t head[GW_EXPORT_MAX_RINGS];
+};
+
+struct gw_export_state { /* SAVED (exporter, + memfd) and LOAD (client, + memfd) */
+	struct gw_export_msg msg;
+	uint64_t size; /* bytes of device state at offset 0 of the descriptor */
+};
+
+struct gw_export_error {
+	struct gw_export_msg msg;
+	uint32_t request; /* enum gw_export_type that failed */
+	int32_t code;     /* negative errno */
+	char text[GW_EXPORT_TEXT_MAX];
+};

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* control/loop.c, loop_timer.c, loop_job.c */
+#include "../../control/loop.h"
+
+#include "../../dataplane/base/clock.h"
+
+#include <CUnit/Basic.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static struct gw_loop *loop;
+
+static int setup(void)
+{
+	return gw_loop_create(&loop);
+}
+
+static int teardown(void)
+{
+	gw_loop_free(&loop);
+	return loop == NULL ? 0 : -1;
+}
+
+static void stop(void *ctx)
+{
+	(void)ctx;
+	gw_loop_stop(loop);
+}
+
+/* Runs the loop for at most limit_ms. */
+static void run(unsigned int limit_ms)
+{
+	struct gw_timer *t = gw_timer_create(loop, stop, NULL);
+
+	gw_timer_set(t, limit_ms * GW_NS_PER_MS, 0);
+	CU_ASSERT_EQUAL(gw_loop_run(loop), 0);
+	gw_timer_free(&t);
+}
+
+/* ---- timers ---- */
+
+#define N_TIMERS 100
+
+struct tick {
+	struct gw_timer *timer;
+	unsigned int rank; /* expected place, by delay */
+	bool cancelled;
+};
+static unsigned int order[N_TIMERS], n_fired;
+
+static void tick(void *ctx)
+{
+	struct tick *t = ctx;
+
+	CU_ASSERT_FALSE(t->cancelled);
+	order[n_fired++] = t->rank;
+}
+
+static void test_timer_order(void)
+{
+	static struct tick ticks[N_TIMERS];
+	unsigned int expected = 0;
+
+	n_fired = 0;
+	for (unsigned int i = 0; i < N_TIMERS; i++) {
+		ticks[i].rank = i * 37 % N_TIMERS;
+		ticks[i].timer = gw_timer_create(loop, tick, &ticks[i]);
+		gw_timer_set(ticks[i].timer, GW_NS_PER_S, 0); /* replaced below */
+	}
+	for (unsigned int i = 0; i < N_TIMERS; i++)
+		gw_timer_set(ticks[i].timer, (1 + ticks[i].rank) * GW_NS_PER_MS, 0);
+	for (unsigned int i = 0; i < N_TIMERS; i++) {
+		ticks[i].cancelled = ticks[i].rank % 3 == 0;
+		if (ticks[i].cancelled)
+			gw_timer_stop(ticks[i].timer);
+		else
+			expected++;
+	}
+	run(150);
+	CU_ASSERT_EQUAL(n_fired, expected);
+	for (unsigned int i = 1; i < n_fired; i++)
+		CU_ASSERT(order[i - 1] < order[i]);
+	for (unsigned int i = 0; i < N_TIMERS; i++)
+		gw_timer_free(&ticks[i].timer);
+}
+
+static unsigned int n_periodic;
+static struct gw_timer *periodic;
+
+static void count_and_free_at_ten(void *ctx)
+{
+	(void)ctx;
+	if (++n_periodic == 10)
+		gw_timer_free(&periodic);
+}
+
+static void test_timer_period(void)
+{
+	uint64_t start_ns = gw_now_ns();
+
+	n_periodic = 0;
+	periodic = gw_timer_create(loop, count_and_free_at_ten, NULL);
+	gw_timer_set(periodic, 0, 100 * GW_NS_PER_US);
+	run(50);
+	CU_ASSERT_EQUAL(n_periodic, 10);
+	CU_ASSERT_PTR_NULL(periodic);
+	CU_ASSERT(gw_now_ns() - start_ns >= 50 * GW_NS_PER_MS);
+}
+
+static unsigned int n_greedy;
+
+static void greedy(void *ctx)
+{
+	struct gw_timer **t = ctx;
+
+	n_greedy++;
+	gw_timer_set(*t, 0, 0);
+}
+
+/* ---- descriptors ---- */
+
+struct pair {
+	struct gw_watch *own, *other;
+	unsigned int calls;
+};
+
+static void free_both(void *ctx, uint32_t events)
+{
+	struct pair *p = ctx;
+
+	CU_ASSERT(events & EPOLLIN);
+	p->calls++;
+	gw_watch_free(&p->own);
+	gw_watch_free(&p->other);
+}
+
+static void test_watch_free_in_callback(void)
+{
+	int a = eventfd(1, 0), b = eventfd(1, 0);
+	struct pair p = {0};
+
+	/* Both are ready in one batch; whichever is called first frees both. */
+	p.own = gw_watch_add(loop, a, EPOLLIN, free_both, &p);
+	p.other = gw_watch_add(loop, b, EPOLLIN, free_both, &p);
+	run(5);
+	CU_ASSERT_EQUAL(p.calls, 1);
+	CU_ASSERT_PTR_NULL(p.own);
+	CU_ASSERT_PTR_NULL(p.other);
+	close(a);
+	close(b);
+}
+
+static void count_events(void *ctx, uint32_t events)
+{
+	*(unsigned int *)ctx += events != 0;
+}
+
+static void test_watch_set(void)
+{
+	unsigned int calls = 0;
+	struct gw_watch *w;
+	int p[2];
+
+	CU_ASSERT_EQUAL_FATAL(pipe(p), 0);
+	w = gw_watch_add(loop, p[0], 0, count_events, &calls);
+	close(p[1]);
+	run(5);
+	CU_ASSERT_EQUAL(calls, 0); /* no events wanted: also no hang-up */
+	gw_watch_set(w, EPOLLIN);
+	run(5);
+	CU_ASSERT(calls > 0);
+	calls = 0;
+	gw_watch_set(w, 0);
+	run(5);
+	CU_ASSERT_EQUAL(calls, 0);
+	gw_watch_free(&w);
+	close(p[0]);
+	CU_ASSERT_PTR_NULL(gw_watch_add(loop, -1, EPOLLIN, count_events, &calls));
+}
+
+static void test_greedy_timer_starves_nobody(void)
+{
+	unsigned int calls = 0;
+	int fd = eventfd(1, 0);
+	struct gw_watch *w = gw_watch_add(loop, fd, EPOLLIN, count_events, &calls);
+	struct gw_timer *t = gw_timer_create(loop, greedy, &t);
+
+	n_greedy = 0;
+	gw_timer_set(t, 0, 0);
+	run(5);
+	CU_ASSERT(n_greedy > 1);
+	CU_ASSERT(calls > 1);
+	gw_timer_free(&t);
+	gw_watch_free(&w);
+	close(fd);
+}
+
+static void got_signal(void *ctx, uint32_t signo)
+{
+	*(uint32_t *)ctx = signo;
+	gw_loop_stop(loop);
+}
+
+static void test_signal(void)
+{
+	uint32_t signo = 0;
+	struct gw_watch *w;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	w = gw_watch_signal(loop, SIGUSR1, got_signal, &signo);
+	kill(getpid(), SIGUSR1);
+	run(1000);
+	CU_ASSERT_EQUAL(signo, SIGUSR1);
+	gw_watch_free(&w);
+}
+
+/* ---- jobs ---- */
+
+struct work {
+	struct gw_job *job;
+	pthread_t ran_on;
+	bool until_cancelled;
+	unsigned int done;
+};
+
+static void work(struct gw_job *job, void *arg)
+{
+	struct work *w = arg;
+
+	w->ran_on = pthread_self();
+	while (w->until_cancelled && !gw_job_cancelled(job))
+		usleep(100);
+}
+
+static void work_done(void *arg)
+{
+	struct work *w = arg;
+
+	CU_ASSERT_FALSE(pthread_equal(w->ran_on, pthread_self()));
+	w->done++;
+	w->job = NULL;
+}
+
+static void test_jobs(void)
+{
+	struct work w[8] = {{0}};
+
+	for (unsigned int i = 0; i < 8; i++)
+		w[i].job = gw_job_start(loop, work, work_done, &w[i]);
+	run(50);
+	for (unsigned int i = 0; i < 8; i++)
+		CU_ASSERT_EQUAL(w[i].done, 1);
+}
+
+static void test_job_cancel(void)
+{
+	struct work w = {.until_cancelled = true};
+
+	w.job = gw_job_start(loop, work, work_done, &w);
+	run(5);
+	CU_ASSERT_EQUAL_FATAL(w.done, 0);
+	gw_job_cancel(w.job);
+	run(50);
+	CU_ASSERT_EQUAL(w.done, 1);
+}
+
+static void test_free_waits_for_jobs(void)
+{
+	struct gw_loop *own = NULL;
+	struct work w = {0};
+
+	CU_ASSERT_EQUAL_FATAL(gw_loop_create(&own), 0);
+	w.job = gw_job_start(own, work, work_done, &w);
+	gw_loop_free(&own);
+	CU_ASSERT_EQUAL(w.done, 1);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+	        {"timers fire in order, stopped ones never", test_timer_order},
+	        {"periodic timer frees itself", test_timer_period},
+	        {"watches freed while their events wait", test_watch_free_in_callback},
+	        {"events of a watch change", test_watch_set},
+	        {"a timer due at once starves nobody", test_greedy_timer_starves_nobody},
+	        {"signal", test_signal},
+	        {"jobs", test_jobs},
+	        {"cancelled job", test_job_cancel},
+	        {"free waits for jobs", test_free_waits_for_jobs},
+	        CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+	        {"loop", setup, teardown, NULL, NULL, tests},
+	        CU_SUITE_INFO_NULL,
+	};
+	unsigned int failed;
+
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+		return 2;
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failed != 0;
+}

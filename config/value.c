@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "value.h"
+#include "options.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 63
+#define DEVICE_MAX_BYTES 500
+
+/* Only letters, digits and what also names. */
+static bool made_of(const char *text, const char *also)
+{
+	for (; *text != '\0'; text++)
+		if (!isalnum((unsigned char)*text) && strchr(also, *text) == NULL)
+			return false;
+	return true;
+}
+
+int gw_value_uint(const char *text, uint64_t *out)
+{
+	size_t n = strspn(text, "0123456789");
+
+	if (n == 0 || n > 18 || text[n] != '\0' || (n > 1 && text[0] == '0'))
+		return -EINVAL;
+	*out = strtoull(text, NULL, 10);
+	return 0;
+}
+
+int gw_value_bool(const char *text, bool *out)
+{
+	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+		return -EINVAL;
+	*out = text[0] == 't';
+	return 0;
+}
+
+int gw_value_rate(const char *text, uint64_t *out_bps)
+{
+	static const char units[] = "KMGT";
+	size_t whole = strspn(text, "0123456789"), digits = 0;
+	const char *p = text + whole, *unit;
+	uint64_t scale = 1, value = 0;
+
+	if (whole == 0 || whole > 13)
+		return -EINVAL;
+	if (*p == '.') {
+		digits = strspn(++p, "0123456789");
+		if (digits == 0 || digits > 9)
+			return -EINVAL;
+		p += digits;
+	}
+	if (*p != '\0') {
+		unit = strchr(units, *p);
+		if (unit == NULL || p[1] != '\0')
+			return -EINVAL;
+		for (const char *u = units; u <= unit; u++)
+			scale *= 1000;
+	}
+	for (size_t i = 0; i < whole; i++)
+		value = value * 10 + (uint64_t)(text[i] - '0');
+	if (__builtin_mul_overflow(value, scale, &value))
+		return -EINVAL;
+	for (size_t i = 0; i < digits; i++) {
+		/* A fraction of a bit per second is a typing error, not a rate. */
+		if (scale % 10 != 0)
+			return -EINVAL;
+		scale /= 10;
+		if (__builtin_add_overflow(value, scale * (uint64_t)(p[i - digits] - '0'), &value))
+			return -EINVAL;
+	}
+	*out_bps = value;
+	return 0;
+}
+
+int gw_value_ipv4(const char *text, uint32_t *out_ip)
+{
+	struct in_addr in;
+	uint32_t ip;
+
+	if (inet_pton(AF_INET, text, &in) != 1)
+		return -EINVAL;
+	ip = ntohl(in.s_addr);
+	/* This network, loopback, multicast and above are no host's addresses. */
+	if (ip >> 24 == 0 || ip >> 24 == 127 || ip >> 28 >= 14)
+		return -EINVAL;
+	*out_ip = ip;
+	return 0;
+}
+
+int gw_value_address(const char *text, uint32_t *out_ip, uint32_t *out_prefix)
+{
+	char ip_text[INET_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	uint64_t prefix;
+	uint32_t host;
+
+	if (slash == NULL || (size_t)(slash - text) >= sizeof(ip_text))
+		return -EINVAL;
+	memcpy(ip_text, text, (size_t)(slash - text));
+	ip_text[slash - text] = '\0';
+	if (gw_value_ipv4(ip_text, out_ip) < 0 || gw_value_uint(slash + 1, &prefix) < 0 ||
+	        prefix < 8 || prefix > 31)
+		return -EINVAL;
+	/* A subnet's first and last address are no host's, but a /31 has just its two ends (RFC
+	 * 3021). */
+	host = UINT32_MAX >> prefix;
+	if (prefix < 31 && ((*out_ip & host) == 0 || (*out_ip & host) == host))
+		return -EINVAL;
+	*out_prefix = (uint32_t)prefix;
+	return 0;
+}
+
+int gw_value_endpoint(const char *text, bool *out_loopback)
+{
+	const char *colon = strrchr(text, ':');
+	char host[256];
+	struct in6_addr v6;
+	struct in_addr v4;
+	uint64_t port;
+	size_t n;
+
+	if (colon == NULL || gw_value_uint(colon + 1, &port) < 0 || port < 1 || port > 65535)
+		return -EINVAL;
+	n = (size_t)(colon - text);
+	if (n == 0 || n >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, n);
+	host[n] = '\0';
+	if (host[0] == '[') {
+		if (host[n - 1] != ']')
+			return -EINVAL;
+		host[n - 1] = '\0';
+		if (inet_pton(AF_INET6, host + 1, &v6) != 1)
+			return -EINVAL;
+		*out_loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+		return 0;
+	}
+	if (inet_pton(AF_INET, host, &v4) == 1) {
+		*out_loopback = ntohl(v4.s_addr) >> 24 == 127;
+		return 0;
+	}
+	/* Digits and dots that are no address are a mistyped one, not a host name. */
+	if (host[strspn(host, "0123456789.")] == '\0' || !made_of(host, ".-") || host[0] == '-')
+		return -EINVAL;
+	*out_loopback = strcmp(host, "localhost") == 0;
+	return 0;
+}
+
+/* [DDDD:]BB:DD.F */
+static int pci_address(const char *text, char *id, size_t size)
+{
+	unsigned int domain = 0, bus, device, function;
+	int end = -1;
+
+	if (strspn(text, "0123456789abcdefABCDEF:.") != strlen(text))
+		return -EINVAL;
+	if (sscanf(text, "%4x:%2x:%2x.%1u%n", &domain, &bus, &device, &function, &end) != 4) {
+		domain = 0;
+		end = -1;
+		if (sscanf(text, "%2x:%2x.%1u%n", &bus, &device, &function, &end) != 3)
+			return -EINVAL;
+	}
+	if (end < 0 || text[end] != '\0' || device > 31 || function > 7)
+		return -EINVAL;
+	snprintf(id, size, "%04x:%02x:%02x.%u", domain, bus, device, function);
+	return 0;
+}
+
+int gw_value_device(const char *text, char *id, size_t size)
+{
+	char name[64];
+	size_t n = strcspn(text, ","), prefix = 0;
+
+	if (n == 0 || n >= sizeof(name) || strlen(text) > DEVICE_MAX_BYTES)
+		return -EINVAL;
+	for (const char *p = text; *p != '\0'; p++)
+		if (!isgraph((unsigned char)*p))
+			return -EINVAL;
+	/* Every argument is key=value; a comma with nothing behind it is a slip. */
+	for (const char *p = text + n; *p == ',';) {
+		size_t len = strcspn(++p, ",");
+
+		if (memchr(p, '=', len) == NULL || p[0] == '=')
+			return -EINVAL;
+		p += len;
+	}
+	memcpy(name, text, n);
+	name[n] = '\0';
+	if (isxdigit((unsigned char)name[0]) && pci_address(name, id, size) == 0)
+		return 0;
+	if (strncmp(name, "net_", 4) == 0)
+		prefix = 4;
+	else if (strncmp(name, "virtio_user", 11) == 0)
+		prefix = 11;
+	else
+		return -EINVAL;
+	if (name[prefix] == '\0' || !made_of(name + prefix, "_"))
+		return -EINVAL;
+	snprintf(id, size, "%s", name);
+	return 0;
+}
+
+static int check_name(const char *text)
+{
+	if (!isalnum((unsigned char)text[0]) || strlen(text) > NAME_MAX_BYTES)
+		return -EINVAL;
+	return made_of(text, "._-") ? 0 : -EINVAL;
+}
+
+static int check_rate(const struct gw_option *option, const char *text)
+{
+	uint64_t bps;
+
+	if (gw_value_rate(text, &bps) < 0 || (bps != 0 && (bps < option->min || bps > option->max)))
+		return -EINVAL;
+	return 0;
+}
+
+static int check_choice(const struct gw_option *option, const char *text)
+{
+	for (uint32_t i = 0; i < option->n_choices; i++)
+		if (strcmp(option->choices[i].str, text) == 0)
+			return 0;
+	return -EINVAL;
+}
+
+int gw_value_check(const struct gw_option *option, const char *text)
+{
+	uint32_t ip, prefix;
+	uint64_t number;
+	char id[64];
+	bool flag;
+
+	switch (option->type) {
+	case GW_OPTION_NAME:
+		return check_name(text);
+	case GW_OPTION_PATH:
+		return text[0] == '/' && strlen(text) <= option->max ? 0 : -EINVAL;
+	case GW_OPTION_ENDPOINT:
+		return gw_value_endpoint(text, &flag);
+	case GW_OPTION_DEVICE:
+		return gw_value_device(text, id, sizeof(id));
+	case GW_OPTION_ADDRESS:
+		return gw_value_address(text, &ip, &prefix);
+	case GW_OPTION_GATEWAY:
+		return gw_value_ipv4(text, &ip);
+	case GW_OPTION_WORD:
+	case GW_OPTION_CHOICE:
+		return check_choice(option, text);
+	case GW_OPTION_BOOL:
+		return gw_value_bool(text, &flag);
+	case GW_OPTION_RATE:
+		return check_rate(option, text);
+	case GW_OPTION_UINT:
+	case GW_OPTION_CPUS:
+		if (gw_value_uint(text, &number) < 0 || number < option->min ||
+		        number > option->max)
+			return -EINVAL;
+		return 0;
+	case GW_OPTION_TYPES:
+		break;
+	}
+	return -EINVAL;
+}

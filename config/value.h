@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Values as they stand in the file: pure parsers, 0 or -EINVAL. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stddef.h>
+
+struct gw_option;
+
+/* Decimal digits only: no sign, no octal or hexadecimal. */
+int gw_value_uint(const char *text, uint64_t *out);
+/* "true" or "false". */
+int gw_value_bool(const char *text, bool *out);
+/* Bits per second: "10G", "2.5G", "2500M", "64K", "1T" (powers of 1000), or plain. */
+int gw_value_rate(const char *text, uint64_t *out_bps);
+/* "10.0.0.1/24": a host's address, host byte order. */
+int gw_value_address(const char *text, uint32_t *out_ip, uint32_t *out_prefix);
+int gw_value_ipv4(const char *text, uint32_t *out_ip);
+/* "host:port", "192.0.2.1:7411" or "[2001:db8::1]:7411". */
+int gw_value_endpoint(const char *text, bool *out_loopback);
+/* A PCI address or a virtual device; id gets what names it, in one spelling. */
+int gw_value_device(const char *text, char *id, size_t size);
+
+/* One scalar against its option: type, range, choices. */
+int gw_value_check(const struct gw_option *option, const char *text);

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The demo: one guest, two hosts, one migration, a table and a plot."""
+
+import argparse
+import json
+import pathlib
+import re
+import sys
+import time
+
+import places
+import plot
+from procs import Failed
+from rpc import RpcError
+from testbed import Testbed
+
+VM = "demo"
+
+
+def size_mib(text):
+    """'1G', '512M' or MiB."""
+    m = re.fullmatch(r"(\d+)([MG]?)", text)
+    if not m or int(m[1]) == 0:
+        raise argparse.ArgumentTypeError("a size like 1G or 512M")
+    return int(m[1]) * (1024 if m[2] == "G" else 1)
+
+
+def positive(text):
+    """A whole number above 0."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError("a whole number above 0")
+    return int(text)
+
+
+def options(argv):
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="scripts/demo", formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Moves a running QEMU guest from host A to host B, two godwitd on this machine "
+        "joined by shared-memory (memif) ports. The guest writes its memory without pause, checks all "
+        "of it, and uses its disk. Cleans up after itself.")
+    p.add_argument("--ports", type=positive, default=2, help="ports between the hosts, 1 to 8")
+    p.add_argument("--rate", default="10G", help="cap of each port in bit/s (10G, 2500M), 0: none")
+    p.add_argument("--mtu", type=positive, default=9000, help="of the ports, 1500 to 9600")
+    p.add_argument("--ram", type=size_mib, default="1G", help="the guest's memory")
+    p.add_argument("--dirty-rate", type=int, default=5000, metavar="PAGES",
+                   help="pages of 4 KiB that the guest writes per second")
+    p.add_argument("--qemu", metavar="BIN", help="QEMU to use, or the root folder of an unpacked "
+                   "Debian that has one (default: qemu-system-x86_64)")
+    p.add_argument("--report", type=pathlib.Path, metavar="FILE", help="keep the report (JSON)")
+    p.add_argument("--plot", type=pathlib.Path, metavar="FILE", help="where the plot goes",
+                   default=places.BUILD / "demo" / "migration.svg")
+    o = p.parse_args(argv)
+    if not 1 <= o.ports <= 8:
+        p.error("--ports: 1 to 8")
+    if not 1500 <= o.mtu <= 9600:
+        p.error("--mtu: 1500 to 9600")
+    if o.ram < 96:
+        p.error("--ram: at least 96M")
+    return o
+
+
+def say(text):
+    """One line of the story."""
+    print(f"demo: {text}", flush=True)
+
+
+class Progress:
+    """Follows a session: a line that moves on a terminal, one line a second elsewhere."""
+
+    def __init__(self):
+        self.samples = []
+        self.printed_s = -1.0
+        self.live = sys.stdout.isatty()
+
+    def note(self, s):
+        """Takes a status."""
+        self.samples.append(s)
+        elapsed_s = (s.get("elapsed_ms") or 0) / 1000
+        if not self.live and elapsed_s - self.printed_s < 1.0 and not s["result"]:
+            return
+        self.printed_s = elapsed_s
+        text = (f"  {elapsed_s:6.1f} s  {s['phase']:<10} epoch {s['epoch']:<3} "
+                f"left {(s.get('remaining_bytes') or 0) / 2**20:8.1f} MiB  "
+                f"sending {(s.get('wire_rate_bps') or 0) / 1e9:6.2f} Gb/s  "
+                f"dirtying {(s.get('dirty_rate_bps') or 0) / 1e9:5.2f} Gb/s")
+        print(f"\r{text}" if self.live else text, end="" if self.live else "\n", flush=True)
+
+    def end(self):
+        """Leaves the moving line."""
+        if self.live:
+            print()
+
+
+def follow(session):
+    """Until the session has ended; (last status, samples)."""
+    progress = Progress()
+    while True:
+        status = session.status()
+        progress.note(status)
+        if status["result"]:
+            progress.end()
+            return status, progress.samples
+        time.sleep(0.05)
+
+
+def find_number(report, *path):
+    """A value deep in the report, or None."""
+    for key in path:
+        if not isinstance(report, dict) or key not in report:
+            return None
+        report = report[key]
+    return report
+
+
+def table(rows):
+    """Aligned lines."""
+    width = max(len(r[0]) for r in rows)
+    for name, value in rows:
+        print(f"  {name:<{width}}  {value}")
+
+
+def run(tb, o):
+    """The story. Returns whether all is well."""
+    say(f"host A and host B, {o.ports} memif ports of {o.rate}b/s, MTU {o.mtu}")
+    a, b = tb.hosts(tb.memifs(o.ports, o.mtu, o.rate))
+    load = f"gw.rate={o.dirty_rate} gw.ram=60%"
+    guest = tb.qemu(VM, backends=(o.ram,), load=load, qemu=o.qemu)
+    say(f"guest on A: {o.ram} MiB, writes {o.dirty_rate} pages/s, checks all it writes, has a disk")
+    source = guest.start(a)
+    source.wait_ready()
+    destination = guest.start(b, incoming=True)
+    observer = tb.observe(source, destination)
+    observer.wait_found()
+    source.wait_advance(1000)
+
+    say("migrating A -> B, verify on")
+    session = a.migrate(VM, b, verify=True)
+    status, samples = follow(session)
+    if status["result"] != "completed":
+        raise Failed(f"the migration {status['result']}: {status['error']}")
+    say("the guest goes on at B")
+    checks = destination.read()["checks"]
+    destination.wait_advance(1000)
+    # A pass that began after the move has seen every page that was moved.
+    end = time.monotonic() + 20
+    while destination.read()["checks"] < checks + 2 and time.monotonic() < end:
+        time.sleep(0.1)
+
+    seen = observer.finish()
+    report = session.report()
+    move = seen["moves"][-1] if seen["moves"] else None
+    blackout = report.get("blackout_ms")
+    report["blackout_ms"] = {**(blackout if isinstance(blackout, dict) else {"godwit": blackout}),
+                             "guest": move and move["gap_ms"]}
+    report["observer"] = seen
+    return summarize(o, session, report, samples, seen, source.state(), destination.state())
+
+
+def summarize(o, session, report, samples, seen, source_state, destination_state):
+    """Table, plot, report file. Whether all is well."""
+    at_b = seen["destination"]
+    mismatched = find_number(report, "verify", "mismatched")
+    good = (at_b["runs"] and at_b["errors"] == 0 and seen["both_ran"] == 0 and not mismatched and
+            source_state != "running" and destination_state == "running")
+    rates = [s.get("wire_rate_bps") or 0 for s in samples]
+    blackout = report["blackout_ms"]
+    told = blackout.get("total", blackout.get("godwit"))
+    table([
+        ("guest memory", f"{o.ram} MiB"),
+        ("total time", f"{samples[-1].get('elapsed_ms', 0) / 1000:.2f} s"),
+        ("epochs", samples[-1]["epoch"]),
+        ("peak rate", f"{max(rates) / 1e9:.2f} Gb/s over {o.ports} ports"),
+        ("blackout, godwit", "unknown" if told is None else f"{told:.1f} ms"),
+        ("blackout, guest", f"{blackout['guest']:.1f} ms" if blackout["guest"] else "unknown"),
+        ("verify", "unknown" if mismatched is None else f"{mismatched} pages differ"),
+        ("guest at B", f"{'runs' if at_b['runs'] else 'STANDS'}, {at_b['work']} pages written, "
+         f"{at_b['checks']} full checks, {at_b['errors']} errors"),
+        ("source", source_state),
+    ])
+    if o.report:
+        o.report.parent.mkdir(parents=True, exist_ok=True)
+        o.report.write_text(json.dumps(report, indent=2) + "\n")
+        say(f"report: {o.report}")
+    o.plot.parent.mkdir(parents=True, exist_ok=True)
+    plot.migration(samples, o.plot, f"{o.ram} MiB guest, {o.ports} ports of {o.rate}b/s")
+    say(f"plot: {o.plot}")
+    say("all is well" if good else f"NOT well: session {session.id}, see above")
+    return good
+
+
+def main():
+    """Exit code 0 only when the guest arrived whole."""
+    o = options(sys.argv[1:])
+    start = time.monotonic()
+    try:
+        with Testbed() as tb:
+            try:
+                good = run(tb, o)
+            except (Failed, RpcError, OSError) as e:
+                print(f"\ndemo: failed: {e}", file=sys.stderr)
+                show_logs(tb)
+                good = False
+    except KeyboardInterrupt:
+        print("\ndemo: interrupted; everything is cleaned up", file=sys.stderr)
+        return 130
+    say(f"cleaned up; {time.monotonic() - start:.0f} s in all")
+    return 0 if good else 1
+
+
+def show_logs(tb):
+    """The ends of the daemons' logs: the folder goes away."""
+    for log in sorted(tb.logs().glob("godwitd-*.log")):
+        print(f"--- {log.name}", file=sys.stderr)
+        for line in log.read_text(errors="replace").splitlines()[-10:]:
+            print(f"  {line[:300]}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Two hosts on one machine, their ports, their guests; leaves nothing behind."""
+
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import sys
+
+from host import Host
+from observer import Observer
+from procs import Failed, Process
+from vm import NativeGuest, QemuGuest
+from wires import MemifPair, VethPair, make_netns, remove_netns
+
+ROOTS = (pathlib.Path("/tmp"), pathlib.Path("/dev/shm"))
+PREFIX = "godwit-tb"
+
+
+def free_huge_pages():
+    """2 MiB pages that nobody has taken."""
+    path = "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+    try:
+        return int(pathlib.Path(path).read_text())
+    except OSError:
+        return 0
+
+
+def _owner_lives(name):
+    try:
+        return pathlib.Path(f"/proc/{int(name.split('-')[2])}").exists()
+    except (ValueError, IndexError):
+        return True
+
+
+def sweep():
+    """Removes what test beds left that were killed without a chance to clean up."""
+    for root in ROOTS:
+        for d in root.glob(f"{PREFIX}-*-*"):
+            if not _owner_lives(d.name):
+                shutil.rmtree(d, ignore_errors=True)
+    for ns in pathlib.Path("/run/netns").glob(f"{PREFIX}-*-*"):
+        if not _owner_lives(ns.name):
+            remove_netns(ns.name)
+
+
+def _interrupted(number, _frame):
+    sys.exit(128 + number)
+
+
+class Testbed:
+    """A context manager; whatever was started through it ends with it."""
+
+    def __init__(self):
+        self.name = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.directory = ROOTS[0] / self.name
+        self.ram_directory = ROOTS[1] / self.name
+        self.processes = []
+        self.netns = None
+        self.closers = []
+
+    def __enter__(self):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _interrupted)
+        sweep()
+        self.directory.mkdir(mode=0o755)
+        self.ram_directory.mkdir()
+        (self.directory / "logs").mkdir()
+        return self
+
+    def __exit__(self, *_):
+        # A second Ctrl-C must not stop the cleaning.
+        old = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self.close()
+        finally:
+            signal.signal(signal.SIGINT, old)
+
+    def close(self):
+        """Ends every process, newest first, and removes every file."""
+        for p in reversed(self.processes):
+            p.stop()
+        self.processes.clear()
+        for close in self.closers:
+            close()
+        if self.netns:
+            remove_netns(self.netns)
+        for d in (self.ram_directory, self.directory):
+            shutil.rmtree(d, ignore_errors=True)
+
+    def logs(self):
+        """Folder of all logs, for who keeps them."""
+        return self.directory / "logs"
+
+    def process(self, name, argv, **options):
+        """Starts a process that ends with the test bed."""
+        used = sum(1 for p in self.processes if p.name == name)
+        log = self.logs() / (f"{name}.log" if not used else f"{name}.{used + 1}.log")
+        p = Process(name, argv, log, **options)
+        self.processes.append(p)
+        return p
+
+    def memifs(self, count, mtu=1500, rate="10G"):
+        """Pairs of memif ports."""
+        return [MemifPair(self.directory, i, mtu, rate) for i in range(count)]
+
+    def veths(self, count, mtu=1500, rate="1G"):
+        """Pairs of af_packet ports over virtual cables, in this test bed's own namespace."""
+        if not self.netns:
+            self.netns = self.name
+            make_netns(self.netns)
+        return [VethPair(self.netns, i, mtu, rate) for i in range(count)]
+
+    def hosts(self, wires, names=("a", "b"), start=True, **migration):
+        """Host A and host B, joined by wires, each knowing the other, and started."""
+        self.check_memory()
+        pair = [Host(self, n, side, [w.sides[side] for w in wires], wires[0].netns)
+                for side, n in enumerate(names)]
+        for host, other in (pair, pair[::-1]):
+            host.add_peer(other)
+            host.config["migration"].update(migration)
+        if start:
+            for host in pair:
+                host.start()
+            pair[0].wait_peer(pair[1])
+        return pair
+
+    def check_memory(self):
+        """Says in time what godwitd would say in DPDK's words."""
+        need = 160
+        if free_huge_pages() < need:
+            raise Failed(f"{free_huge_pages()} huge pages of 2 MiB are free, two daemons take up to "
+                         f"{need}: run scripts/setup, or end what holds them")
+
+    def native(self, name, **options):
+        """A synthetic guest, not started yet."""
+        return NativeGuest(self, name, **options)
+
+    def qemu(self, name, **options):
+        """A QEMU guest, not started yet."""
+        return QemuGuest(self, name, **options)
+
+    def observe(self, source, destination):
+        """Watches a guest's move from outside."""
+        return Observer(self, source, destination)

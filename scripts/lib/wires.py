@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Pairs of ports that join host A and host B on one machine."""
+
+import os
+import subprocess
+
+
+class MemifPair:
+    """Shared memory: host A serves, host B is client (and receives without a copy)."""
+
+    netns = None
+
+    def __init__(self, directory, index, mtu=1500, rate="10G", rsize=8):
+        path = directory / f"memif{index}.sock"
+        # A frame must fit one buffer: memif may corrupt a chained frame after the ring wraps.
+        bsize = 2048 if mtu <= 1900 else 10240
+        common = f"id={index},socket={path},socket-abstract=no,bsize={bsize},rsize={rsize}"
+        self.name = f"p{index}"
+        self.sides = [
+            self._port(index, 1, f"net_memif{index},role=server,{common}", mtu, rate),
+            self._port(index, 2, f"net_memif{index},role=client,{common},zero-copy=yes", mtu, rate),
+        ]
+
+    def _port(self, index, host, device, mtu, rate):
+        return {"name": self.name, "device": device, "address": f"10.77.{index}.{host}/24",
+                "mtu": mtu, "rate": rate}
+
+    def close(self):
+        """Nothing stays but the socket, which is in the test bed's folder."""
+
+
+class VethPair:
+    """A virtual cable in a network namespace of its own: can be pulled, unlike a memif."""
+
+    def __init__(self, netns, index, mtu=1500, rate="1G"):
+        self.netns = netns
+        self.name = f"p{index}"
+        self.links = [f"ga{index}", f"gb{index}"]
+        run(netns, "ip", "link", "add", self.links[0], "mtu", mtu, "type", "veth", "peer", "name",
+            self.links[1], "mtu", mtu)
+        for link in self.links:
+            run(netns, "ip", "link", "set", link, "up")
+            # The kernel must not answer or add packets of its own to what is measured.
+            run(netns, "sysctl", "-qw", f"net.ipv6.conf.{link}.disable_ipv6=1", check=False)
+        frame = 2048 if mtu <= 1900 else 16384
+        self.sides = [
+            {"name": self.name, "address": f"10.78.{index}.{side + 1}/24", "mtu": mtu, "rate": rate,
+             "device": f"net_af_packet{index},iface={link},qpairs=1,framesz={frame},"
+                       f"blocksz={frame * 64},framecnt=512"}
+            for side, link in enumerate(self.links)]
+
+    def pull(self):
+        """The cable is gone."""
+        run(self.netns, "ip", "link", "set", self.links[0], "down")
+
+    def plug(self):
+        """The cable is back."""
+        run(self.netns, "ip", "link", "set", self.links[0], "up")
+
+    def close(self):
+        """The namespace takes the links along."""
+
+
+def run(netns, *argv, check=True):
+    """Runs a command inside the namespace."""
+    subprocess.run(in_netns(netns, argv), check=check, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.PIPE if check else subprocess.DEVNULL)
+
+
+def in_netns(netns, argv):
+    """The command line that runs argv there. Not `ip netns exec`: that hides part of /sys."""
+    argv = [str(a) for a in argv]
+    return ["nsenter", f"--net=/run/netns/{netns}", *argv] if netns else argv
+
+
+def make_netns(name):
+    """A network namespace with loopback up."""
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    run(name, "ip", "link", "set", "lo", "up")
+
+
+def remove_netns(name):
+    """Removes it where it is."""
+    if os.path.exists(f"/run/netns/{name}"):
+        subprocess.run(["ip", "netns", "delete", name], check=False)

@@ -43,7 +43,9 @@ struct gw_exporter_event {
 };
 
 /* Connects to the unix socket at path. state_limit_bytes bounds SAVED. Errors: -ENOENT, -ECONNREFUSED
- * (nobody listens), -EBUSY does not exist here: a busy exporter makes the connection wait for HELLO. */
+ * (nobody listens), -EAGAIN (so many wait already that the backlog is full), -EPERM (another user's
+ * exporter). A busy exporter makes the connection wait for HELLO. An exporter that refuses sends the
+ * event ERROR with request GW_EXPORT_HELLO instead, and closes. */
 int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, struct gw_exporter **out, struct gw_err *err);
 
 /* Closes the socket, unmaps the rings (no reader may use them any more), closes the descriptors. */
@@ -58,7 +60,8 @@ const struct gw_exporter_info *gw_exporter_info(const struct gw_exporter *x);
  * the contract (err says how). After a negative value only gw_exporter_free() is allowed. */
 int gw_exporter_read(struct gw_exporter *x, struct gw_exporter_event *ev, struct gw_err *err);
 
-/* Requests; the answer comes as an event. 0, -EPIPE, or -EAGAIN when the socket is full (a stalled exporter). */
+/* Requests; the answer comes as an event. 0, -EPIPE, -EAGAIN when the socket is full (a stalled exporter),
+ * -EALREADY when the same request is outstanding, -EINVAL before HELLO or without the capability. */
 int gw_exporter_start(struct gw_exporter *x);
 int gw_exporter_stop(struct gw_exporter *x);
 int gw_exporter_sync(struct gw_exporter *x, uint64_t epoch);

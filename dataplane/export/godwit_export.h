@@ -6,13 +6,14 @@
  *
  * The exporter listens on a SOCK_SEQPACKET unix socket and serves one client at a time. Each message
  * is one packet: a fixed-size struct that begins with struct gw_export_msg. Descriptors travel with
- * HELLO, SAVED and LOAD by SCM_RIGHTS. When the socket closes, tracking ends and a paused native
- * guest that the client paused is resumed unless it was told GW_EXPORT_QUIT.
+ * HELLO, SAVED and LOAD by SCM_RIGHTS. When the socket closes, tracking ends and a native guest that
+ * the client paused is resumed, except after SAVED or QUIT: from SAVED on the guest may already run
+ * elsewhere, so it stays paused until someone says RESUME or QUIT (the next HELLO has CAP_PAUSED).
  *
  * client                        exporter
  *   connect                  ->
  *                            <-  HELLO (+ ring memfd, region fds in order)
- *   START                    ->  STARTED            write tracking is on, the rings are empty
+ *   START                    ->  STARTED            write tracking is on
  *   SYNC(epoch)              ->  SYNCED(epoch, heads)  all dirtied before SYNC is in the rings
  *   STOP                     ->  STOPPED            tracking is off
  * native guests (caps & GW_EXPORT_CAP_LIFECYCLE) also
@@ -20,7 +21,13 @@
  *   SAVE                     ->  SAVED(size, fd)    device state; may dirty RAM
  *   LOAD(size, fd)           ->  LOADED             guest stays paused
  *   QUIT                     ->  (closes)           the process ends
- * Any request may be answered by ERROR(request, code, text).
+ * Any request may be answered by ERROR(request, code, text). Instead of HELLO, ERROR(HELLO, ...) says
+ * why the connection is refused and the exporter closes. Requests are answered in the order in which
+ * they came. A second client waits in the backlog and gets its HELLO when the first has gone.
+ *
+ * The ring memfd is new for each connection, its cursors start at 0 and go on over STOP and START;
+ * entries left over from before a START name pages too many, never too few. A client that will not
+ * drain any more says STOP (which ends a SYNC that waits for room) or closes.
  */
 #pragma once
 
@@ -135,7 +142,7 @@ struct gw_export_hello {
 	uint32_t caps;
 	uint8_t uuid[16]; /* all zero: none */
 	char vm_name[GW_EXPORT_NAME_MAX];
-	int32_t pid; /* of the hypervisor process; informative, checked against SO_PEERCRED */
+	int32_t pid; /* as the hypervisor sees it; informative (a pid namespace): SO_PEERCRED counts */
 	uint32_t n_regions;
 	uint32_t n_rings; /* 0 without GW_EXPORT_CAP_TRACK: then no ring descriptor is sent */
 	uint32_t ring_entries;

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "client.h"
+#include "hello.h"
+#include "msg.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* What may come back for which request. */
+static const struct answer {
+	enum gw_export_type type, request;
+	const char *name;
+	size_t length;
+	unsigned int n_fds;
+} answers[] = {
+        {GW_EXPORT_STARTED, GW_EXPORT_START, "STARTED", sizeof(struct gw_export_msg), 0},
+        {GW_EXPORT_STOPPED, GW_EXPORT_STOP, "STOPPED", sizeof(struct gw_export_msg), 0},
+        {GW_EXPORT_SYNCED, GW_EXPORT_SYNC, "SYNCED", sizeof(struct gw_export_synced), 0},
+        {GW_EXPORT_PAUSED, GW_EXPORT_PAUSE, "PAUSED", sizeof(struct gw_export_msg), 0},
+        {GW_EXPORT_RESUMED, GW_EXPORT_RESUME, "RESUMED", sizeof(struct gw_export_msg), 0},
+        {GW_EXPORT_SAVED, GW_EXPORT_SAVE, "SAVED", sizeof(struct gw_export_state), 1},
+        {GW_EXPORT_LOADED, GW_EXPORT_LOAD, "LOADED", sizeof(struct gw_export_msg), 0},
+        {GW_EXPORT_ERROR, GW_EXPORT_ERROR, "ERROR", sizeof(struct gw_export_error), 0},
+};
+
+union packet {
+	struct gw_export_msg msg;
+	struct gw_export_hello hello;
+	struct gw_export_synced synced;
+	struct gw_export_state state;
+	struct gw_export_error error;
+};
+
+struct gw_exporter {
+	int sock;
+	uint64_t state_limit_bytes;
+	bool hello_seen;
+	uint32_t outstanding; /* bit per request type */
+	uint64_t sync_epoch;  /* of the outstanding SYNC */
+	uint64_t head_seen[GW_EXPORT_MAX_RINGS];
+	void *ring_map;
+	size_t ring_map_bytes;
+	struct gw_exporter_info info;
+};
+
+static int check_peer(struct gw_exporter *x, const char *path, struct gw_err *err)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(x->sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return gw_err(err, -errno, "%s: SO_PEERCRED: %s", path, strerror(errno));
+	/* root may serve any user's hypervisor; anybody else only their own, or root's */
+	if (geteuid() != 0 && peer.uid != geteuid() && peer.uid != 0)
+		return gw_err(err, -EPERM, "%s: the exporter runs as uid %u, expected %u", path,
+		        peer.uid, geteuid());
+	x->info.pid = peer.pid;
+	return 0;
+}
+
+int gw_exporter_connect(
+        const char *path, uint64_t state_limit_bytes, struct gw_exporter **out, struct gw_err *err)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct gw_exporter *x;
+	int ret;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return gw_err(err, -ENAMETOOLONG, "%s: a socket path has at most %zu characters",
+		        path, sizeof(addr.sun_path) - 1);
+	strcpy(addr.sun_path, path);
+
+	x = calloc(1, sizeof(*x));
+	if (x == NULL)
+		return gw_err(err, -ENOMEM, "%s: out of memory", path);
+	x->state_limit_bytes = state_limit_bytes;
+	x->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (x->sock < 0) {
+		ret = gw_err(err, -errno, "%s: socket: %s", path, strerror(errno));
+		goto fail;
+	}
+	if (connect(x->sock, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		ret = gw_err(err, -errno, "%s: connect: %s", path, strerror(errno));
+		goto fail;
+	}
+	ret = check_peer(x, path, err);
+	if (ret < 0)
+		goto fail;
+	*out = x;
+	return 0;
+
+fail:
+	gw_exporter_free(&x);
+	return ret;
+}
+
+void gw_exporter_free(struct gw_exporter **x)
+{
+	struct gw_exporter *e = *x;
+
+	if (e == NULL)
+		return;
+	if (e->ring_map != NULL)
+		munmap(e->ring_map, e->ring_map_bytes);
+	if (e->hello_seen) {
+		for (uint32_t i = 0; i < e->info.n_regions; i++)
+			close(e->info.region_fd[i]);
+	}
+	if (e->sock >= 0)
+		close(e->sock);
+	free(e);
+	*x = NULL;
+}
+
+int gw_exporter_fd(const struct gw_exporter *x)
+{
+	return x->sock;
+}
+
+const struct gw_exporter_info *gw_exporter_info(const struct gw_exporter *x)
+{
+	return &x->info;
+}
+
+/* Takes over the region descriptors on success. */
+static int read_hello(struct gw_exporter *x, const struct gw_export_hello *hello, size_t len,
+        const int *fds, unsigned int n_fds, struct gw_err *err)
+{
+	unsigned int ring_fds = hello->caps & GW_EXPORT_CAP_TRACK ? 1 : 0;
+	int ret = gw_hello_check(hello, len, fds, n_fds, &x->info, err);
+
+	if (ret < 0)
+		return ret;
+	if (ring_fds != 0) {
+		ret = gw_hello_map_rings(
+		        hello, fds[0], &x->info, &x->ring_map, &x->ring_map_bytes, err);
+		if (ret < 0)
+			return ret;
+		close(fds[0]);
+	}
+	for (uint32_t i = 0; i < hello->n_regions; i++)
+		x->info.region_fd[i] = fds[ring_fds + i];
+	x->hello_seen = true;
+	return 1;
+}
+
+/* A head behind the last one would lose pages; one that the ring has not reached would never be
+ * drained to. The ring's own head may be ahead: other producers go on after SYNCED. */
+static int check_synced(struct gw_exporter *x, const struct gw_export_synced *s, struct gw_err *err)
+{
+	if (s->epoch != x->sync_epoch)
+		return gw_err(err, -EPROTO, "SYNCED for epoch %" PRIu64 ", asked was %" PRIu64,
+		        s->epoch, x->sync_epoch);
+	for (uint32_t i = 0; i < x->info.n_rings; i++) {
+		uint64_t head = __atomic_load_n(&x->info.ring[i].ring->head, __ATOMIC_ACQUIRE);
+
+		if (s->head[i] < x->head_seen[i])
+			return gw_err(err, -EPROTO,
+			        "SYNCED: ring %u went back from %" PRIu64 " to %" PRIu64, i,
+			        x->head_seen[i], s->head[i]);
+		if (s->head[i] > head)
+			return gw_err(err, -EPROTO,
+			        "SYNCED: ring %u has %" PRIu64 " entries, said are %" PRIu64, i,
+			        head, s->head[i]);
+		x->head_seen[i] = s->head[i];
+	}
+	return 1;
+}
+
+static int check_saved(const struct gw_exporter *x, uint64_t size, int fd, struct gw_err *err)
+{
+	struct stat st;
+
+	if (size > x->state_limit_bytes)
+		return gw_err(err, -EPROTO,
+		        "SAVED: %" PRIu64 " bytes of device state, the limit is %" PRIu64, size,
+		        x->state_limit_bytes);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size < size)
+		return gw_err(
+		        err, -EPROTO, "SAVED: %" PRIu64 " bytes do not fit the descriptor", size);
+	return 1;
+}
+
+static int check_error(struct gw_exporter *x, const struct gw_export_error *e, struct gw_err *err)
+{
+	if (!gw_text_ok(e->text, sizeof(e->text)))
+		return gw_err(err, -EPROTO, "ERROR: its text is not terminated text");
+	if (e->code >= 0 || e->code < -4095)
+		return gw_err(err, -EPROTO, "ERROR: code %d is not a negative errno", e->code);
+	if (e->request == GW_EXPORT_HELLO && !x->hello_seen)
+		return 1;
+	if (e->request >= 32 || !(x->outstanding & 1u << e->request))
+		return gw_err(
+		        err, -EPROTO, "ERROR for request %u, which is not outstanding", e->request);
+	x->outstanding &= ~(1u << e->request);
+	return 1;
+}
+
+static const struct answer *answer_of(uint32_t type)
+{
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		if (answers[i].type == type)
+			return &answers[i];
+	}
+	return NULL;
+}
+
+static int read_answer(struct gw_exporter *x, const union packet *p, size_t len, const int *fds,
+        unsigned int n_fds, struct gw_exporter_event *ev, struct gw_err *err)
+{
+	const struct answer *a = answer_of(p->msg.type);
+
+	if (a == NULL)
+		return gw_err(err, -EPROTO, "unexpected message type %u", p->msg.type);
+	if (len != a->length)
+		return gw_err(
+		        err, -EPROTO, "%s of %zu bytes, expected %zu", a->name, len, a->length);
+	if (n_fds != a->n_fds)
+		return gw_err(err, -EPROTO, "%s with %u descriptors, expected %u", a->name, n_fds,
+		        a->n_fds);
+	ev->type = a->type;
+	if (a->type == GW_EXPORT_ERROR) {
+		ev->error = p->error;
+		return check_error(x, &p->error, err);
+	}
+	if (!(x->outstanding & 1u << a->request))
+		return gw_err(err, -EPROTO, "%s, which nobody asked for", a->name);
+	x->outstanding &= ~(1u << a->request);
+	if (a->type == GW_EXPORT_SYNCED) {
+		ev->synced = p->synced;
+		return check_synced(x, &p->synced, err);
+	}
+	if (a->type == GW_EXPORT_SAVED) {
+		ev->saved.size = p->state.size;
+		ev->saved.fd = fds[0];
+		return check_saved(x, p->state.size, fds[0], err);
+	}
+	return 1;
+}
+
+int gw_exporter_read(struct gw_exporter *x, struct gw_exporter_event *ev, struct gw_err *err)
+{
+	union packet p;
+	int fds[GW_MSG_MAX_FDS];
+	unsigned int n_fds;
+	size_t len;
+	int ret;
+
+	memset(&p, 0, sizeof(p));
+	ret = gw_msg_recv(x->sock, &p, sizeof(p), &len, fds, &n_fds);
+	if (ret == 0)
+		return 0;
+	if (ret == -EPIPE)
+		return gw_err(err, ret, "the exporter is gone");
+	if (ret == -EMSGSIZE)
+		return gw_err(err, -EPROTO, "a packet longer or with more descriptors than any");
+	if (ret < 0)
+		return gw_err(err, ret, "export socket: %s", strerror(-ret));
+
+	if (len < sizeof(p.msg) || p.msg.length != len)
+		ret = gw_err(err, -EPROTO, "a packet of %zu bytes says it has %u", len,
+		        len < sizeof(p.msg) ? 0 : p.msg.length);
+	else if (!x->hello_seen && p.msg.type == GW_EXPORT_HELLO) {
+		ev->type = GW_EXPORT_HELLO;
+		ret = read_hello(x, &p.hello, len, fds, n_fds, err);
+	} else if (!x->hello_seen && p.msg.type != GW_EXPORT_ERROR)
+		ret = gw_err(err, -EPROTO, "message type %u before HELLO", p.msg.type);
+	else
+		ret = read_answer(x, &p, len, fds, n_fds, ev, err);
+	if (ret < 0) {
+		while (n_fds > 0)
+			close(fds[--n_fds]);
+	}
+	return ret;
+}
+
+static int request(struct gw_exporter *x, enum gw_export_type type, void *msg, size_t len,
+        uint32_t cap, const int *fd)
+{
+	struct gw_export_msg *m = msg;
+	int ret;
+
+	if (!x->hello_seen || !(x->info.caps & cap))
+		return -EINVAL;
+	if (x->outstanding & 1u << type)
+		return -EALREADY;
+	m->type = type;
+	m->length = (uint32_t)len;
+	ret = gw_msg_send(x->sock, msg, len, fd, fd != NULL ? 1 : 0);
+	if (ret == 0)
+		x->outstanding |= 1u << type;
+	return ret;
+}
+
+static int request_plain(struct gw_exporter *x, enum gw_export_type type, uint32_t cap)
+{
+	struct gw_export_msg m;
+
+	return request(x, type, &m, sizeof(m), cap, NULL);
+}
+
+int gw_exporter_start(struct gw_exporter *x)
+{
+	return request_plain(x, GW_EXPORT_START, GW_EXPORT_CAP_TRACK);
+}
+
+int gw_exporter_stop(struct gw_exporter *x)
+{
+	return request_plain(x, GW_EXPORT_STOP, GW_EXPORT_CAP_TRACK);
+}
+
+int gw_exporter_sync(struct gw_exporter *x, uint64_t epoch)
+{
+	struct gw_export_sync m = {.epoch = epoch};
+	int ret = request(x, GW_EXPORT_SYNC, &m, sizeof(m), GW_EXPORT_CAP_TRACK, NULL);
+
+	if (ret == 0)
+		x->sync_epoch = epoch;
+	return ret;
+}
+
+int gw_exporter_pause(struct gw_exporter *x)
+{
+	return request_plain(x, GW_EXPORT_PAUSE, GW_EXPORT_CAP_LIFECYCLE);
+}
+
+int gw_exporter_resume(struct gw_exporter *x)
+{
+	return request_plain(x, GW_EXPORT_RESUME, GW_EXPORT_CAP_LIFECYCLE);
+}
+
+int gw_exporter_save(struct gw_exporter *x)
+{
+	return request_plain(x, GW_EXPORT_SAVE, GW_EXPORT_CAP_LIFECYCLE);
+}
+
+int gw_exporter_load(struct gw_exporter *x, int fd, uint64_t size)
+{
+	struct gw_export_state m = {.size = size};
+
+	return request(x, GW_EXPORT_LOAD, &m, sizeof(m), GW_EXPORT_CAP_LIFECYCLE, &fd);
+}
+
+int gw_exporter_quit(struct gw_exporter *x)
+{
+	return request_plain(x, GW_EXPORT_QUIT, GW_EXPORT_CAP_LIFECYCLE);
+}

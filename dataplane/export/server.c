@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "connection.h"
+#include "exporter.h"
+#include "listener.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RING_ENTRIES_DEFAULT 65536
+
+struct gw_export_server {
+	struct gw_export_config config;
+	struct gw_listener listener;
+	int wake_fd; /* readable: end */
+	pid_t pid;
+	pthread_t thread;
+};
+
+int gw_export_why(struct gw_export_reason *why, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (why != NULL) {
+		va_start(ap, fmt);
+		vsnprintf(why->text, sizeof(why->text), fmt, ap);
+		va_end(ap);
+	}
+	return code;
+}
+
+static void *server_main(void *arg)
+{
+	struct gw_export_server *s = arg;
+	struct pollfd p[2] = {
+	        {.fd = s->listener.fd, .events = POLLIN},
+	        {.fd = s->wake_fd, .events = POLLIN},
+	};
+
+	/* Waiting for room in a ring should take what it asks for, not 50 us more. */
+	prctl(PR_SET_TIMERSLACK, 1000);
+	while (p[1].revents == 0) {
+		int sock = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (sock >= 0) {
+			gw_connection_serve(sock, s->wake_fd, &s->config);
+			close(sock);
+		} else if (errno != EAGAIN && errno != ECONNABORTED)
+			poll(&p[1], 1, 100); /* out of descriptors: do not spin */
+		poll(p, 2, -1);
+	}
+	return NULL;
+}
+
+/* The thread must not take the VMM's signals; it inherits the mask of its creator. */
+static int start_thread(struct gw_export_server *s)
+{
+	sigset_t all, old;
+	int ret;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	ret = -pthread_create(&s->thread, NULL, server_main, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (ret == 0)
+		pthread_setname_np(s->thread, "godwit-export");
+	return ret;
+}
+
+int gw_export_server_create(const struct gw_export_config *config, struct gw_export_server **out,
+        struct gw_export_reason *why)
+{
+	struct gw_export_server *s;
+	int ret;
+
+	if (config->socket_path == NULL || config->describe == NULL)
+		return gw_export_why(why, -EINVAL, "socket_path and describe are required");
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return gw_export_why(why, -ENOMEM, "out of memory");
+	s->config = *config;
+	s->pid = getpid();
+	if (s->config.ring_entries == 0)
+		s->config.ring_entries = RING_ENTRIES_DEFAULT;
+	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->wake_fd < 0) {
+		ret = gw_export_why(why, -errno, "eventfd: %s", strerror(errno));
+		goto err;
+	}
+	ret = gw_listener_open(&s->listener, config->socket_path, why);
+	if (ret < 0)
+		goto err_wake;
+	ret = start_thread(s);
+	if (ret < 0) {
+		gw_export_why(why, ret, "thread: %s", strerror(-ret));
+		goto err_listener;
+	}
+	*out = s;
+	return 0;
+
+err_listener:
+	gw_listener_close(&s->listener);
+err_wake:
+	close(s->wake_fd);
+err:
+	free(s);
+	return ret;
+}
+
+void gw_export_server_free(struct gw_export_server **server)
+{
+	struct gw_export_server *s = *server;
+	uint64_t one = 1;
+
+	if (s == NULL)
+		return;
+	*server = NULL;
+	/* A forked child has a copy of this, but no thread to join and no right to the socket. */
+	if (getpid() == s->pid) {
+		if (write(s->wake_fd, &one, sizeof(one)) < 0)
+			return; /* cannot happen; leaking beats joining a thread that never ends */
+		pthread_join(s->thread, NULL);
+	}
+	gw_listener_close(&s->listener);
+	close(s->wake_fd);
+	free(s);
+}

@@ -109,10 +109,10 @@ class QemuInstance:
                  "-qmp", f"unix:{self.monitor},server=on,wait=off"]
         env = {}
         if guest.attach == "plugin":
-            argv += ["-plugin", f"{places.QEMU_PLUGIN},export={export},name={guest.name}"]
+            argv += ["-plugin", f"{places.QEMU_PLUGIN},socket={export},name={guest.name}"]
         elif guest.attach == "preload":
-            env = {"LD_PRELOAD": str(places.QEMU_PLUGIN), "GODWIT_EXPORT": str(export),
-                   "GODWIT_VM_NAME": guest.name}
+            env = {"LD_PRELOAD": str(places.QEMU_PLUGIN), "GODWIT_EXPORT_SOCKET": str(export),
+                   "GODWIT_NAME": guest.name}
         argv += guest.extra
         if incoming:
             argv += ["-incoming", "defer", "-S"]

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""godwitd and godwitctl as programs: what they say to a wrong configuration or command."""
+
+import json
+import os
+import time
+
+from common import check, check_equal
+
+
+def _config_error(tb, change):
+    """godwitd refuses the changed configuration; what it says."""
+    a, _ = tb.hosts(tb.memifs(1), start=False)
+    change(a.config)
+    a.start(wait=False)
+    check(a.daemon.wait(30) != 0, "godwitd refuses to start")
+    return a.daemon.log()
+
+
+def test_config_value_out_of_range(tb):
+    """The file, the line, the key and the allowed range are named."""
+    text = _config_error(tb, lambda c: c["ports"][0].update(mtu=100))
+    check("godwitd.yaml:" in text and "mtu" in text and "1500" in text, text)
+
+
+def test_config_unknown_key(tb):
+    """A misspelt key is an error, not ignored."""
+    text = _config_error(tb, lambda c: c["migration"].update(verfiy=True))
+    check("verfiy" in text, text)
+
+
+def test_config_without_ports(tb):
+    """Nothing to send over."""
+    text = _config_error(tb, lambda c: c.update(ports=[]))
+    check("port" in text, text)
+
+
+def test_config_insecure_address(tb):
+    """A control port for everybody needs a word of consent."""
+    text = _config_error(tb, lambda c: c["control"].update(listen="0.0.0.0:7411"))
+    check("insecure" in text, text)
+
+
+def test_second_daemon(tb):
+    """A run directory belongs to one daemon."""
+    a, b = tb.hosts(tb.memifs(1))
+    b.daemon.stop()
+    b.config["run_dir"] = a.config["run_dir"]
+    b.start(wait=False)
+    check(b.daemon.wait(60) != 0, "the second godwitd refuses to start")
+    a.call("version")
+
+
+def test_stops_on_sigterm(tb):
+    """SIGTERM ends godwitd in good order, and it starts again."""
+    a, b = tb.hosts(tb.memifs(1))
+    check_equal(a.daemon.stop(), 0, "exit code")
+    check(not os.path.exists(a.run_dir / "control.sock"), "the control socket is gone")
+    a.start()
+    a.wait_peer(b)
+
+
+def test_ctl(tb):
+    """godwitctl answers for people and for programs."""
+    a, _ = tb.hosts(tb.memifs(2))
+    code, out, _ = a.ctl("peers")
+    check("b" in out.split(), out)
+    _, out, _ = a.ctl("--json", "ports")
+    check_equal(len(json.loads(out)["ports"]), 2, "ports")
+    code, _, err = a.ctl("show", "nobody", check=False)
+    check(code != 0 and err.strip(), "an unknown VM is an error with a message")
+
+
+def test_idle_cost(tb):
+    """An idle godwitd sleeps."""
+    a, _ = tb.hosts(tb.memifs(1))
+    stat = f"/proc/{a.daemon.pid}/stat"
+
+    def cpu_s():
+        with open(stat, encoding="ascii") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    start, cpu = time.monotonic(), cpu_s()
+    time.sleep(5)
+    share = (cpu_s() - cpu) / (time.monotonic() - start)
+    check(share < 0.03, f"an idle godwitd uses {share:.1%} of a core")

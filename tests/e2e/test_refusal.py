@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What cannot be moved safely is refused by name, before anything has happened."""
+
+import os
+
+import places
+from common import LOAD, check, check_lives
+from rpc import RpcError
+from runner import Skip
+
+
+def _refused(tb, *codes, **options):
+    """Starts a guest with these options at both ends; the refusal must name all codes."""
+    a, b = tb.hosts(tb.memifs(1, 9000))
+    guest = tb.qemu("vm1", **{"load": LOAD, **options})
+    source = guest.start(a)
+    source.wait_ready()
+    destination = guest.start(b, incoming=True)
+    found = a.call("check", vm="vm1", host="b")
+    check(not found["ok"], "check finds something")
+    named = {r["code"] for r in found["reasons"]}
+    check(all(r.get("message") and r.get("remedy") for r in found["reasons"]),
+          f"every reason has a message and a remedy: {found['reasons']}")
+    try:
+        a.migrate("vm1", b)
+        raise AssertionError("the migration was admitted")
+    except RpcError as e:
+        check(e.code == 2, f"the code of a refusal: {e}")
+        named &= set(e.reasons())
+    for code in codes:
+        check(code in named, f"{code} is among the reasons {sorted(named)}")
+    check(destination.state() != "running", "the destination does not run the guest")
+    source.wait_advance()
+    return a, b, source
+
+
+def test_direct_disk(tb):
+    """A disk past the host's page cache can write guest memory behind the tracking."""
+    _refused(tb, "disk_direct", disk_options="cache.direct=on")
+
+
+def test_private_memory(tb):
+    """Memory that nobody else can map."""
+    _refused(tb, "memory_private", kind="private")
+
+
+def test_memory_on_disk(tb):
+    """A memory file on a disk file system cannot be write-protected."""
+    if os.stat(tb.directory).st_dev == os.stat("/dev/shm").st_dev:
+        raise Skip("/tmp is a tmpfs here")
+    _refused(tb, "memory_not_tmpfs", kind="disk-file")
+
+
+def test_hugetlb(tb):
+    """Huge pages would be tracked 2 MiB coarse."""
+    _refused(tb, "memory_hugetlb", kind="hugetlb")
+
+
+def test_memfd_on_qemu_10(tb):
+    """QEMU 10 would put memory without a name into its own stream."""
+    root = places.qemu10_root()
+    if not root:
+        raise Skip("no QEMU 10 (GODWIT_QEMU10, or debootstrap trixie /opt/trixie)")
+    _refused(tb, "memory_in_stream", kind="memfd", qemu=root)
+
+
+def test_virtio_mem(tb):
+    """A device that plugs memory in and out by itself."""
+    _refused(tb, "virtio_mem", extra=[
+        "-object", f"memory-backend-file,id=vm0,size=64M,mem-path={tb.ram_directory},share=on",
+        "-device", "virtio-mem-pci,memdev=vm0"])
+
+
+def test_several_at_once(tb):
+    """All reasons come together, not one per attempt."""
+    _refused(tb, "disk_direct", "memory_private", kind="private", disk_options="cache.direct=on")
+
+
+def test_unknown_names(tb):
+    """A VM and a host that do not exist."""
+    a, b = tb.hosts(tb.memifs(1, 9000))
+    for vm, host in (("nobody", b.name), ("nobody", "nowhere")):
+        try:
+            a.call("migrate", vm=vm, host=host)
+            raise AssertionError("the migration was admitted")
+        except RpcError as e:
+            check(e.code == 1, f"not found: {e}")
+
+
+def test_nobody_waits(tb):
+    """No hypervisor waits at the destination."""
+    a, b = tb.hosts(tb.memifs(1, 9000))
+    guest = tb.native("vm1")
+    source = guest.start(a)
+    source.wait_ready()
+    try:
+        a.migrate("vm1", b)
+        raise AssertionError("the migration was admitted")
+    except RpcError as e:
+        check(e.code in (1, 2), f"refused: {e}")
+    check_lives(source)

@@ -16,6 +16,7 @@ from wires import MemifPair, VethPair, make_netns, remove_netns
 
 ROOTS = (pathlib.Path("/tmp"), pathlib.Path("/dev/shm"))
 PREFIX = "godwit-tb"
+ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def free_huge_pages():
@@ -61,8 +62,10 @@ class Testbed:
         self.closers = []
 
     def __enter__(self):
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in ENDING:
             signal.signal(number, _interrupted)
+        # Explicit: a shell's background jobs start with it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sweep()
         self.directory.mkdir(mode=0o755)
         self.ram_directory.mkdir()
@@ -71,11 +74,12 @@ class Testbed:
 
     def __exit__(self, *_):
         # A second Ctrl-C must not stop the cleaning.
-        old = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        old = {n: signal.signal(n, signal.SIG_IGN) for n in (*ENDING, signal.SIGINT)}
         try:
             self.close()
         finally:
-            signal.signal(signal.SIGINT, old)
+            for number, handler in old.items():
+                signal.signal(number, handler)
 
     def close(self):
         """Ends every process, newest first, and removes every file."""

@@ -208,6 +208,9 @@ int gw_dp_sink_create(struct gw_dp *dp, const struct gw_dp_sink_conf *conf, stru
 uint16_t gw_dp_sink_stream(const struct gw_dp_sink *s);
 /* Every worker drops the stream; event FENCED when all confirmed: from then on no store into that RAM. */
 void gw_dp_sink_fence(struct gw_dp_sink *s);
+/* After FENCED, helper thread: gives back the pages that were stored to and whose newest word is "hole" (they read as
+ * zero already). 0 or a negative errno. */
+int gw_dp_sink_punch(struct gw_dp_sink *s);
 /* After FENCED: the device state's first `size` bytes, valid until gw_dp_sink_free(). -ERANGE over the limit. */
 int gw_dp_sink_state(struct gw_dp_sink *s, uint64_t size, const uint8_t **state, struct gw_err *err);
 struct gw_dp_sink_stats {

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The door: starting and stopping, ports, events. */
+#include "internal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "port/eal.h"
+
+#include <errno.h>
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_CACHE 256u
+#define POOL_SLACK 1024u
+#define SCRATCH_BYTES 16384u
+
+void gw_dp_command(
+        struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value)
+{
+	/* Commands are few; a full queue drains within one poll loop, or one idle sleep. */
+	while (!gw_spsc_push(&dp->worker[worker]->commands, type, object, value))
+		sched_yield();
+}
+
+void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint64_t value)
+{
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		gw_dp_command(dp, i, type, object, value);
+}
+
+/* Every worker's packet buffers: what its queues' rings hold, and slack for bursts and caches. */
+static int create_pools(struct gw_dp *dp, struct gw_worker *w, struct gw_err *err)
+{
+	uint32_t rx = POOL_SLACK, tx = POOL_SLACK, room = 0;
+	char name[RTE_MEMPOOL_NAMESIZE];
+	int socket = (int)rte_lcore_to_socket_id(w->lcore);
+
+	for (uint32_t i = 0; i < w->n_queues; i++) {
+		rx += w->queue[i].port->rx_descriptors;
+		tx += w->queue[i].port->tx_descriptors;
+		room = RTE_MAX(room, gw_port_room(w->queue[i].port));
+	}
+	if (room == 0) /* more workers than queues: it idles */
+		return 0;
+	if (((uint64_t)rx + tx) * room * dp->n_workers >> 20 > dp->conf.memory_mib)
+		return gw_err(err, -ENOMEM,
+		        "dataplane.memory_mib: %u is too small: %llu MiB of packet buffers are "
+		        "needed",
+		        dp->conf.memory_mib,
+		        (unsigned long long)(((uint64_t)rx + tx) * room * dp->n_workers >> 20) + 1);
+	snprintf(name, sizeof(name), "gw_rx_%u", w->lcore);
+	w->rx_pool = rte_pktmbuf_pool_create(name, rx, POOL_CACHE, 0, (uint16_t)room, socket);
+	snprintf(name, sizeof(name), "gw_tx_%u", w->lcore);
+	w->tx_pool = rte_pktmbuf_pool_create(name, tx, POOL_CACHE, 0, (uint16_t)room, socket);
+	if (w->rx_pool == NULL || w->tx_pool == NULL)
+		return gw_err(err, -rte_errno,
+		        "packet buffers (%u + %u of %u bytes) do not fit the huge pages: %s", rx,
+		        tx, room, rte_strerror(rte_errno));
+	return 0;
+}
+
+static int create_worker(struct gw_dp *dp, uint32_t index, struct gw_err *err)
+{
+	struct gw_worker *w = aligned_alloc(64, (sizeof(*w) + 63) / 64 * 64);
+	unsigned int lcore;
+	uint32_t skip = index;
+
+	if (w == NULL)
+		return gw_err(err, -ENOMEM, "no memory for a worker");
+	memset(w, 0, sizeof(*w));
+	dp->worker[index] = w;
+	w->dp = dp;
+	w->index = index;
+	w->scratch = malloc(SCRATCH_BYTES);
+	if (w->scratch == NULL)
+		return gw_err(err, -ENOMEM, "no memory for a worker");
+	w->lcore = UINT32_MAX;
+	RTE_LCORE_FOREACH_WORKER(lcore)
+	{
+		if (rte_eal_get_lcore_state(lcore) == WAIT && skip-- == 0) {
+			w->lcore = lcore;
+			break;
+		}
+	}
+	if (w->lcore == UINT32_MAX)
+		return gw_err(err, -ENODEV, "worker %u has no lcore", index);
+	for (uint32_t p = 0; p < dp->n_ports; p++) {
+		for (uint16_t q = (uint16_t)index; q < dp->port[p].queues;
+		        q = (uint16_t)(q + dp->n_workers)) {
+			if (w->n_queues == GW_QUEUES)
+				return gw_err(err, -EINVAL, "worker %u: more than %u queues", index,
+				        GW_QUEUES);
+			w->queue[w->n_queues].port = &dp->port[p];
+			w->queue[w->n_queues].port_index = (uint16_t)p;
+			w->queue[w->n_queues++].queue = q;
+		}
+	}
+	return create_pools(dp, w, err);
+}
+
+static int start_ports(struct gw_dp *dp, struct gw_err *err)
+{
+	struct rte_mempool *pool[RTE_MAX_QUEUES_PER_PORT];
+	int ret;
+
+	for (uint32_t p = 0; p < dp->n_ports; p++) {
+		for (uint32_t q = 0; q < dp->port[p].queues; q++)
+			pool[q] = dp->worker[q % dp->n_workers]->rx_pool;
+		ret = gw_port_start(&dp->port[p], pool, err);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_err *err)
+{
+	struct gw_dp *dp;
+	int ret = gw_eal_start(conf, err);
+
+	if (ret != 0)
+		return ret;
+	dp = aligned_alloc(64, (sizeof(*dp) + 63) / 64 * 64);
+	if (dp == NULL)
+		return gw_err(err, -ENOMEM, "no memory");
+	memset(dp, 0, sizeof(*dp));
+	dp->conf = *conf;
+	dp->crc = conf->integrity == GW_DP_CRC32C;
+	dp->n_workers = conf->n_workers;
+	dp->n_cores = conf->n_workers;
+	dp->tsc0 = rte_rdtsc();
+	dp->mono0_ns = gw_now_ns();
+	dp->ns_per_tick = 1e9 / (double)rte_get_tsc_hz();
+	for (; dp->n_ports < conf->n_ports; dp->n_ports++) {
+		ret = gw_port_open(
+		        &dp->port[dp->n_ports], &conf->port[dp->n_ports], conf->n_workers, err);
+		if (ret != 0)
+			goto fail;
+		/* A chunk's owner must be reachable over every port. */
+		dp->n_cores = RTE_MIN(dp->n_cores, (uint32_t)dp->port[dp->n_ports].queues);
+	}
+	for (uint32_t i = 0; i < dp->n_workers; i++) {
+		ret = create_worker(dp, i, err);
+		if (ret != 0)
+			goto fail;
+	}
+	ret = start_ports(dp, err);
+	if (ret != 0)
+		goto fail;
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		rte_eal_remote_launch(gw_worker_main, dp->worker[i], dp->worker[i]->lcore);
+	*out = dp;
+	return 0;
+fail:
+	gw_dp_free(&dp);
+	return ret;
+}
+
+static void free_worker(struct gw_worker *w)
+{
+	for (uint32_t i = 0; i < w->n_queues; i++)
+		rte_pktmbuf_free_bulk(w->queue[i].held, w->queue[i].n_held);
+	rte_pktmbuf_free_bulk(w->stash, w->n_stash);
+	rte_mempool_free(w->rx_pool);
+	rte_mempool_free(w->tx_pool);
+	free(w->scratch);
+	free(w);
+}
+
+void gw_dp_free(struct gw_dp **dp)
+{
+	struct gw_dp *d = *dp;
+	struct gw_dp_event ev;
+
+	if (d == NULL)
+		return;
+	for (uint32_t i = 0; i < d->n_workers; i++) {
+		if (d->worker[i] == NULL || rte_eal_get_lcore_state(d->worker[i]->lcore) != RUNNING)
+			continue;
+		gw_dp_command(d, i, GW_CMD_STOP, NULL, 0);
+		rte_eal_wait_lcore(d->worker[i]->lcore);
+	}
+	while (gw_dp_poll_event(d, &ev) != 0)
+		; /* links that were let go are released here */
+	for (uint32_t i = 0; i < d->n_ports; i++)
+		gw_port_stop(&d->port[i]);
+	for (uint32_t i = 0; i < d->n_workers; i++)
+		if (d->worker[i] != NULL)
+			free_worker(d->worker[i]);
+	free(d);
+	*dp = NULL;
+}
+
+uint32_t gw_dp_port_count(const struct gw_dp *dp)
+{
+	return dp->n_ports;
+}
+
+void gw_dp_port_info(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_info *info)
+{
+	const struct gw_port *p = &dp->port[port];
+	struct rte_eth_link link;
+	uint64_t link_bps;
+
+	memset(info, 0, sizeof(*info));
+	memcpy(info->name, p->name, sizeof(info->name));
+	memcpy(info->driver, p->driver, sizeof(info->driver));
+	memcpy(info->device, p->device, sizeof(info->device));
+	memcpy(info->mac, p->mac, sizeof(info->mac));
+	info->ipv4 = p->ip;
+	info->prefix = p->prefix;
+	info->mtu = p->mtu;
+	info->rate_bps = p->rate_bps;
+	info->queues = p->queues;
+	if (rte_eth_link_get_nowait(p->ethdev, &link) == 0) {
+		info->link_up = link.link_status == RTE_ETH_LINK_UP;
+		link_bps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN
+		                   ? 0
+		                   : (uint64_t)link.link_speed * 1000000;
+		info->line_rate_bps = p->rate_bps != 0 && (link_bps == 0 || p->rate_bps < link_bps)
+		                              ? p->rate_bps
+		                              : link_bps;
+	}
+	/* memif and other virtual links state a speed that means nothing: the cap is the line. */
+	if (p->rate_bps != 0 && strncmp(p->driver, "net_memif", 9) == 0)
+		info->line_rate_bps = p->rate_bps;
+	for (uint32_t i = 0; i < dp->n_workers; i++) {
+		const struct gw_worker *w = dp->worker[i];
+
+		for (uint32_t q = 0; q < w->n_queues; q++) {
+			if (w->queue[q].port_index != port)
+				continue;
+			info->rx_packets +=
+			        __atomic_load_n(&w->queue[q].rx_packets, __ATOMIC_RELAXED);
+			info->rx_bytes += __atomic_load_n(&w->queue[q].rx_bytes, __ATOMIC_RELAXED);
+			info->tx_packets +=
+			        __atomic_load_n(&w->queue[q].tx_packets, __ATOMIC_RELAXED);
+			info->tx_bytes += __atomic_load_n(&w->queue[q].tx_bytes, __ATOMIC_RELAXED);
+			info->payload_bytes +=
+			        __atomic_load_n(&w->queue[q].payload_bytes, __ATOMIC_RELAXED);
+			info->lost_packets +=
+			        __atomic_load_n(&w->queue[q].lost_packets, __ATOMIC_RELAXED);
+			info->resent_pages +=
+			        __atomic_load_n(&w->queue[q].resent_pages, __ATOMIC_RELAXED);
+		}
+	}
+}
+
+void gw_dp_drops(
+        const struct gw_dp *dp, void (*fn)(void *ctx, const char *name, uint64_t count), void *ctx)
+{
+	for (unsigned int d = 0; d < GW_DROP_COUNT; d++) {
+		uint64_t n = 0;
+
+		for (uint32_t i = 0; i < dp->n_workers; i++)
+			n += __atomic_load_n(&dp->worker[i]->drop[d], __ATOMIC_RELAXED);
+		if (n != 0)
+			fn(ctx, gw_drop_name(d), n);
+	}
+}
+
+uint64_t gw_dp_worker_faults(const struct gw_dp *dp)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < dp->n_workers; i++) {
+		unsigned long long minor = 0, major = 0;
+		char path[64];
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
+		        __atomic_load_n(&dp->worker[i]->tid, __ATOMIC_ACQUIRE));
+		f = fopen(path, "re");
+		if (f == NULL)
+			continue;
+		/* Fields 10 and 12 behind the command's closing parenthesis (proc(5)). */
+		if (fscanf(f, "%*[^)]) %*c %*d %*d %*d %*d %*d %*u %llu %*u %llu", &minor,
+		            &major) == 2)
+			sum += minor + major;
+		fclose(f);
+	}
+	return sum;
+}
+
+int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
+{
+	struct gw_spsc_item item;
+
+	for (uint32_t n = 0; n < dp->n_workers; n++) {
+		struct gw_worker *w = dp->worker[dp->next_event_worker];
+
+		dp->next_event_worker = (dp->next_event_worker + 1) % dp->n_workers;
+		while (w != NULL && gw_spsc_pop(&w->events, &item)) {
+			if (item.type == GW_EVENT_LINK_GONE) {
+				gw_link_release(item.object);
+				continue;
+			}
+			ev->type = (enum gw_dp_event_type)item.type;
+			ev->ctx = item.type == GW_DP_FENCED
+			                  ? ((struct gw_dp_sink *)item.object)->ctx
+			                  : ((struct gw_dp_source *)item.object)->ctx;
+			ev->value = item.value;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+void gw_dp_active(struct gw_dp *dp, bool active)
+{
+	__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_ACQ_REL);
+}

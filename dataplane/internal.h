@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The objects behind the door, shared by its files and the workers. */
+#pragma once
+
+#include "dataplane.h"
+#include "worker.h"
+
+/* Filled in by control before the workers hear of it; then read only. Global: a core that does not
+ * own a path must still be able to answer its probes. */
+struct gw_in_slot {
+	uint32_t key_id;
+	uint32_t used; /* released last */
+};
+
+struct gw_dp {
+	struct gw_dp_conf conf;
+	uint32_t n_ports, n_workers, n_cores;
+	struct gw_port port[GW_DP_MAX_PORTS];
+	struct gw_worker *worker[GW_DP_MAX_WORKERS];
+	bool crc;
+	uint32_t active; /* control writes, workers read */
+	/* TSC to the monotonic clock: ns = mono0_ns + (tsc - tsc0) * ns_per_tick */
+	uint64_t tsc0, mono0_ns;
+	double ns_per_tick;
+	/* control's own books */
+	struct gw_path_out *out[GW_DP_MAX_PATHS];
+	struct gw_path_in *in[GW_DP_MAX_PATHS];
+	struct gw_in_slot in_slot[GW_DP_MAX_PATHS]; /* workers read */
+	struct gw_dp_source *source[GW_DP_MAX_STREAMS];
+	struct gw_dp_sink *sink[GW_DP_MAX_STREAMS];
+	uint32_t next_event_worker;
+};
+
+struct gw_dp_link {
+	struct gw_dp *dp;
+	bool initiator, started, dying;
+	uint32_t n_cores; /* of the acceptor */
+	uint32_t n;
+	uint32_t pending; /* workers that have not let go */
+	struct gw_dp_path path[GW_DP_MAX_PATHS];
+	uint16_t slot[GW_DP_MAX_PATHS]; /* local slot of each */
+};
+
+struct gw_dp_source {
+	struct gw_source core;
+	struct gw_dp *dp;
+	struct gw_dp_link *link;
+	struct gw_ram *ram;
+	uint16_t slot;    /* local, in the workers' tables */
+	uint16_t stream;  /* on the wire */
+	uint32_t drainer; /* worker index */
+	uint32_t pending;
+	uint8_t *state;
+	uint64_t state_bytes;
+	void *ctx;
+	struct gw_take *take[GW_DP_MAX_WORKERS]; /* n_cores each */
+};
+
+struct gw_dp_sink {
+	struct gw_sink core;
+	struct gw_dp *dp;
+	struct gw_dp_link *link;
+	struct gw_ram *ram;
+	uint16_t stream;
+	uint32_t pending;
+	void *ctx;
+};
+
+static inline uint64_t gw_dp_now_ns(const struct gw_dp *dp, uint64_t tsc)
+{
+	return dp->mono0_ns + (uint64_t)((double)(tsc - dp->tsc0) * dp->ns_per_tick);
+}
+
+void gw_dp_command(
+        struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value);
+void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint64_t value);
+void gw_link_release(struct gw_dp_link *link); /* all workers let go */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The receiving half of a path: which packet numbers were applied, and when an ACK is due. Pure:
+ * time comes in, nothing goes out. A poll worker alone owns it.
+ */
+#pragma once
+
+#include "../wire/encode.h"
+#include "../wire/wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GW_RX_ACK_PACKETS 64u
+#define GW_RX_ACK_DELAY_NS 100000u
+
+enum gw_rx_verdict {
+	GW_RX_NEW,       /* not seen: apply, then gw_rx_path_applied() */
+	GW_RX_DUPLICATE, /* applied before */
+	GW_RX_OLD,       /* left of the bitmap: cannot be told, is dropped and never acknowledged */
+};
+
+struct gw_rx_path {
+	uint64_t largest; /* newest PSN received; valid once any */
+	bool any;
+	uint64_t applied[GW_WIRE_ACK_BITS / 64]; /* a ring of bits: PSN n is bit n % 1024 */
+	uint64_t bytes;   /* layer-2 bytes received, cumulative: base of the credit */
+	uint64_t room;    /* bytes of credit beyond what was received */
+	uint32_t unacked; /* packets since the last ACK */
+	bool ack_now;     /* a gap, a probe */
+	uint64_t ack_due_ns;
+	uint32_t echo; /* timestamp of the newest packet, and when it came */
+	uint64_t echo_ns;
+	uint64_t next_psn; /* of the reverse direction: ACKs */
+};
+
+void gw_rx_path_init(struct gw_rx_path *p, uint64_t room_bytes);
+
+/* What psn is, before its packet is applied. */
+enum gw_rx_verdict gw_rx_path_check(const struct gw_rx_path *p, uint64_t psn);
+
+/* The packet was applied (or superseded): counts it and schedules the ACK. */
+void gw_rx_path_applied(
+        struct gw_rx_path *p, uint64_t psn, uint32_t timestamp, uint32_t bytes, uint64_t now_ns);
+
+static inline bool gw_rx_path_ack_due(const struct gw_rx_path *p, uint64_t now_ns)
+{
+	return p->unacked != 0 &&
+	       (p->ack_now || p->unacked >= GW_RX_ACK_PACKETS || now_ns >= p->ack_due_ns);
+}
+
+/* Fills the ACK and counts it as sent. Returns its own PSN. */
+uint64_t gw_rx_path_ack(struct gw_rx_path *p, uint64_t now_ns, struct gw_wire_ack_body *a);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tx_path.h"
+
+#include "rx_path.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define MASK (GW_TX_RECORDS - 1)
+#define BOOKS_BYTES \
+	(GW_TX_RECORDS * sizeof(struct gw_tx_record) + GW_TX_RUNS * sizeof(struct gw_tx_run))
+
+int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_credit)
+{
+	/* Populated now: a poll core must not take its first faults here. */
+	void *books = mmap(NULL, BOOKS_BYTES, PROT_READ | PROT_WRITE,
+	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (books == MAP_FAILED)
+		return -ENOMEM;
+	memset(p, 0, sizeof(*p));
+	p->record = books;
+	p->run = (struct gw_tx_run *)(p->record + GW_TX_RECORDS);
+	p->rate_bps = rate_bps;
+	p->window_bytes = GW_TX_WINDOW_MIN;
+	p->credit = initial_credit;
+	p->reorder = GW_TX_REORDER_MIN;
+	return 0;
+}
+
+void gw_tx_path_release(struct gw_tx_path *p)
+{
+	if (p->record != NULL)
+		munmap(p->record, BOOKS_BYTES);
+	p->record = NULL;
+}
+
+uint64_t gw_tx_path_sent(struct gw_tx_path *p, const struct gw_tx_record *r)
+{
+	uint64_t psn = p->next_psn++;
+
+	p->record[psn & MASK] = *r;
+	p->record[psn & MASK].state = GW_TX_OUT;
+	/* Silence before this packet was nobody's fault: the clock for progress starts here. */
+	if (p->inflight_packets == 0) {
+		p->last_ack_ns = r->sent_ns;
+		p->pto_count = 0;
+	}
+	p->inflight_packets++;
+	p->inflight_bytes += r->wire_bytes;
+	p->spent_bytes += r->wire_bytes;
+	return psn;
+}
+
+void gw_tx_path_skip(struct gw_tx_path *p)
+{
+	p->record[p->next_psn & MASK] =
+	        (struct gw_tx_record){.kind = GW_TX_PROBE, .state = GW_TX_ACKED};
+	if (p->una == p->next_psn)
+		p->una++;
+	p->next_psn++;
+}
+
+static void settle_one(
+        struct gw_tx_path *p, struct gw_tx_record *r, bool lost, gw_tx_settle settle, void *ctx)
+{
+	if (lost) {
+		p->lost_packets++;
+		p->spent_bytes -= r->wire_bytes;
+	} else {
+		p->acked_bytes += r->wire_bytes + GW_WIRE_L1_BYTES;
+	}
+	p->inflight_packets--;
+	p->inflight_bytes -= r->wire_bytes;
+	if (r->kind != GW_TX_PROBE)
+		settle(ctx, p, r, lost);
+	r->state = lost ? GW_TX_LOST : GW_TX_ACKED;
+}
+
+/* Moves una over settled packets and gives their runs back. */
+static void advance_una(struct gw_tx_path *p)
+{
+	for (; p->una < p->next_psn; p->una++) {
+		const struct gw_tx_record *r = &p->record[p->una & MASK];
+
+		if (r->state == GW_TX_OUT)
+			return;
+		if (r->kind == GW_TX_RUN_LIST)
+			p->run_tail += r->count;
+	}
+}
+
+static void take_rtt(struct gw_tx_path *p, uint32_t echo, uint32_t hold, uint64_t now_ns)
+{
+	uint32_t now_ts = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT);
+	uint32_t rtt_ts = now_ts - echo - hold;
+	uint64_t rtt_ns;
+
+	if (rtt_ts > UINT32_MAX / 2) /* an echo from the future or a hold that cannot be */
+		return;
+	rtt_ns = ((uint64_t)rtt_ts << GW_WIRE_TS_SHIFT) + 1;
+	if (p->srtt_ns == 0) {
+		p->srtt_ns = rtt_ns;
+		p->min_rtt_ns = rtt_ns;
+	} else {
+		p->srtt_ns += (rtt_ns >> 3) - (p->srtt_ns >> 3);
+		if (rtt_ns < p->min_rtt_ns)
+			p->min_rtt_ns = rtt_ns;
+	}
+	/* Two bandwidth-delay products; the smoothed RTT, because a busy receiver's delay is part
+	 * of the loop. */
+	if (p->rate_bps != 0) {
+		uint64_t bdp2 = (uint64_t)((double)p->rate_bps * (double)p->srtt_ns * 2 / 8e9);
+
+		p->window_bytes = bdp2 > GW_TX_WINDOW_MIN ? bdp2 : GW_TX_WINDOW_MIN;
+	}
+}
+
+/* Loss by reordering: everything from una that is far enough left of the largest and old enough. */
+static void detect_losses(struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx)
+{
+	uint64_t age_ns = p->srtt_ns + p->srtt_ns / 4 + GW_RX_ACK_DELAY_NS;
+
+	if (!p->any_acked)
+		return;
+	for (uint64_t n = p->una; n + p->reorder <= p->largest_acked; n++) {
+		struct gw_tx_record *r = &p->record[n & MASK];
+
+		if (r->state != GW_TX_OUT)
+			continue;
+		if (now_ns - r->sent_ns < age_ns)
+			break; /* sent in order: the rest is younger */
+		settle_one(p, r, true, settle, ctx);
+	}
+	advance_una(p);
+}
+
+bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns,
+        gw_tx_settle settle, void *ctx)
+{
+	uint64_t largest = ack->ack.largest;
+	bool progress = false;
+
+	if (largest >= p->next_psn) {
+		p->bad_acks++;
+		return false;
+	}
+	if (ack->ack.credit > p->credit)
+		p->credit = ack->ack.credit; /* it never moves back */
+	if (p->any_acked && largest < p->largest_acked)
+		p->stale_acks++; /* still useful: its bits may be new */
+	for (unsigned int w = 0; w < GW_WIRE_ACK_BITS / 64; w++) {
+		uint64_t bits = ack->ack.bitmap[w];
+
+		if (largest < 64u * w || largest - 64u * w < p->una)
+			break; /* everything further left is settled */
+		while (bits != 0) {
+			unsigned int i = (unsigned int)__builtin_ctzll(bits);
+			uint64_t psn = largest - (64u * w + i);
+			struct gw_tx_record *r;
+
+			bits &= bits - 1;
+			if (64u * w + i > largest || p->next_psn - psn > GW_TX_RECORDS)
+				continue;
+			r = &p->record[psn & MASK];
+			if (r->state == GW_TX_OUT) {
+				settle_one(p, r, false, settle, ctx);
+				progress = true;
+			} else if (r->state == GW_TX_LOST) {
+				/* Declared lost, yet it arrived: the threshold was too small. */
+				r->state = GW_TX_ACKED;
+				p->spurious++;
+				if (p->reorder < GW_TX_REORDER_MAX)
+					p->reorder *= 2;
+			}
+		}
+	}
+	if (!p->any_acked || largest > p->largest_acked) {
+		p->largest_acked = largest;
+		p->any_acked = true;
+		take_rtt(p, ack->ack.echo, ack->ack.hold, now_ns);
+	}
+	if (progress) {
+		p->last_ack_ns = now_ns;
+		p->pto_count = 0;
+	}
+	detect_losses(p, now_ns, settle, ctx);
+	return true;
+}
+
+uint64_t gw_tx_path_pto_ns(const struct gw_tx_path *p)
+{
+	uint64_t pto_ns = 2 * p->srtt_ns + GW_RX_ACK_DELAY_NS;
+
+	if (pto_ns < GW_TX_PTO_MIN_NS)
+		pto_ns = GW_TX_PTO_MIN_NS;
+	return pto_ns << (p->pto_count < 6 ? p->pto_count : 6);
+}
+
+enum gw_tx_due gw_tx_path_timer(
+        struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx)
+{
+	uint64_t base_ns, dead_ns, since_ns;
+
+	if (p->inflight_packets == 0)
+		return GW_TX_NOTHING;
+	detect_losses(p, now_ns, settle, ctx);
+	if (p->inflight_packets == 0 || now_ns < p->last_ack_ns)
+		return GW_TX_NOTHING;
+	since_ns = now_ns - p->last_ack_ns;
+	base_ns = 2 * p->srtt_ns + GW_RX_ACK_DELAY_NS;
+	dead_ns = 3 * (base_ns > GW_TX_PTO_MIN_NS ? base_ns : GW_TX_PTO_MIN_NS);
+	if (dead_ns < GW_TX_DEAD_MIN_NS)
+		dead_ns = GW_TX_DEAD_MIN_NS;
+	/* A probe must have gone out before silence means death: a poll core that was away saw
+	 * nothing at all. */
+	if (since_ns > dead_ns && p->pto_count >= 2)
+		return GW_TX_DEAD;
+	if (since_ns > gw_tx_path_pto_ns(p) && now_ns - p->pto_sent_ns > GW_TX_PTO_MIN_NS) {
+		p->pto_count++;
+		p->pto_sent_ns = now_ns;
+		return GW_TX_SEND_PROBE;
+	}
+	return GW_TX_NOTHING;
+}
+
+void gw_tx_path_fail(struct gw_tx_path *p, gw_tx_settle settle, void *ctx)
+{
+	for (uint64_t n = p->una; n < p->next_psn; n++) {
+		struct gw_tx_record *r = &p->record[n & MASK];
+
+		if (r->state == GW_TX_OUT)
+			settle_one(p, r, true, settle, ctx);
+	}
+	advance_una(p);
+	p->pto_count = 0;
+}

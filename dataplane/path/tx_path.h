@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The sending half of a path: packet numbers, what is outstanding, ACKs, loss detection, window and
+ * credit. Pure: time comes in, settled packets go out through a callback. A poll worker alone owns
+ * it.
+ *
+ * Loss: a packet is lost when one sent `reorder` packets later was acknowledged and it is older
+ * than a smoothed RTT and a quarter (RFC 9002 section 6.1 with an adaptive packet threshold). The
+ * tail is covered by a probe timeout (RFC 9002 section 6.2): the probe's ACK shows what is missing.
+ */
+#pragma once
+
+#include "../wire/decode.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GW_TX_RECORDS 16384u /* packets outstanding per path, a power of two */
+#define GW_TX_RUNS 16384u    /* runs outstanding per path, a power of two */
+#define GW_TX_REORDER_MIN 3u
+#define GW_TX_REORDER_MAX 512u
+#define GW_TX_PTO_MIN_NS 10000000u
+#define GW_TX_DEAD_MIN_NS 50000000u
+#define GW_TX_WINDOW_MIN (2u << 20)
+
+enum gw_tx_kind {
+	GW_TX_PROBE,    /* carries no page */
+	GW_TX_PAGES,    /* `count` neighbouring whole pages from `page` */
+	GW_TX_FRAGMENT, /* one fragment of `page` */
+	GW_TX_RUN_LIST, /* `count` runs from run ring position `page` */
+};
+
+enum gw_tx_state { GW_TX_FREE, GW_TX_OUT, GW_TX_ACKED, GW_TX_LOST };
+
+struct gw_tx_run {
+	uint32_t page, count;
+};
+
+/* What a packet carried: enough to put its pages back, since there is no retransmit buffer. */
+struct gw_tx_record {
+	uint64_t sent_ns;
+	uint32_t page;
+	uint16_t count;
+	uint16_t wire_bytes; /* layer 2 */
+	uint8_t kind;        /* enum gw_tx_kind */
+	uint8_t state;       /* enum gw_tx_state; the path alone sets it */
+	uint8_t source;      /* worker's source slot */
+	uint8_t region;      /* index in the source's space */
+	uint8_t reserved[4];
+};
+_Static_assert(sizeof(struct gw_tx_record) == 24, "records are walked in bursts");
+
+struct gw_tx_path {
+	uint64_t next_psn;
+	uint64_t una;           /* oldest PSN that may be outstanding */
+	uint64_t largest_acked; /* valid once any_acked */
+	bool any_acked;
+	struct gw_tx_record *record; /* GW_TX_RECORDS, ring by PSN */
+	struct gw_tx_run *run;       /* GW_TX_RUNS, ring */
+	uint32_t run_head, run_tail; /* taken at head, released in PSN order at tail */
+	uint64_t inflight_bytes;
+	uint32_t inflight_packets;
+	uint64_t window_bytes;
+	uint64_t rate_bps;    /* of the port's cap, 0: none; sizes the window */
+	uint64_t spent_bytes; /* sent minus lost: compared with the receiver's absolute credit */
+	uint64_t credit;      /* newest absolute credit */
+	uint64_t srtt_ns, min_rtt_ns; /* 0: no sample yet */
+	uint64_t last_ack_ns; /* newest progress; also set when the first packet goes out after
+	                         silence */
+	uint64_t pto_sent_ns; /* when the last probe timeout fired */
+	uint32_t pto_count;
+	uint32_t reorder;
+	/* counters; the owner writes, control reads */
+	uint64_t acked_bytes, lost_packets, spurious, bad_acks, stale_acks;
+};
+
+/* A packet left the books. lost: its pages must be set in *open* again before this returns (page
+ * rule 3). */
+typedef void (*gw_tx_settle)(
+        void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
+
+int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_credit);
+void gw_tx_path_release(struct gw_tx_path *p);
+
+/* Whether another packet may be sent: window, credit, room in the books, PSNs left. */
+static inline bool gw_tx_path_open(const struct gw_tx_path *p)
+{
+	return p->inflight_bytes < p->window_bytes && p->spent_bytes < p->credit &&
+	       p->next_psn - p->una < GW_TX_RECORDS - 8 && p->next_psn < GW_WIRE_PSN_MAX - 8;
+}
+
+/* Runs that still fit; a run list takes them with gw_tx_path_push_run() just before
+ * gw_tx_path_sent(). */
+static inline uint32_t gw_tx_path_run_room(const struct gw_tx_path *p)
+{
+	return GW_TX_RUNS - (p->run_head - p->run_tail);
+}
+
+static inline void gw_tx_path_push_run(struct gw_tx_path *p, uint32_t page, uint32_t count)
+{
+	p->run[p->run_head++ & (GW_TX_RUNS - 1)] = (struct gw_tx_run){page, count};
+}
+
+static inline const struct gw_tx_run *gw_tx_path_run(const struct gw_tx_path *p, uint32_t position)
+{
+	return &p->run[position & (GW_TX_RUNS - 1)];
+}
+
+/* Books a packet with number next_psn; returns that number. r->sent_ns must be set. */
+uint64_t gw_tx_path_sent(struct gw_tx_path *p, const struct gw_tx_record *r);
+
+/* Uses up a number for a packet that is not booked. */
+void gw_tx_path_skip(struct gw_tx_path *p);
+
+/* Applies an ACK. False where it acknowledges what was never sent (counted, ignored). */
+bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns,
+        gw_tx_settle settle, void *ctx);
+
+/* What the clock asks for. */
+enum gw_tx_due { GW_TX_NOTHING, GW_TX_SEND_PROBE, GW_TX_DEAD };
+enum gw_tx_due gw_tx_path_timer(
+        struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx);
+
+/* Everything outstanding is lost: the path died. */
+void gw_tx_path_fail(struct gw_tx_path *p, gw_tx_settle settle, void *ctx);
+
+/* Probe timeout: 2 srtt + the ACK delay, at least GW_TX_PTO_MIN_NS, doubled with each probe
+ * unanswered. */
+uint64_t gw_tx_path_pto_ns(const struct gw_tx_path *p);

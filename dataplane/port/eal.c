@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "eal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_ARGS (16 + 2 * (int)GW_DP_MAX_PORTS)
+#define ARG_BYTES 512
+
+struct args {
+	int n;
+	char text[MAX_ARGS][ARG_BYTES];
+	char *argv[MAX_ARGS + 1];
+};
+
+static __attribute__((format(printf, 2, 3))) void add(struct args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (a->n == MAX_ARGS)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(a->text[a->n], ARG_BYTES, fmt, ap);
+	va_end(ap);
+	a->argv[a->n] = a->text[a->n];
+	a->argv[++a->n] = NULL;
+}
+
+/* "0000:3b:00.0" and "3b:00.0" are PCI addresses; vdevs begin with a driver's name. */
+static bool is_pci(const char *device)
+{
+	return isxdigit((unsigned char)device[0]) && strchr(device, ':') != NULL &&
+	       strncmp(device, "net_", 4) != 0;
+}
+
+/* Devices made by the program itself (tests join rings) have no arguments. */
+static bool is_vdev(const char *device)
+{
+	return !is_pci(device) && strncmp(device, "net_ring_", 9) != 0;
+}
+
+static unsigned long free_huge_pages(void)
+{
+	unsigned long n = 0;
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+
+	if (f != NULL) {
+		if (fscanf(f, "%lu", &n) != 1)
+			n = 0;
+		fclose(f);
+	}
+	return n;
+}
+
+int gw_eal_start(const struct gw_dp_conf *conf, struct gw_err *err)
+{
+	static bool started;
+	static struct args a; /* EAL keeps pointers into it */
+	char lcores[ARG_BYTES];
+	bool pci = false;
+	int n;
+
+	if (started)
+		return 0;
+	if (conf->huge_pages && free_huge_pages() * 2 < conf->memory_mib)
+		return gw_err(err, -ENOMEM,
+		        "dataplane.memory_mib: %u MiB of huge pages wanted, %lu MiB are free; "
+		        "reserve more, for example: "
+		        "echo %u > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+		        conf->memory_mib, free_huge_pages() * 2, conf->memory_mib);
+	n = snprintf(lcores, sizeof(lcores), "0@%u", conf->control_cpu);
+	for (uint32_t i = 0; i < conf->n_workers; i++)
+		n += snprintf(lcores + n, sizeof(lcores) - (size_t)n, ",%u@%u", i + 1,
+		        conf->worker_cpu[i]);
+	add(&a, "godwit");
+	add(&a, "--lcores=%s", lcores);
+	add(&a, "--main-lcore=0");
+	add(&a, "--no-telemetry");
+	add(&a, "--log-level=*:%s", "error");
+	if (conf->huge_pages) {
+		add(&a, "--in-memory");
+		add(&a, "--single-file-segments");
+	} else {
+		add(&a, "--no-huge");
+		add(&a, "--no-shconf");
+		add(&a, "-m");
+		add(&a, "%u", conf->memory_mib);
+	}
+	for (uint32_t i = 0; i < conf->n_ports; i++) {
+		if (is_pci(conf->port[i].device)) {
+			add(&a, "--allow=%s", conf->port[i].device);
+			pci = true;
+		} else if (is_vdev(conf->port[i].device)) {
+			add(&a, "--vdev=%s", conf->port[i].device);
+		}
+	}
+	if (!pci)
+		add(&a, "--no-pci");
+	if (rte_eal_init(a.n, a.argv) < 0)
+		return gw_err(err, -rte_errno,
+		        "DPDK's environment does not start: %s (its own messages are above; memory "
+		        "%u MiB, "
+		        "devices as in ports[].device)",
+		        rte_strerror(rte_errno), conf->memory_mib);
+	started = true;
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One Ethernet port under any DPDK driver: found by its device string, configured, started. */
+#pragma once
+
+#include "../base/error.h"
+#include "../dataplane.h"
+#include "../path/pacer.h"
+#include "neighbor.h"
+
+#include <rte_mempool.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gw_port {
+	uint16_t ethdev;
+	char name[32], device[128], driver[32];
+	uint8_t mac[6];
+	uint32_t ip, gateway; /* host order */
+	uint8_t prefix;
+	uint32_t mtu;
+	uint64_t rate_bps;
+	uint16_t queues;
+	uint16_t rx_descriptors, tx_descriptors;
+	bool started;
+	struct gw_neighbors neighbors;
+	_Alignas(64) struct gw_pacer pacer;
+};
+
+/* Finds the device and reads what it can do; nothing is started. */
+int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t n_workers,
+        struct gw_err *err);
+/* Bytes of data room that a frame of this port needs in an mbuf, headroom included. */
+uint32_t gw_port_room(const struct gw_port *p);
+/* Configures and starts; rx_pool[q] feeds queue q. */
+int gw_port_start(struct gw_port *p, struct rte_mempool *const *rx_pool, struct gw_err *err);
+void gw_port_stop(struct gw_port *p);
+
+/* Whether ip is on this port's subnet; otherwise it is reached through the gateway, if there is
+ * one. */
+static inline bool gw_port_on_link(const struct gw_port *p, uint32_t ip)
+{
+	uint32_t mask = p->prefix == 0 ? 0 : UINT32_MAX << (32 - p->prefix);
+
+	return (p->ip & mask) == (ip & mask);
+}

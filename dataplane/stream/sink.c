@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sink.h"
+
+#include "../memory/bitmap.h"
+#include "../memory/stamp.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Enough of the device-state buffer is faulted in ahead for the usual guest (under 1 MB with few
+ * devices). */
+#define STATE_POPULATE_BYTES (4u << 20)
+
+int gw_sink_init(
+        struct gw_sink *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores)
+{
+	void *m;
+
+	memset(s, 0, sizeof(*s));
+	s->space = *regions;
+	s->n_cores = n_cores;
+	s->state_bytes = state_pages * GW_WIRE_PAGE_BYTES;
+	m = mmap(NULL, s->state_bytes, PROT_READ | PROT_WRITE,
+	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (m == MAP_FAILED)
+		return -ENOMEM;
+	s->state = m;
+	madvise(m, s->state_bytes < STATE_POPULATE_BYTES ? s->state_bytes : STATE_POPULATE_BYTES,
+	        MADV_POPULATE_WRITE);
+	s->state_region = (uint32_t)gw_space_add(&s->space, 255, m, state_pages);
+	if (s->state_region >= GW_SPACE_REGIONS)
+		goto fail;
+	m = mmap(NULL, s->space.words * 64 * sizeof(*s->stamp), PROT_READ | PROT_WRITE,
+	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (m == MAP_FAILED)
+		goto fail;
+	s->stamp = m;
+	s->punch = gw_bitmap_create(s->space.words);
+	if (s->punch == NULL)
+		goto fail;
+	return 0;
+fail:
+	gw_sink_release(s);
+	return -ENOMEM;
+}
+
+void gw_sink_release(struct gw_sink *s)
+{
+	if (s->stamp != NULL)
+		munmap(s->stamp, s->space.words * 64 * sizeof(*s->stamp));
+	if (s->state != NULL)
+		munmap(s->state, s->state_bytes);
+	gw_bitmap_free(s->punch, s->space.words);
+	s->stamp = NULL;
+	s->state = NULL;
+	s->punch = NULL;
+}
+
+static inline void add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* Whole pages or one fragment. */
+static void apply_raw(struct gw_sink *s, struct gw_sink_tally *t, const struct gw_space_region *r,
+        const struct gw_wire_packet *p)
+{
+	bool whole = p->data.fragment == GW_WIRE_WHOLE;
+	uint32_t pages = whole ? p->data.length / GW_WIRE_PAGE_BYTES : 1;
+	uint32_t bytes = whole ? GW_WIRE_PAGE_BYTES : p->data.length;
+	uint32_t fragments = whole ? GW_STAMP_ALL : 1u << p->data.fragment;
+	uint32_t *stamp = &s->stamp[r->first + p->data.page];
+	uint8_t *to = r->base + (uint64_t)p->data.page * GW_WIRE_PAGE_BYTES + p->data.offset;
+	const uint8_t *from = p->data.payload;
+
+	for (uint32_t i = 0; i < pages; i++, to += GW_WIRE_PAGE_BYTES, from += GW_WIRE_PAGE_BYTES) {
+		if (gw_stamp_take(&stamp[i], p->data.epoch, fragments, true) != GW_STAMP_APPLY) {
+			add(&t->superseded, 1);
+			continue;
+		}
+		memcpy(to, from, bytes);
+		add(&t->bytes, bytes);
+		add(&t->pages, whole || p->data.fragment == 0);
+		if (gw_bitmap_get(s->punch, r->first + p->data.page + i))
+			gw_bitmap_clear(s->punch, r->first + p->data.page + i);
+	}
+}
+
+/* A page that nobody stored to is zero already (the memory was fresh): it is stamped and left
+ * alone. */
+static void apply_runs(struct gw_sink *s, struct gw_sink_tally *t, const struct gw_space_region *r,
+        const struct gw_wire_packet *p)
+{
+	bool hole = p->data.encoding == GW_WIRE_HOLE_RUNS;
+	uint32_t page, count;
+
+	for (unsigned int i = 0; i < p->data.length / sizeof(struct gw_wire_run); i++) {
+		gw_wire_run_get(p->data.payload, i, &page, &count);
+		for (uint64_t flat = r->first + page; count != 0; flat++, page++, count--) {
+			if (gw_stamp_take(&s->stamp[flat], p->data.epoch, GW_STAMP_ALL, false) !=
+			        GW_STAMP_APPLY) {
+				add(&t->superseded, 1);
+				continue;
+			}
+			add(hole ? &t->hole_pages : &t->zero_pages, 1);
+			if ((s->stamp[flat] & GW_STAMP_DATA) == 0)
+				continue;
+			memset(r->base + (uint64_t)page * GW_WIRE_PAGE_BYTES, 0,
+			        GW_WIRE_PAGE_BYTES);
+			if (hole)
+				gw_bitmap_set(s->punch, flat);
+		}
+	}
+}
+
+/* Whether [page, page + count) lies in the region and in chunks of this core. */
+static enum gw_apply check_range(const struct gw_sink *s, const struct gw_space_region *r,
+        uint32_t core, uint32_t page, uint32_t count)
+{
+	if (page >= r->pages || count > r->pages - page)
+		return GW_APPLY_BAD_PAGE;
+	if (s->n_cores == 1)
+		return GW_APPLY_DONE;
+	/* A sender cuts its runs at chunks: one owner per run. */
+	if (page / GW_CHUNK_PAGES != (page + count - 1) / GW_CHUNK_PAGES ||
+	        gw_space_owner(r->id, page, s->n_cores) != core)
+		return GW_APPLY_WRONG_CORE;
+	return GW_APPLY_DONE;
+}
+
+enum gw_apply gw_sink_apply(struct gw_sink *s, uint32_t core, const struct gw_wire_packet *p)
+{
+	int index = gw_space_find(&s->space, p->data.region);
+	struct gw_sink_tally *t = &s->tally[core];
+	const struct gw_space_region *r;
+	enum gw_apply verdict;
+	uint32_t page, count;
+
+	if (index < 0)
+		return GW_APPLY_BAD_REGION;
+	r = &s->space.region[index];
+	if (p->data.encoding == GW_WIRE_RAW) {
+		count = p->data.fragment == GW_WIRE_WHOLE ? p->data.length / GW_WIRE_PAGE_BYTES : 1;
+		verdict = check_range(s, r, core, p->data.page, count);
+		if (verdict == GW_APPLY_DONE)
+			apply_raw(s, t, r, p);
+		return verdict;
+	}
+	/* All runs are checked before the first page is touched. */
+	for (unsigned int i = 0; i < p->data.length / sizeof(struct gw_wire_run); i++) {
+		gw_wire_run_get(p->data.payload, i, &page, &count);
+		verdict = check_range(s, r, core, page, count);
+		if (verdict != GW_APPLY_DONE)
+			return verdict;
+	}
+	apply_runs(s, t, r, p);
+	return GW_APPLY_DONE;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "decode.h"
+
+#include "bytes.h"
+#include "crc.h"
+
+const char *gw_wire_error_name(enum gw_wire_error error)
+{
+	static const char *const names[GW_WIRE_ERRORS] = {
+	        [GW_WIRE_OK] = "ok",
+	        [GW_WIRE_SHORT] = "wire_short",
+	        [GW_WIRE_BAD_VERSION] = "wire_bad_version",
+	        [GW_WIRE_BAD_TYPE] = "wire_bad_type",
+	        [GW_WIRE_BAD_FLAGS] = "wire_bad_flags",
+	        [GW_WIRE_BAD_CRC] = "wire_bad_crc",
+	        [GW_WIRE_BAD_LENGTH] = "wire_bad_length",
+	        [GW_WIRE_BAD_EPOCH] = "wire_bad_epoch",
+	        [GW_WIRE_BAD_ENCODING] = "wire_bad_encoding",
+	        [GW_WIRE_BAD_FRAGMENT] = "wire_bad_fragment",
+	        [GW_WIRE_BAD_RUN] = "wire_bad_run",
+	        [GW_WIRE_BAD_ACK] = "wire_bad_ack",
+	};
+
+	return error < GW_WIRE_ERRORS ? names[error] : "?";
+}
+
+static enum gw_wire_error check_raw(const struct gw_wire_packet *p)
+{
+	uint32_t offset = p->data.fragment * GW_WIRE_FRAGMENT_BYTES;
+	uint32_t rest;
+
+	if (p->data.fragment == GW_WIRE_WHOLE) {
+		if (p->data.offset != 0 || p->data.length == 0 ||
+		        p->data.length % GW_WIRE_PAGE_BYTES != 0)
+			return GW_WIRE_BAD_FRAGMENT;
+		return GW_WIRE_OK;
+	}
+	if (p->data.fragment >= GW_WIRE_FRAGMENTS || p->data.offset != offset)
+		return GW_WIRE_BAD_FRAGMENT;
+	rest = GW_WIRE_PAGE_BYTES - offset;
+	if (p->data.length != (rest < GW_WIRE_FRAGMENT_BYTES ? rest : GW_WIRE_FRAGMENT_BYTES))
+		return GW_WIRE_BAD_FRAGMENT;
+	return GW_WIRE_OK;
+}
+
+static enum gw_wire_error check_runs(const struct gw_wire_packet *p)
+{
+	uint32_t page, count, room = GW_WIRE_RUN_PAGES_MAX;
+
+	if (p->data.fragment != GW_WIRE_WHOLE || p->data.offset != 0)
+		return GW_WIRE_BAD_FRAGMENT;
+	if (p->data.length == 0 || p->data.length % sizeof(struct gw_wire_run) != 0 ||
+	        p->data.length > GW_WIRE_RUNS_MAX * sizeof(struct gw_wire_run))
+		return GW_WIRE_BAD_RUN;
+	for (unsigned int i = 0; i < p->data.length / sizeof(struct gw_wire_run); i++) {
+		gw_wire_run_get(p->data.payload, i, &page, &count);
+		if (count == 0 || count > UINT32_MAX - page || count > room)
+			return GW_WIRE_BAD_RUN;
+		room -= count;
+	}
+	return GW_WIRE_OK;
+}
+
+static enum gw_wire_error decode_data(const uint8_t *bytes, size_t len, struct gw_wire_packet *p)
+{
+	const struct gw_wire_data *w = (const struct gw_wire_data *)bytes;
+
+	if (len < sizeof(*w))
+		return GW_WIRE_SHORT;
+	p->data.epoch = gw_get16(w->epoch);
+	p->data.stream = gw_get16(w->stream);
+	p->data.region = w->region;
+	p->data.encoding = w->encoding_fragment >> 4;
+	p->data.fragment = w->encoding_fragment & 0xf;
+	p->data.page = gw_get32(w->page);
+	p->data.offset = gw_get16(w->offset);
+	p->data.length = gw_get16(w->length);
+	p->data.timestamp = gw_get32(w->timestamp);
+	p->data.payload = bytes + sizeof(*w);
+	if (p->data.length != len - sizeof(*w))
+		return GW_WIRE_BAD_LENGTH;
+	if (p->data.epoch == 0)
+		return GW_WIRE_BAD_EPOCH;
+	switch (p->data.encoding) {
+	case GW_WIRE_RAW:
+		return check_raw(p);
+	case GW_WIRE_ZERO_RUNS:
+	case GW_WIRE_HOLE_RUNS:
+		return check_runs(p);
+	default:
+		return GW_WIRE_BAD_ENCODING;
+	}
+}
+
+static enum gw_wire_error decode_ack(const uint8_t *bytes, size_t len, struct gw_wire_packet *p)
+{
+	const struct gw_wire_ack *w = (const struct gw_wire_ack *)bytes;
+
+	if (len < sizeof(*w))
+		return GW_WIRE_SHORT;
+	if (len != sizeof(*w))
+		return GW_WIRE_BAD_LENGTH;
+	p->ack.largest = gw_get48(w->largest);
+	p->ack.echo = gw_get32(w->echo);
+	p->ack.hold = gw_get32(w->hold);
+	p->ack.ecn_ce = gw_get32(w->ecn_ce);
+	p->ack.credit = gw_get64(w->credit);
+	for (unsigned int i = 0; i < GW_WIRE_ACK_BITS / 64; i++)
+		p->ack.bitmap[i] = gw_get64(w->bitmap + 8 * i);
+	/* A bit for a PSN below zero acknowledges what cannot exist. */
+	if (p->ack.largest < GW_WIRE_ACK_BITS - 1) {
+		for (unsigned int i = (unsigned int)p->ack.largest + 1; i < GW_WIRE_ACK_BITS; i++)
+			if (p->ack.bitmap[i / 64] >> (i % 64) & 1)
+				return GW_WIRE_BAD_ACK;
+	}
+	return GW_WIRE_OK;
+}
+
+static enum gw_wire_error decode_probe(const uint8_t *bytes, size_t len, struct gw_wire_packet *p)
+{
+	const struct gw_wire_probe *w = (const struct gw_wire_probe *)bytes;
+
+	if (len < sizeof(*w))
+		return GW_WIRE_SHORT;
+	if (len != sizeof(*w))
+		return GW_WIRE_BAD_LENGTH;
+	p->probe.core = gw_get16(w->core);
+	p->probe.timestamp = gw_get32(w->timestamp);
+	return GW_WIRE_OK;
+}
+
+enum gw_wire_error gw_wire_decode(
+        const uint8_t *bytes, size_t len, bool crc, struct gw_wire_packet *p)
+{
+	const struct gw_wire_common *c = (const struct gw_wire_common *)bytes;
+
+	if (len < sizeof(*c))
+		return GW_WIRE_SHORT;
+	if (c->version_type >> 4 != GW_WIRE_VERSION)
+		return GW_WIRE_BAD_VERSION;
+	if (c->flags != (crc ? GW_WIRE_CRC32C : 0))
+		return GW_WIRE_BAD_FLAGS;
+	if (crc) {
+		if (len < sizeof(*c) + GW_WIRE_CRC_BYTES)
+			return GW_WIRE_SHORT;
+		len -= GW_WIRE_CRC_BYTES;
+		if (gw_get32(bytes + len) != gw_crc32c(bytes, len))
+			return GW_WIRE_BAD_CRC;
+	}
+	p->type = (enum gw_wire_type)(c->version_type & 0xf);
+	p->path = gw_get16(c->path);
+	p->key_id = gw_get32(c->key_id);
+	p->psn = gw_get48(c->psn);
+	switch (p->type) {
+	case GW_WIRE_DATA:
+		return decode_data(bytes, len, p);
+	case GW_WIRE_ACK:
+		return decode_ack(bytes, len, p);
+	case GW_WIRE_PROBE:
+	case GW_WIRE_REPLY:
+		return decode_probe(bytes, len, p);
+	default:
+		return GW_WIRE_BAD_TYPE;
+	}
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker.h"
+
+#include "internal.h"
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BACKOFF_NS 20000u
+#define TIMER_NS 50000u
+
+const char *gw_drop_name(unsigned int drop)
+{
+	static const char *const names[] = {
+#define X(name) #name,
+	        GW_DROPS(X)
+#undef X
+	};
+
+	return drop < GW_DROP_WIRE ? names[drop]
+	                           : gw_wire_error_name((enum gw_wire_error)(drop - GW_DROP_WIRE));
+}
+
+/* Rings of the sessions that this worker drains, and epochs that it opens. Returns work done. */
+static uint32_t drain(struct gw_worker *w)
+{
+	uint32_t work = 0;
+
+	for (uint32_t i = 0; i < w->n_sources; i++) {
+		struct gw_dp_source *s = w->source[w->source_slots[i]].source;
+
+		if (s->drainer != w->index)
+			continue;
+		switch (gw_source_drain(&s->core)) {
+		case GW_DRAIN_REACHED:
+			gw_worker_event(w, GW_DP_DRAINED, s, 0);
+			break;
+		case GW_DRAIN_BROKEN:
+			gw_worker_event(w, GW_DP_RING_BROKEN, s, s->core.bad_entry);
+			break;
+		case GW_DRAIN_IDLE:
+			break;
+		}
+		if (gw_source_merge(&s->core))
+			gw_worker_event(w, GW_DP_OPENED, s, s->core.merge_pages);
+		work += s->core.draining || s->core.merging;
+	}
+	return work;
+}
+
+/* Nothing to do: pause for a while, then let somebody else have the core; with no session, sleep.
+ */
+static void idle(struct gw_worker *w, uint64_t now_ns)
+{
+	if (__atomic_load_n(&w->dp->active, __ATOMIC_ACQUIRE) == 0) {
+		struct timespec ts = {0, (long)w->dp->conf.idle_sleep_us * 1000};
+
+		nanosleep(&ts, NULL);
+		return;
+	}
+	if (w->idle_since_ns == 0)
+		w->idle_since_ns = now_ns;
+	if (now_ns - w->idle_since_ns < BACKOFF_NS)
+		rte_pause();
+	else
+		sched_yield();
+}
+
+int gw_worker_main(void *arg)
+{
+	struct gw_worker *w = arg;
+
+	__atomic_store_n(&w->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	while (!w->stop) {
+		uint64_t now_ns = gw_dp_now_ns(w->dp, rte_rdtsc());
+		uint32_t work = 0;
+
+		gw_worker_commands(w);
+		for (uint32_t i = 0; i < w->n_queues; i++)
+			work += gw_worker_rx(w, &w->queue[i], now_ns);
+		gw_worker_acks(w, now_ns);
+		if (now_ns >= w->next_timer_ns) {
+			gw_worker_timers(w, now_ns);
+			w->next_timer_ns = now_ns + TIMER_NS;
+		}
+		work += drain(w);
+		for (uint32_t i = 0; i < w->n_queues; i++)
+			work += gw_worker_tx(w, &w->queue[i], now_ns);
+		if (work == 0)
+			idle(w, now_ns);
+		else
+			w->idle_since_ns = 0;
+	}
+	return 0;
+}

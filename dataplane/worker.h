@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A poll worker: one lcore that owns its (port, queue) pairs for both directions, the paths on
+ * them, and its share of every stream. Only the worker touches what is here, except where a field
+ * says otherwise.
+ */
+#pragma once
+
+#include "base/spsc.h"
+#include "dataplane.h"
+#include "path/rx_path.h"
+#include "path/tx_path.h"
+#include "port/frame.h"
+#include "port/port.h"
+#include "stream/sink.h"
+#include "stream/source.h"
+#include "stream/take.h"
+
+#include <rte_mbuf.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GW_BURST 32u
+#define GW_QUEUES (GW_DP_MAX_PORTS * 4u) /* (port, queue) pairs of one worker */
+
+struct gw_worker;
+struct gw_dp_link;
+
+/* A (port, queue) pair. Counters: the worker writes, control reads. */
+struct gw_queue {
+	struct gw_port *port;
+	uint16_t port_index, queue;
+	uint16_t n_held;  /* packets that the driver did not take; while there are any, no new work
+	                     is pulled */
+	uint16_t n_paths; /* outgoing paths on this queue */
+	uint16_t next_path;
+	struct gw_path_out *path[GW_DP_MAX_WORKERS * 8];
+	struct rte_mbuf *held[GW_BURST];
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
+	        resent_pages;
+};
+
+enum gw_path_state {
+	GW_PATH_RESOLVE, /* the next hop's MAC is not known */
+	GW_PATH_PROBE,   /* looking for a UDP port that reaches the wanted core */
+	GW_PATH_UP,
+};
+
+/* The sending end of a path. */
+struct gw_path_out {
+	struct gw_tx_path tx;
+	struct gw_queue *queue;
+	struct gw_neighbor *hop;
+	struct gw_dp_link *link;
+	struct gw_frame_template frame;
+	uint32_t peer_ip, key_id, mtu;
+	uint16_t core, slot, peer_slot, worker;
+	uint16_t udp_port;
+	uint16_t wrong_core; /* candidates that reached another core */
+	uint8_t max_pages;   /* per packet; 0: a page takes fragments */
+	bool empty;          /* the last look found no page for it */
+	uint8_t next_source;
+	uint64_t next_probe_ns;
+	uint64_t n_down;
+	/* control reads these */
+	_Alignas(64) uint32_t state;
+	uint64_t pub_srtt_ns, pub_last_ack_ns, pub_acked_bytes;
+};
+
+/* The receiving end. */
+struct gw_path_in {
+	struct gw_rx_path rx;
+	struct gw_queue *queue;
+	struct gw_dp_link *link;
+	struct gw_frame_template frame; /* back to the sender, as its last probe said */
+	bool known;                     /* a probe told where the sender is */
+	uint32_t key_id;
+	uint16_t core, slot, peer_slot, worker;
+};
+
+/* Named drops and defects; packets in minus packets used is their sum. */
+#define GW_DROPS(X)                                                                           \
+	X(rx_not_ours)                                                                        \
+	X(rx_invalid_frame) X(rx_chained) X(rx_no_path) X(rx_wrong_core) X(rx_bad_key)        \
+	        X(rx_duplicate) X(rx_old_psn) X(rx_no_stream) X(rx_bad_region) X(rx_bad_page) \
+	                X(rx_wrong_owner) X(rx_unexpected_type) X(rx_bad_ack) X(rx_stale_ack) \
+	                        X(tx_no_mbuf) X(tx_ack_dropped) X(path_down) X(loss_spurious)
+enum gw_drop {
+#define X(name) GW_DROP_##name,
+	GW_DROPS(X)
+#undef X
+	        GW_DROP_WIRE, /* then one per enum gw_wire_error */
+	GW_DROP_COUNT = GW_DROP_WIRE + GW_WIRE_ERRORS
+};
+const char *gw_drop_name(unsigned int drop);
+
+enum gw_command {
+	GW_CMD_ADD_LINK = 1,
+	GW_CMD_DEL_LINK,
+	GW_CMD_ADD_SOURCE,
+	GW_CMD_DEL_SOURCE,
+	GW_CMD_DRAIN_TO,
+	GW_CMD_OPEN,
+	GW_CMD_ADD_SINK,
+	GW_CMD_DEL_SINK,
+	GW_CMD_STOP,
+};
+
+/* Events that stay inside the data plane, beside enum gw_dp_event_type. */
+enum { GW_EVENT_LINK_GONE = 100 };
+
+struct gw_worker_source {
+	struct gw_dp_source *source;
+	struct gw_take *take; /* one per destination core, made by control */
+};
+
+struct gw_worker {
+	struct gw_dp *dp;
+	uint32_t index, lcore;
+	uint32_t n_queues;
+	struct gw_queue queue[GW_QUEUES];
+	struct rte_mempool *rx_pool, *tx_pool;
+	struct rte_mbuf
+	        *stash[GW_BURST]; /* allocated ahead, so that no page is taken without a buffer */
+	uint32_t n_stash;
+	struct gw_path_out *out[GW_DP_MAX_PATHS]; /* by slot; only this worker's */
+	struct gw_path_in *in[GW_DP_MAX_PATHS];
+	uint16_t out_slots[GW_DP_MAX_PATHS], in_slots[GW_DP_MAX_PATHS];
+	uint32_t n_out, n_in;
+	struct gw_worker_source source[GW_DP_MAX_STREAMS]; /* by slot */
+	uint8_t source_slots[GW_DP_MAX_STREAMS];
+	uint32_t n_sources;
+	struct gw_dp_sink *sink[GW_DP_MAX_STREAMS];
+	uint8_t *scratch; /* a chained frame made whole */
+	uint64_t next_timer_ns;
+	uint64_t idle_since_ns;
+	bool stop;
+	int tid;                                   /* control reads it */
+	_Alignas(64) uint64_t drop[GW_DROP_COUNT]; /* control reads */
+	_Alignas(64) struct gw_spsc commands;      /* control -> worker */
+	struct gw_spsc events;                     /* worker -> control */
+};
+
+/* The lcore's main function; arg is the worker. */
+int gw_worker_main(void *arg);
+
+static inline void gw_drop(struct gw_worker *w, unsigned int drop)
+{
+	__atomic_store_n(&w->drop[drop], w->drop[drop] + 1, __ATOMIC_RELAXED);
+}
+
+static inline void gw_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* worker_rx.c: takes a burst from a queue; packets received. */
+uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
+/* worker_tx.c: pulls pages into a queue's packets; packets sent. gw_worker_send() gives whole
+ * frames to the driver and holds what it does not take; gw_worker_send_now() is for small control
+ * packets that may be dropped instead. */
+uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
+void gw_worker_send_now(
+        struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns);
+/* worker_path.c: ACKs that are due, path timers, probes, failover. */
+void gw_worker_acks(struct gw_worker *w, uint64_t now_ns);
+void gw_worker_timers(struct gw_worker *w, uint64_t now_ns);
+void gw_path_settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
+void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
+        uint64_t now_ns);
+/* worker_command.c: what control asked for. */
+void gw_worker_commands(struct gw_worker *w);
+void gw_worker_event(struct gw_worker *w, uint32_t type, void *object, uint64_t value);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A worker's paths over time: ACKs that are due, resolving, probing, loss timers, death and return.
+ */
+#include "worker.h"
+
+#include "internal.h"
+
+#include <string.h>
+
+#define ARP_RETRY_NS (20 * 1000000ull)
+#define ARP_REFRESH_NS (30 * 1000000000ull)
+#define PROBE_RETRY_NS (10 * 1000000ull)
+#define PROBE_DOWN_NS (100 * 1000000ull)
+#define PROBE_SLOW_NS (1000 * 1000000ull)
+/* Candidates tried at once before a wanted core counts as hard to reach: with 16 cores at both ends
+ * one in 256 ports steers both directions right. */
+#define WRONG_CORE_FAST 1024u
+
+static struct rte_mbuf *small_packet(struct gw_worker *w)
+{
+	struct rte_mbuf *m =
+	        w->n_stash != 0 ? w->stash[--w->n_stash] : rte_pktmbuf_alloc(w->tx_pool);
+
+	if (m == NULL)
+		gw_drop(w, GW_DROP_tx_no_mbuf);
+	return m;
+}
+
+/* Sends the small godwit packet of len bytes that stands behind the frame header. */
+static void send_small(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m,
+        const struct gw_frame_template *frame, const struct gw_wire_head *h, size_t len,
+        uint64_t now_ns)
+{
+	uint8_t *bytes = rte_pktmbuf_mtod(m, uint8_t *);
+
+	len = gw_wire_seal(bytes + GW_FRAME_HEADER, len, h);
+	gw_frame_put(bytes, frame, (uint32_t)len);
+	m->data_len = (uint16_t)(GW_FRAME_HEADER + len);
+	m->pkt_len = m->data_len;
+	gw_worker_send_now(w, q, m, now_ns);
+}
+
+void gw_worker_acks(struct gw_worker *w, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < w->n_in; i++) {
+		struct gw_path_in *p = w->in[w->in_slots[i]];
+		struct gw_wire_head h = {
+		        .path = p->peer_slot, .key_id = p->key_id, .crc = w->dp->crc};
+		struct gw_wire_ack_body body;
+		struct rte_mbuf *m;
+		size_t len;
+
+		if (!p->known || !gw_rx_path_ack_due(&p->rx, now_ns))
+			continue;
+		m = small_packet(w);
+		if (m == NULL)
+			return;
+		h.psn = gw_rx_path_ack(&p->rx, now_ns, &body);
+		len = gw_wire_put_ack(rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER, &h, &body);
+		send_small(w, p->queue, m, &p->frame, &h, len, now_ns);
+	}
+}
+
+/* Callback of the path's books: pages go back to their source, the queue counts. */
+void gw_path_settle(void *ctx, const struct gw_tx_path *tx, const struct gw_tx_record *r, bool lost)
+{
+	struct gw_worker *w = ctx;
+	/* tx is the first member of its path. */
+	struct gw_path_out *p = (struct gw_path_out *)(uintptr_t)tx;
+	struct gw_dp_source *s = r->source < GW_DP_MAX_STREAMS ? w->source[r->source].source : NULL;
+
+	if (lost) {
+		gw_count(&p->queue->lost_packets, 1);
+		gw_count(&p->queue->resent_pages, r->kind == GW_TX_PAGES ? r->count : 1);
+	}
+	/* A source that was closed took its books along. */
+	if (s != NULL)
+		gw_source_settle(&s->core, w->index, tx, r, lost);
+}
+
+static void send_arp(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
+{
+	struct rte_mbuf *m = small_packet(w);
+
+	if (m == NULL)
+		return;
+	gw_frame_arp_request(rte_pktmbuf_mtod(m, uint8_t *), p->queue->port->mac,
+	        p->queue->port->ip, p->hop->ip);
+	m->data_len = GW_FRAME_ARP;
+	m->pkt_len = GW_FRAME_ARP;
+	__atomic_store_n(&p->hop->asked_ns, now_ns, __ATOMIC_RELAXED);
+	gw_worker_send_now(w, p->queue, m, now_ns);
+}
+
+static void update_template(struct gw_path_out *p)
+{
+	uint8_t mac[6];
+
+	gw_neighbor_mac(p->hop, mac);
+	gw_frame_template(&p->frame, p->queue->port->mac, mac, p->queue->port->ip, p->peer_ip,
+	        p->udp_port, GW_WIRE_UDP_PORT);
+}
+
+static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
+{
+	struct gw_tx_record r = {.kind = GW_TX_PROBE,
+	        .sent_ns = now_ns,
+	        .wire_bytes = GW_FRAME_HEADER + sizeof(struct gw_wire_probe)};
+	struct gw_wire_head h = {.path = p->peer_slot,
+	        .key_id = p->key_id,
+	        .psn = p->tx.next_psn,
+	        .crc = w->dp->crc};
+	struct rte_mbuf *m;
+	size_t len;
+
+	/* The books may be full of what is outstanding; then an ACK is under way or the path dies.
+	 */
+	if (p->tx.next_psn - p->tx.una >= GW_TX_RECORDS - 1)
+		return;
+	m = small_packet(w);
+	if (m == NULL)
+		return;
+	if (p->state == GW_PATH_UP)
+		gw_tx_path_sent(&p->tx, &r);
+	else
+		gw_tx_path_skip(&p->tx);
+	update_template(p);
+	len = gw_wire_put_probe(rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER, &h, GW_WIRE_PROBE,
+	        0, (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
+	send_small(w, p->queue, m, &p->frame, &h, len, now_ns);
+}
+
+static void set_state(struct gw_path_out *p, enum gw_path_state state)
+{
+	__atomic_store_n(&p->state, (uint32_t)state, __ATOMIC_RELEASE);
+}
+
+void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
+        uint64_t now_ns)
+{
+	__atomic_store_n(&p->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
+	if (p->state != GW_PATH_PROBE)
+		return;
+	if (reply->probe.core == p->core) {
+		p->tx.last_ack_ns = now_ns;
+		set_state(p, GW_PATH_UP);
+		return;
+	}
+	p->wrong_core++;
+	p->udp_port =
+	        (uint16_t)(GW_WIRE_PATH_PORT_BASE +
+	                   (p->udp_port + 1u - GW_WIRE_PATH_PORT_BASE) % GW_WIRE_PATH_PORT_COUNT);
+	if (p->wrong_core % WRONG_CORE_FAST != 0) {
+		send_probe(w, p, now_ns);
+		p->next_probe_ns = now_ns + PROBE_RETRY_NS;
+	} else {
+		p->next_probe_ns = now_ns + PROBE_SLOW_NS;
+	}
+}
+
+/* Another path of this worker that still reaches the core. */
+static bool other_path_up(const struct gw_worker *w, const struct gw_path_out *dead)
+{
+	for (uint32_t i = 0; i < w->n_out; i++) {
+		const struct gw_path_out *p = w->out[w->out_slots[i]];
+
+		if (p != dead && p->link == dead->link && p->core == dead->core &&
+		        p->state == GW_PATH_UP)
+			return true;
+	}
+	return false;
+}
+
+/* What the path has not had acknowledged goes back to work on any surviving path; probes bring it
+ * back. */
+static void path_down(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
+{
+	gw_drop(w, GW_DROP_path_down);
+	p->n_down++;
+	set_state(p, GW_PATH_PROBE);
+	p->next_probe_ns = now_ns;
+	gw_tx_path_fail(&p->tx, gw_path_settle, w);
+	if (other_path_up(w, p))
+		return;
+	for (uint32_t i = 0; i < w->n_sources; i++) {
+		struct gw_worker_source *ws = &w->source[w->source_slots[i]];
+
+		if (ws->source->link == p->link)
+			gw_take_return(&ws->source->core, &ws->take[p->core], w->index);
+	}
+}
+
+static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
+{
+	uint8_t mac[6];
+	bool known = gw_neighbor_mac(p->hop, mac);
+	uint64_t asked_ns = __atomic_load_n(&p->hop->asked_ns, __ATOMIC_RELAXED);
+	uint64_t heard_ns = __atomic_load_n(&p->hop->heard_ns, __ATOMIC_RELAXED);
+
+	if (now_ns - asked_ns > ARP_RETRY_NS && (!known || now_ns - heard_ns > ARP_REFRESH_NS))
+		send_arp(w, p, now_ns);
+	switch ((enum gw_path_state)p->state) {
+	case GW_PATH_RESOLVE:
+		if (!known)
+			return;
+		set_state(p, GW_PATH_PROBE);
+		/* fall through */
+	case GW_PATH_PROBE:
+		if (now_ns < p->next_probe_ns)
+			return;
+		p->next_probe_ns = now_ns + (p->n_down != 0 ? PROBE_DOWN_NS : PROBE_RETRY_NS);
+		send_probe(w, p, now_ns);
+		return;
+	case GW_PATH_UP:
+		break;
+	}
+	switch (gw_tx_path_timer(&p->tx, now_ns, gw_path_settle, w)) {
+	case GW_TX_NOTHING:
+		break;
+	case GW_TX_SEND_PROBE:
+		send_probe(w, p, now_ns);
+		break;
+	case GW_TX_DEAD:
+		path_down(w, p, now_ns);
+		break;
+	}
+}
+
+void gw_worker_timers(struct gw_worker *w, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < w->n_out; i++)
+		path_timer(w, w->out[w->out_slots[i]], now_ns);
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker.h"
+
+#include "internal.h"
+
+#include <rte_ethdev.h>
+#include <string.h>
+
+/* A page makes at most this many packets, so a burst stops short of its end. */
+#define PACKETS_PER_TAKE GW_WIRE_FRAGMENTS
+/* The payload starts on a cache line of the buffer: the copy's stores are aligned. */
+#define FRAME_START (2 * 64 - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
+_Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == RTE_PKTMBUF_HEADROOM,
+        "fits the headroom");
+
+static bool refill(struct gw_worker *w)
+{
+	if (w->n_stash >= PACKETS_PER_TAKE)
+		return true;
+	if (rte_pktmbuf_alloc_bulk(w->tx_pool, w->stash + w->n_stash, GW_BURST - w->n_stash) != 0) {
+		gw_drop(w, GW_DROP_tx_no_mbuf);
+		return false;
+	}
+	w->n_stash = GW_BURST;
+	return true;
+}
+
+/* Gives frames to the driver; what it does not take waits in the queue's holder. */
+static void transmit(struct gw_queue *q, struct rte_mbuf **m, uint16_t n)
+{
+	uint64_t bytes = 0;
+	uint16_t sent;
+
+	/* The driver owns what it takes: lengths are read before. */
+	for (uint16_t i = 0; i < n; i++)
+		bytes += m[i]->pkt_len;
+	sent = rte_eth_tx_burst(q->port->ethdev, q->queue, m, n);
+	for (uint16_t i = sent; i < n; i++)
+		bytes -= m[i]->pkt_len;
+	gw_count(&q->tx_packets, sent);
+	gw_count(&q->tx_bytes, bytes);
+	q->n_held = n - sent;
+	if (sent != n)
+		memmove(q->held, m + sent, (n - sent) * sizeof(*m));
+}
+
+void gw_worker_send_now(
+        struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns)
+{
+	uint64_t bytes = m->pkt_len;
+
+	if (rte_eth_tx_burst(q->port->ethdev, q->queue, &m, 1) != 1) {
+		gw_drop(w, GW_DROP_tx_ack_dropped);
+		rte_pktmbuf_free(m);
+		return;
+	}
+	gw_pacer_spend(&q->port->pacer, bytes + GW_WIRE_L1_BYTES, now_ns);
+	gw_count(&q->tx_packets, 1);
+	gw_count(&q->tx_bytes, bytes);
+}
+
+/* Frame, header and books of one packet whose payload of d->length bytes is written by the caller
+ * at the result. */
+static struct rte_mbuf *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wire_head *h,
+        const struct gw_wire_data_head *d)
+{
+	struct rte_mbuf *m = w->stash[--w->n_stash];
+	uint32_t len =
+	        sizeof(struct gw_wire_data) + d->length + (w->dp->crc ? GW_WIRE_CRC_BYTES : 0);
+	uint8_t *frame;
+
+	m->data_off = FRAME_START;
+	m->data_len = (uint16_t)(GW_FRAME_HEADER + len);
+	m->pkt_len = m->data_len;
+	frame = rte_pktmbuf_mtod(m, uint8_t *);
+	gw_frame_put(frame, &p->frame, len);
+	*h = (struct gw_wire_head){.path = p->peer_slot,
+	        .key_id = p->key_id,
+	        .psn = p->tx.next_psn,
+	        .crc = w->dp->crc};
+	gw_wire_put_data(frame + GW_FRAME_HEADER, h, d);
+	return m;
+}
+
+static uint8_t *payload(struct rte_mbuf *m)
+{
+	return rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER + sizeof(struct gw_wire_data);
+}
+
+/* Ends the packet and enters it into the path's books. */
+static void finish(struct gw_path_out *p, struct gw_source_tally *tally, struct rte_mbuf *m,
+        const struct gw_wire_head *h, const struct gw_wire_data_head *d, struct gw_tx_record *r,
+        uint64_t now_ns)
+{
+	gw_wire_seal(rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER,
+	        sizeof(struct gw_wire_data) + d->length, h);
+	r->sent_ns = now_ns;
+	r->wire_bytes = m->data_len;
+	gw_tx_path_sent(&p->tx, r);
+	gw_tally_add(&tally->wire_bytes, m->pkt_len);
+	gw_pacer_spend(&p->queue->port->pacer, m->pkt_len + GW_WIRE_L1_BYTES, now_ns);
+}
+
+static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_dp_source *s,
+        const struct gw_taken *taken, struct rte_mbuf **out, uint64_t now_ns)
+{
+	struct gw_source_tally *tally = &s->core.tally[w->index];
+	uint32_t bytes = taken->count * GW_WIRE_PAGE_BYTES;
+	struct gw_wire_data_head d = {
+	        .epoch = taken->label,
+	        .stream = s->stream,
+	        .region = s->core.space.region[taken->region].id,
+	        .encoding = GW_WIRE_RAW,
+	        .fragment = GW_WIRE_WHOLE,
+	        .page = taken->page,
+	        .length = (uint16_t)bytes,
+	        .timestamp = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT),
+	};
+	struct gw_tx_record r = {
+	        .page = taken->page,
+	        .count = (uint16_t)taken->count,
+	        .kind = GW_TX_PAGES,
+	        .source = (uint8_t)s->slot,
+	        .region = (uint8_t)taken->region,
+	};
+	struct gw_wire_head h;
+
+	gw_count(&p->queue->payload_bytes, bytes);
+	if (p->max_pages != 0) {
+		out[0] = begin(w, p, &h, &d);
+		memcpy(payload(out[0]), taken->data, bytes);
+		finish(p, tally, out[0], &h, &d, &r, now_ns);
+		return 1;
+	}
+	/* The page's one unit in hand becomes one per fragment, before the first can be settled. */
+	gw_tally_add(&tally->taken, GW_WIRE_FRAGMENTS - 1);
+	r.kind = GW_TX_FRAGMENT;
+	for (uint16_t i = 0; i < GW_WIRE_FRAGMENTS; i++) {
+		d.fragment = (uint8_t)i;
+		d.offset = (uint16_t)(i * GW_WIRE_FRAGMENT_BYTES);
+		d.length = (uint16_t)RTE_MIN(GW_WIRE_FRAGMENT_BYTES, GW_WIRE_PAGE_BYTES - d.offset);
+		out[i] = begin(w, p, &h, &d);
+		memcpy(payload(out[i]), taken->data + d.offset, d.length);
+		finish(p, tally, out[i], &h, &d, &r, now_ns);
+	}
+	return GW_WIRE_FRAGMENTS;
+}
+
+static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_dp_source *s,
+        struct gw_take *take, const struct gw_taken *taken, struct rte_mbuf **out, uint64_t now_ns)
+{
+	struct gw_wire_data_head d = {
+	        .epoch = taken->label,
+	        .stream = s->stream,
+	        .region = s->core.space.region[taken->region].id,
+	        .encoding = take->run_encoding,
+	        .fragment = GW_WIRE_WHOLE,
+	        .length = (uint16_t)(take->n_runs * sizeof(struct gw_wire_run)),
+	        .timestamp = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT),
+	};
+	struct gw_tx_record r = {
+	        .page = p->tx.run_head,
+	        .count = (uint16_t)take->n_runs,
+	        .kind = GW_TX_RUN_LIST,
+	        .source = (uint8_t)s->slot,
+	        .region = (uint8_t)taken->region,
+	};
+	struct gw_wire_head h;
+
+	out[0] = begin(w, p, &h, &d);
+	for (uint32_t i = 0; i < take->n_runs; i++) {
+		gw_wire_put_run(payload(out[0]) + i * sizeof(struct gw_wire_run), take->run[i].page,
+		        take->run[i].count);
+		gw_tx_path_push_run(&p->tx, take->run[i].page, take->run[i].count);
+	}
+	finish(p, &s->core.tally[w->index], out[0], &h, &d, &r, now_ns);
+	gw_take_runs_done(&s->core, take, w->index);
+	return 1;
+}
+
+/* The next packets of one path, from its link's sources in turn. */
+static uint16_t fill(
+        struct gw_worker *w, struct gw_path_out *p, struct rte_mbuf **out, uint64_t now_ns)
+{
+	struct gw_taken taken;
+
+	for (uint32_t n = 0; n < w->n_sources; n++) {
+		struct gw_worker_source *ws;
+		struct gw_take *take;
+
+		p->next_source =
+		        (uint8_t)(p->next_source + 1u < w->n_sources ? p->next_source + 1 : 0);
+		ws = &w->source[w->source_slots[p->next_source]];
+		if (ws->source->link != p->link)
+			continue;
+		take = &ws->take[p->core];
+		gw_take_next(&ws->source->core, take, w->index, p->core,
+		        p->max_pages != 0 ? p->max_pages : 1, &taken);
+		if (taken.kind == GW_TAKE_PAGES)
+			return put_pages(w, p, ws->source, &taken, out, now_ns);
+		if (taken.kind == GW_TAKE_RUNS && gw_tx_path_run_room(&p->tx) >= take->n_runs)
+			return put_runs(w, p, ws->source, take, &taken, out, now_ns);
+	}
+	return 0;
+}
+
+/* The next path of this queue that may send and has not said that it has nothing. */
+static struct gw_path_out *pick(struct gw_queue *q)
+{
+	for (uint16_t n = 0; n < q->n_paths; n++) {
+		struct gw_path_out *p = q->path[q->next_path];
+
+		q->next_path = (uint16_t)(q->next_path + 1 == q->n_paths ? 0 : q->next_path + 1);
+		if (!p->empty && p->state == GW_PATH_UP && gw_tx_path_open(&p->tx))
+			return p;
+	}
+	return NULL;
+}
+
+uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
+{
+	struct rte_mbuf *m[GW_BURST];
+	struct gw_path_out *p;
+	uint16_t n = 0;
+
+	if (q->n_held != 0) {
+		memcpy(m, q->held, q->n_held * sizeof(*m));
+		transmit(q, m, q->n_held);
+		if (q->n_held != 0)
+			return 0;
+	}
+	for (uint16_t i = 0; i < q->n_paths; i++)
+		q->path[i]->empty = false;
+	while (n + PACKETS_PER_TAKE <= GW_BURST && gw_pacer_open(&q->port->pacer, now_ns)) {
+		uint16_t got;
+
+		p = pick(q);
+		if (p == NULL || !refill(w))
+			break;
+		got = fill(w, p, m + n, now_ns);
+		p->empty = got == 0;
+		n = (uint16_t)(n + got);
+	}
+	if (n != 0)
+		transmit(q, m, n);
+	return n;
+}

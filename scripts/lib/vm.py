@@ -5,6 +5,7 @@ A guest is what moves; an instance is one process that runs it, or waits to, on 
 """
 
 import os
+import signal
 import uuid
 
 import places
@@ -86,7 +87,25 @@ class QemuGuest:
         return QemuInstance(self, host, incoming, self.instances)
 
 
-class QemuInstance:
+class Instance:
+    """What both kinds of guests' processes have: a guest, a host, a process, state()."""
+
+    guest = host = process = None
+
+    def read(self):
+        """The guest's page as this end's memory holds it, or None."""
+        return self.guest.page.read(self.ram_paths())
+
+    def wait_advance(self, by=20, timeout_s=60):
+        """Until the guest runs here: its counter grows, and the hypervisor says running."""
+        wait_for(f"{self.guest.name} to run at {self.host.name}",
+                 lambda: self.state() == "running" and self.read(), timeout_s)
+        start = self.read()["counter"]
+        wait_for(f"{self.guest.name}'s counter to advance at {self.host.name}",
+                 lambda: self.read()["counter"] >= start + by, timeout_s)
+
+
+class QemuInstance(Instance):
     """One QEMU process."""
 
     def __init__(self, guest, host, incoming, number):
@@ -170,18 +189,6 @@ class QemuInstance:
             return ""
         return self.serial.read_text(errors="replace")
 
-    def read(self):
-        """The guest's page as this end's memory holds it, or None."""
-        return self.guest.page.read(self.ram_paths())
-
-    def wait_advance(self, by=20, timeout_s=60):
-        """Until the guest runs here: its counter grows, and QEMU says running."""
-        wait_for(f"{self.guest.name} to run at {self.host.name}",
-                 lambda: self.state() == "running" and self.read(), timeout_s)
-        start = self.read()["counter"]
-        wait_for(f"{self.guest.name}'s counter to advance at {self.host.name}",
-                 lambda: self.read()["counter"] >= start + by, timeout_s)
-
     def stop(self):
         """Ends the process and lets go of its files."""
         if self.qmp:
@@ -191,4 +198,69 @@ class QemuInstance:
 
 
 class NativeGuest:
-    """A synthetic guest."""
+    """A synthetic guest: godwit-guest, whose profile the options give."""
+
+    def __init__(self, testbed, name, ram_mib=64, write_rate=2000, check_rate=40000, regions=1,
+                 extra=()):
+        self.testbed = testbed
+        self.name = name
+        self.regions = regions
+        self.profile = ["--ram", f"{ram_mib}M", "--regions", regions, "--write-rate", write_rate,
+                        "--check-rate", check_rate, "--counter", *extra]
+        self.page = None
+        self.instances = 0
+
+    def start(self, host, incoming=False):
+        """Starts it on a host; with incoming it waits to be migrated to."""
+        places.need(places.GODWIT_GUEST)
+        self.instances += 1
+        return NativeInstance(self, host, incoming, self.instances)
+
+
+class NativeInstance(Instance):
+    """One godwit-guest process."""
+
+    def __init__(self, guest, host, incoming, number):
+        self.guest = guest
+        self.host = host
+        tb = guest.testbed
+        label = f"{guest.name}-{host.name}-{number}"
+        self.file = tb.ram_directory / f"{label}.m0"
+        argv = [places.GODWIT_GUEST, "--socket", host.vm_dir / f"{guest.name}.export", "--name",
+                guest.name, "--mem-path", self.file, *guest.profile]
+        self.process = tb.process(label, argv + (["--incoming"] if incoming else []))
+        wait_for(f"{label} to be ready", self._ready)
+
+    def _ready(self):
+        self.process.check()
+        return ": ready" in self.process.log()
+
+    def ram_paths(self):
+        """The files behind its memory."""
+        n = self.guest.regions
+        return [str(self.file)] if n == 1 else [f"{self.file}.{i}" for i in range(n)]
+
+    def wait_ready(self, timeout_s=60):
+        """Until its page has been found."""
+        self.guest.page = wait_for("the guest's page", lambda: GuestPage.find(self.ram_paths()),
+                                   timeout_s)
+
+    def serial_text(self):
+        """What it printed."""
+        return self.process.log()
+
+    def state(self):
+        """running, paused, or gone."""
+        before = self.process.log().count("state=")
+        self.process.signal(signal.SIGUSR1)
+
+        def told():
+            lines = [x for x in self.process.log().splitlines() if "state=" in x]
+            if not self.process.running():
+                return "gone"
+            return lines[-1].split("state=")[1].split()[0] if len(lines) > before else None
+        return wait_for(f"{self.guest.name} to tell its state", told, 20, 0.005)
+
+    def stop(self):
+        """Ends it."""
+        self.process.stop()

@@ -66,7 +66,28 @@ def test_opposite_ways(tb):
 def test_writes_at_save(tb):
     """A guest that writes its memory while its device state is saved arrives whole."""
     a, b = tb.hosts(tb.memifs(2, 9000))
-    guest, source = _start(tb, a, save_writes=True)
+    guest, source = _start(tb, a, extra=["--save-writes", 64])
+    move(guest, source, a, b)
+
+
+def test_push_source(tb):
+    """A guest that tells its writes itself instead of being write-protected."""
+    a, b = tb.hosts(tb.memifs(2, 9000))
+    guest, source = _start(tb, a, extra=["--source", "push"])
+    move(guest, source, a, b)
+
+
+def test_holes_and_zeros(tb):
+    """Pages that were never touched, and pages that become zero and something again."""
+    a, b = tb.hosts(tb.memifs(2, 1500))
+    guest, source = _start(tb, a, extra=["--holes", 30, "--zero", 30])
+    move(guest, source, a, b)
+
+
+def test_several_regions(tb):
+    """Memory in four files."""
+    a, b = tb.hosts(tb.memifs(2, 9000))
+    guest, source = _start(tb, a, regions=4)
     move(guest, source, a, b)
 
 

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* godwitctl: the command line to godwitd. */
+#include "ctl.h"
+#include "text.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_SOCKET "/run/godwit/control.sock"
+
+static const struct {
+	const char *name;
+	ctl_command *run;
+	const char *synopsis, *help;
+} commands[] = {
+        {"migrate", ctl_migrate, "migrate VM HOST [OPTION]...",
+                "Move VM to HOST and follow the migration until it ends.\n"
+                "\n"
+                "  --verify               compare digests of both ends' memory before the guest "
+                "runs\n"
+                "  --after quit|leave     what becomes of the source's hypervisor\n"
+                "  --populate-first       populate all of the destination's memory before sending\n"
+                "  --blackout-limit MS    switch over when the predicted blackout fits (1..60000)\n"
+                "  --max-total S          limit of the whole migration, 0: none (0..604800)\n"
+                "  --on-limit abort|switchover\n"
+                "                         what to do when --max-total is over\n"
+                "  --detach               print the session's id and return once it has begun\n"
+                "\n"
+                "What is not given here, godwitd's configuration says. Ctrl-C aborts the "
+                "migration\n"
+                "and waits for its end; a second Ctrl-C leaves at once.\n"},
+        {"check", ctl_check, "check VM HOST",
+                "Say whether VM could move to HOST now; if not, every reason and its remedy.\n"},
+        {"list", ctl_list, "list", "All sessions, the finished ones too.\n"},
+        {"show", ctl_show, "show VM|ID", "One session in full; of a VM the newest.\n"},
+        {"abort", ctl_abort, "abort VM|ID [REASON]",
+                "Abort a migration; the guest stays at the source.\n"},
+        {"peers", ctl_peers, "peers", "The hosts that guests may move to.\n"},
+        {"ports", ctl_ports, "ports", "The ports of this host, with their counters.\n"},
+        {"report", ctl_report,
+                "report VM|ID [--plot FILE.svg] | report --from FILE.json [--plot FILE.svg]",
+                "What a finished migration did; with --json all of it.\n"
+                "\n"
+                "  --plot FILE.svg   draw it (needs gnuplot); - writes to stdout\n"
+                "  --from FILE.json  of a saved report, without godwitd\n"},
+        {"version", ctl_version, "version", "Versions of godwitctl and godwitd.\n"},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *f)
+{
+	fprintf(f, "usage: godwitctl [--socket PATH] [--json] COMMAND\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(f, "  %-22.*s %.*s\n", (int)strcspn(commands[i].synopsis, "[|-"),
+		        commands[i].synopsis, (int)strcspn(commands[i].help, "\n"),
+		        commands[i].help);
+	fprintf(f, "\n"
+	           "  --socket PATH   godwitd's socket; default " DEFAULT_SOCKET "\n"
+	           "  --json          machine-readable: one JSON object per command (migrate: one "
+	           "per line)\n"
+	           "\n"
+	           "'godwitctl COMMAND --help' says more.\n"
+	           "\n"
+	           "Exit codes: 0 done; 1 failed or aborted; 2 wrong usage; 3 no godwitd; 4 "
+	           "refused, the\n"
+	           "reasons are printed; 5 not found; 6 the VM has a session already; 7 the peer "
+	           "does not\n"
+	           "answer; 8 not possible in this phase.\n");
+}
+
+int ctl_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "godwitctl: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "; try --help\n");
+	return CTL_USAGE;
+}
+
+bool ctl_operands(int argc, char **argv, int min, int max, const char *names)
+{
+	for (int i = 1; i < argc; i++)
+		if (argv[i][0] == '-' && argv[i][1] != '\0') {
+			ctl_usage("%s: unknown option '%s'", argv[0], argv[i]);
+			return false;
+		}
+	if (argc - 1 < min || argc - 1 > max) {
+		ctl_usage("%s takes %s", argv[0], names);
+		return false;
+	}
+	return true;
+}
+
+static bool asks_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int run(const struct ctl *ctl, int argc, char **argv)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i].name, argv[0]) != 0)
+			continue;
+		if (asks_help(argc, argv)) {
+			printf("usage: godwitctl %s\n\n%s", commands[i].synopsis, commands[i].help);
+			return CTL_OK;
+		}
+		return commands[i].run(ctl, argc, argv);
+	}
+	return ctl_usage("no command '%s'", argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"socket", required_argument, NULL, 's'},
+	        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+	        {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+	struct ctl ctl = {.socket = DEFAULT_SOCKET};
+	int option, rc, first;
+
+	signal(SIGPIPE, SIG_IGN);
+	while ((option = getopt_long(argc, argv, "+s:jh", options, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			ctl.socket = optarg;
+			break;
+		case 'j':
+			ctl.json = true;
+			break;
+		case 'h':
+			print_help(stdout);
+			return CTL_OK;
+		case 'V':
+			printf("godwitctl %s\n", GODWIT_VERSION);
+			return CTL_OK;
+		default:
+			return CTL_USAGE;
+		}
+	}
+	if (optind == argc) {
+		print_help(stderr);
+		return CTL_USAGE;
+	}
+	first = optind;
+	if (strcmp(argv[first], "help") == 0) {
+		print_help(stdout);
+		return CTL_OK;
+	}
+	optind = 0; /* the command parses its own options from the start */
+	rc = run(&ctl, argc - first, argv + first);
+	/* A full disk must not look like success to a script. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && rc == CTL_OK)
+		rc = CTL_FAILED;
+	return rc;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The commands that print a table: sessions, peers, ports. */
+#include "ctl.h"
+#include "text.h"
+
+#include <string.h>
+
+static void add_row(struct table *table, const char *const *cells)
+{
+	struct text *row = table_row(table);
+
+	for (int i = 0; row != NULL && i < table->n_columns; i++)
+		row[i] = text_format("%s", cells[i]);
+}
+
+int ctl_list(const struct ctl *ctl, int argc, char **argv)
+{
+	static const char *const head[] = {
+	        "ID", "VM", "ROLE", "PEER", "PHASE", "LEFT", "TIME", "BLACKOUT"};
+	struct table table = {.n_columns = 8, .align = "llllllrr"};
+	json_t *result = NULL, *s;
+	size_t i;
+	int rc;
+
+	if (!ctl_operands(argc, argv, 0, 0, "no operands"))
+		return CTL_USAGE;
+	rc = ctl_call(ctl, "list", NULL, &result);
+	if (rc != CTL_OK)
+		return rc;
+	if (ctl->json) {
+		ctl_print_json(result);
+	} else if (json_array_size(json_object_get(result, "sessions")) == 0) {
+		printf("no sessions\n");
+	} else {
+		add_row(&table, head);
+		json_array_foreach(json_object_get(result, "sessions"), i, s)
+		{
+			struct text *row = table_row(&table);
+			struct text ended = text_of(s, "result");
+
+			if (row == NULL)
+				break;
+			row[0] = text_of(s, "id");
+			row[1] = text_of(s, "vm");
+			row[2] = text_of(s, "role");
+			row[3] = text_of(s, "peer");
+			row[4] = strcmp(ended.s, "-") == 0 ? text_of(s, "phase") : ended;
+			row[5] = strcmp(ended.s, "-") == 0
+			                 ? text_bytes(text_number(s, "remaining_bytes", 0))
+			                 : text_format("-");
+			row[6] = text_ms(text_number(s, "elapsed_ms", -1));
+			row[7] = text_ms(text_number(s, "blackout_ms", -1));
+		}
+		table_print(&table, stdout);
+	}
+	json_decref(result);
+	return CTL_OK;
+}
+
+int ctl_peers(const struct ctl *ctl, int argc, char **argv)
+{
+	static const char *const head[] = {"NAME", "ADDRESS", "STATE", "RTT", "PATHS", "VERSION"};
+	struct table table = {.n_columns = 6, .align = "lllrll"};
+	json_t *result = NULL, *p;
+	size_t i;
+	int rc;
+
+	if (!ctl_operands(argc, argv, 0, 0, "no operands"))
+		return CTL_USAGE;
+	rc = ctl_call(ctl, "peers", NULL, &result);
+	if (rc != CTL_OK)
+		return rc;
+	if (ctl->json) {
+		ctl_print_json(result);
+		json_decref(result);
+		return CTL_OK;
+	}
+	add_row(&table, head);
+	json_array_foreach(json_object_get(result, "peers"), i, p)
+	{
+		struct text *row = table_row(&table);
+		bool connected = json_is_true(json_object_get(p, "connected"));
+
+		if (row == NULL)
+			break;
+		row[0] = text_of(p, "name");
+		row[1] = text_of(p, "address");
+		row[2] = text_format("%s", connected ? "connected" : "down");
+		row[3] =
+		        connected ? text_ms(text_number(p, "rtt_us", -1) / 1000) : text_format("-");
+		row[4] = text_format("%s of %s", text_of(p, "paths_up").s, text_of(p, "paths").s);
+		row[5] = text_of(p, "version");
+	}
+	table_print(&table, stdout);
+	json_array_foreach(json_object_get(result, "peers"), i,
+	        p) if (json_is_string(json_object_get(p, "error")))
+	{
+		int column = printf("%s: ", text_of(p, "name").s);
+
+		text_wrap(stdout, json_string_value(json_object_get(p, "error")), column, 2, 80);
+	}
+	json_decref(result);
+	return CTL_OK;
+}
+
+int ctl_ports(const struct ctl *ctl, int argc, char **argv)
+{
+	static const char *const head[] = {
+	        "NAME", "LINK", "RATE", "ADDRESS", "MTU", "DRIVER", "RX", "TX"};
+	struct table table = {.n_columns = 8, .align = "llrlrlrr"};
+	json_t *result = NULL, *p, *n;
+	const char *name;
+	size_t i;
+	int rc;
+
+	if (!ctl_operands(argc, argv, 0, 0, "no operands"))
+		return CTL_USAGE;
+	rc = ctl_call(ctl, "ports", NULL, &result);
+	if (rc != CTL_OK)
+		return rc;
+	if (ctl->json) {
+		ctl_print_json(result);
+		json_decref(result);
+		return CTL_OK;
+	}
+	add_row(&table, head);
+	json_array_foreach(json_object_get(result, "ports"), i, p)
+	{
+		struct text *row = table_row(&table);
+
+		if (row == NULL)
+			break;
+		row[0] = text_of(p, "name");
+		row[1] = text_format(
+		        "%s", json_is_true(json_object_get(p, "link_up")) ? "up" : "DOWN");
+		row[2] = text_rate(text_number(p, "rate_bps", 0));
+		row[3] = text_of(p, "address");
+		row[4] = text_of(p, "mtu");
+		row[5] = text_of(p, "driver");
+		row[6] = text_bytes(text_number(p, "rx_bytes", 0));
+		row[7] = text_bytes(text_number(p, "tx_bytes", 0));
+	}
+	table_print(&table, stdout);
+	json_array_foreach(json_object_get(result, "ports"), i, p)
+	{
+		printf("\n%s: %s, %s, %s queues\n", text_of(p, "name").s, text_of(p, "mac").s,
+		        text_of(p, "device").s, text_of(p, "queues").s);
+		printf("  received %s packets, sent %s packets\n",
+		        text_count(text_number(p, "rx_packets", 0)).s,
+		        text_count(text_number(p, "tx_packets", 0)).s);
+		json_object_foreach(json_object_get(p, "drops"), name,
+		        n) if (json_number_value(n) > 0) printf("  dropped, %s: %s\n",
+		        text_format("%s", name).s, text_count(json_number_value(n)).s);
+	}
+	json_decref(result);
+	return CTL_OK;
+}

@@ -21,7 +21,7 @@
 #define SCRATCH_BYTES 16384u
 
 void gw_dp_command(
-        struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value)
+	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value)
 {
 	/* Commands are few; a full queue drains within one poll loop, or one idle sleep. */
 	while (!gw_spsc_push(&dp->worker[worker]->commands, type, object, value))
@@ -50,18 +50,18 @@ static int create_pools(struct gw_dp *dp, struct gw_worker *w, struct gw_err *er
 		return 0;
 	if (((uint64_t)rx + tx) * room * dp->n_workers >> 20 > dp->conf.memory_mib)
 		return gw_err(err, -ENOMEM,
-		        "dataplane.memory_mib: %u is too small: %llu MiB of packet buffers are "
-		        "needed",
-		        dp->conf.memory_mib,
-		        (unsigned long long)(((uint64_t)rx + tx) * room * dp->n_workers >> 20) + 1);
+			"dataplane.memory_mib: %u is too small: %llu MiB of packet buffers are "
+			"needed",
+			dp->conf.memory_mib,
+			(unsigned long long)(((uint64_t)rx + tx) * room * dp->n_workers >> 20) + 1);
 	snprintf(name, sizeof(name), "gw_rx_%u", w->lcore);
 	w->rx_pool = rte_pktmbuf_pool_create(name, rx, POOL_CACHE, 0, (uint16_t)room, socket);
 	snprintf(name, sizeof(name), "gw_tx_%u", w->lcore);
 	w->tx_pool = rte_pktmbuf_pool_create(name, tx, POOL_CACHE, 0, (uint16_t)room, socket);
 	if (w->rx_pool == NULL || w->tx_pool == NULL)
 		return gw_err(err, -rte_errno,
-		        "packet buffers (%u + %u of %u bytes) do not fit the huge pages: %s", rx,
-		        tx, room, rte_strerror(rte_errno));
+			"packet buffers (%u + %u of %u bytes) do not fit the huge pages: %s", rx,
+			tx, room, rte_strerror(rte_errno));
 	return 0;
 }
 
@@ -92,10 +92,10 @@ static int create_worker(struct gw_dp *dp, uint32_t index, struct gw_err *err)
 		return gw_err(err, -ENODEV, "worker %u has no lcore", index);
 	for (uint32_t p = 0; p < dp->n_ports; p++) {
 		for (uint16_t q = (uint16_t)index; q < dp->port[p].queues;
-		        q = (uint16_t)(q + dp->n_workers)) {
+			q = (uint16_t)(q + dp->n_workers)) {
 			if (w->n_queues == GW_QUEUES)
 				return gw_err(err, -EINVAL, "worker %u: more than %u queues", index,
-				        GW_QUEUES);
+					GW_QUEUES);
 			w->queue[w->n_queues].port = &dp->port[p];
 			w->queue[w->n_queues].port_index = (uint16_t)p;
 			w->queue[w->n_queues++].queue = q;
@@ -139,7 +139,7 @@ int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_er
 	dp->ns_per_tick = 1e9 / (double)rte_get_tsc_hz();
 	for (; dp->n_ports < conf->n_ports; dp->n_ports++) {
 		ret = gw_port_open(
-		        &dp->port[dp->n_ports], &conf->port[dp->n_ports], conf->n_workers, err);
+			&dp->port[dp->n_ports], &conf->port[dp->n_ports], conf->n_workers, err);
 		if (ret != 0)
 			goto fail;
 		/* A chunk's owner must be reachable over every port. */
@@ -221,11 +221,11 @@ void gw_dp_port_info(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_in
 	if (rte_eth_link_get_nowait(p->ethdev, &link) == 0) {
 		info->link_up = link.link_status == RTE_ETH_LINK_UP;
 		link_bps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN
-		                   ? 0
-		                   : (uint64_t)link.link_speed * 1000000;
+				   ? 0
+				   : (uint64_t)link.link_speed * 1000000;
 		info->line_rate_bps = p->rate_bps != 0 && (link_bps == 0 || p->rate_bps < link_bps)
-		                              ? p->rate_bps
-		                              : link_bps;
+					      ? p->rate_bps
+					      : link_bps;
 	}
 	/* memif and other virtual links state a speed that means nothing: the cap is the line. */
 	if (p->rate_bps != 0 && strncmp(p->driver, "net_memif", 9) == 0)
@@ -237,23 +237,23 @@ void gw_dp_port_info(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_in
 			if (w->queue[q].port_index != port)
 				continue;
 			info->rx_packets +=
-			        __atomic_load_n(&w->queue[q].rx_packets, __ATOMIC_RELAXED);
+				__atomic_load_n(&w->queue[q].rx_packets, __ATOMIC_RELAXED);
 			info->rx_bytes += __atomic_load_n(&w->queue[q].rx_bytes, __ATOMIC_RELAXED);
 			info->tx_packets +=
-			        __atomic_load_n(&w->queue[q].tx_packets, __ATOMIC_RELAXED);
+				__atomic_load_n(&w->queue[q].tx_packets, __ATOMIC_RELAXED);
 			info->tx_bytes += __atomic_load_n(&w->queue[q].tx_bytes, __ATOMIC_RELAXED);
 			info->payload_bytes +=
-			        __atomic_load_n(&w->queue[q].payload_bytes, __ATOMIC_RELAXED);
+				__atomic_load_n(&w->queue[q].payload_bytes, __ATOMIC_RELAXED);
 			info->lost_packets +=
-			        __atomic_load_n(&w->queue[q].lost_packets, __ATOMIC_RELAXED);
+				__atomic_load_n(&w->queue[q].lost_packets, __ATOMIC_RELAXED);
 			info->resent_pages +=
-			        __atomic_load_n(&w->queue[q].resent_pages, __ATOMIC_RELAXED);
+				__atomic_load_n(&w->queue[q].resent_pages, __ATOMIC_RELAXED);
 		}
 	}
 }
 
 void gw_dp_drops(
-        const struct gw_dp *dp, void (*fn)(void *ctx, const char *name, uint64_t count), void *ctx)
+	const struct gw_dp *dp, void (*fn)(void *ctx, const char *name, uint64_t count), void *ctx)
 {
 	for (unsigned int d = 0; d < GW_DROP_COUNT; d++) {
 		uint64_t n = 0;
@@ -275,13 +275,13 @@ uint64_t gw_dp_worker_faults(const struct gw_dp *dp)
 		FILE *f;
 
 		snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
-		        __atomic_load_n(&dp->worker[i]->tid, __ATOMIC_ACQUIRE));
+			__atomic_load_n(&dp->worker[i]->tid, __ATOMIC_ACQUIRE));
 		f = fopen(path, "re");
 		if (f == NULL)
 			continue;
 		/* Fields 10 and 12 behind the command's closing parenthesis (proc(5)). */
 		if (fscanf(f, "%*[^)]) %*c %*d %*d %*d %*d %*d %*u %llu %*u %llu", &minor,
-		            &major) == 2)
+			    &major) == 2)
 			sum += minor + major;
 		fclose(f);
 	}
@@ -303,8 +303,8 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 			}
 			ev->type = (enum gw_dp_event_type)item.type;
 			ev->ctx = item.type == GW_DP_FENCED
-			                  ? ((struct gw_dp_sink *)item.object)->ctx
-			                  : ((struct gw_dp_source *)item.object)->ctx;
+					  ? ((struct gw_dp_sink *)item.object)->ctx
+					  : ((struct gw_dp_source *)item.object)->ctx;
 			ev->value = item.value;
 			return 1;
 		}

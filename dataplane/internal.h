@@ -72,6 +72,6 @@ static inline uint64_t gw_dp_now_ns(const struct gw_dp *dp, uint64_t tsc)
 }
 
 void gw_dp_command(
-        struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value);
+	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value);
 void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint64_t value);
 void gw_link_release(struct gw_dp_link *link); /* all workers let go */

@@ -41,7 +41,7 @@ static int match_port(const struct gw_dp *dp, uint32_t port, const struct gw_dp_
 	rank %= same;
 	for (uint32_t i = 0; i < peer->n_ports; i++)
 		if (gw_port_on_link(p, peer->port[i].ipv4) && peer->port[i].ipv4 != p->ip &&
-		        rank-- == 0)
+			rank-- == 0)
 			return (int)i;
 	return -1;
 }
@@ -57,7 +57,7 @@ static int free_slot(void *const *table)
 static uint8_t pages_per_packet(uint32_t mtu, bool crc)
 {
 	uint32_t room = mtu - 20 - 8 - (uint32_t)sizeof(struct gw_wire_data) -
-	                (crc ? GW_WIRE_CRC_BYTES : 0);
+			(crc ? GW_WIRE_CRC_BYTES : 0);
 
 	return (uint8_t)(room / GW_WIRE_PAGE_BYTES);
 }
@@ -79,7 +79,7 @@ static struct gw_queue *find_queue(struct gw_dp *dp, uint32_t worker, uint32_t p
 }
 
 static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
-        const struct gw_dp_host *peer, uint32_t peer_port, uint16_t core, struct gw_err *err)
+	const struct gw_dp_host *peer, uint32_t peer_port, uint16_t core, struct gw_err *err)
 {
 	struct gw_dp *dp = link->dp;
 	struct gw_port *local = &dp->port[port];
@@ -98,12 +98,12 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 		return gw_err(err, -ENOMEM, "no memory for a path's books");
 	}
 	p->hop = gw_neighbor_add(
-	        &local->neighbors, gw_port_on_link(local, ip) ? ip : local->gateway);
+		&local->neighbors, gw_port_on_link(local, ip) ? ip : local->gateway);
 	if (p->hop == NULL) {
 		gw_tx_path_release(&p->tx);
 		free(p);
 		return gw_err(err, -ENOSPC, "port '%s': more than %u neighbours", local->name,
-		        GW_NEIGHBORS);
+			GW_NEIGHBORS);
 	}
 	p->link = link;
 	p->worker = (uint16_t)owner_of(dp, queue);
@@ -115,40 +115,40 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 	p->max_pages = pages_per_packet(p->mtu, dp->crc);
 	/* Different paths begin their search at different ports. */
 	p->udp_port =
-	        (uint16_t)(GW_WIRE_PATH_PORT_BASE + (uint32_t)slot * 37u % GW_WIRE_PATH_PORT_COUNT);
+		(uint16_t)(GW_WIRE_PATH_PORT_BASE + (uint32_t)slot * 37u % GW_WIRE_PATH_PORT_COUNT);
 	dp->out[slot] = p;
 	link->slot[link->n] = (uint16_t)slot;
 	link->path[link->n++] = (struct gw_dp_path){
-	        .source_ip = local->ip,
-	        .peer_ip = ip,
-	        .core = core,
-	        .initiator_slot = (uint16_t)slot,
-	        .mtu = p->mtu,
+		.source_ip = local->ip,
+		.peer_ip = ip,
+		.core = core,
+		.initiator_slot = (uint16_t)slot,
+		.mtu = p->mtu,
 	};
 	return 0;
 }
 
 int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, struct gw_dp_link **out,
-        struct gw_err *err)
+	struct gw_err *err)
 {
 	struct gw_dp_link *link;
 	int ret = 0;
 
 	if (peer->integrity != dp->conf.integrity)
 		return gw_err(err, -ENOTUNIQ,
-		        "dataplane.integrity differs: %s here, %s at the peer",
-		        dp->crc ? "crc32c" : "none",
-		        peer->integrity == GW_DP_CRC32C ? "crc32c" : "none");
+			"dataplane.integrity differs: %s here, %s at the peer",
+			dp->crc ? "crc32c" : "none",
+			peer->integrity == GW_DP_CRC32C ? "crc32c" : "none");
 	if (peer->n_ports > GW_DP_MAX_PORTS || peer->n_cores == 0 ||
-	        peer->n_cores > GW_DP_MAX_WORKERS)
+		peer->n_cores > GW_DP_MAX_WORKERS)
 		return gw_err(err, -EPROTO,
-		        "the peer has %u ports and %u cores: at most %u and 1..%u are allowed",
-		        peer->n_ports, peer->n_cores, GW_DP_MAX_PORTS, GW_DP_MAX_WORKERS);
+			"the peer has %u ports and %u cores: at most %u and 1..%u are allowed",
+			peer->n_ports, peer->n_cores, GW_DP_MAX_PORTS, GW_DP_MAX_WORKERS);
 	for (uint32_t i = 0; i < peer->n_ports; i++)
 		if (peer->port[i].mtu < 1500 || peer->port[i].mtu > 9600)
 			return gw_err(err, -EPROTO,
-			        "the peer's port %u has MTU %u: 1500..9600 is allowed", i,
-			        peer->port[i].mtu);
+				"the peer's port %u has MTU %u: 1500..9600 is allowed", i,
+				peer->port[i].mtu);
 	link = calloc(1, sizeof(*link));
 	if (link == NULL)
 		return gw_err(err, -ENOMEM, "no memory");
@@ -164,8 +164,8 @@ int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, struct gw_d
 	}
 	if (ret == 0 && link->n == 0)
 		ret = gw_err(err, -ENETUNREACH,
-		        "no port here shares a subnet with a port of the peer, and none has a "
-		        "gateway");
+			"no port here shares a subnet with a port of the peer, and none has a "
+			"gateway");
 	if (ret != 0) {
 		gw_link_release(link);
 		return ret;
@@ -184,10 +184,10 @@ static int add_in(struct gw_dp_link *link, const struct gw_dp_path *proposed, st
 	while (port < dp->n_ports && dp->port[port].ip != proposed->peer_ip)
 		port++;
 	if (port == dp->n_ports || proposed->core >= dp->n_cores ||
-	        proposed->initiator_slot >= GW_DP_MAX_PATHS)
+		proposed->initiator_slot >= GW_DP_MAX_PATHS)
 		return gw_err(err, -EPROTO,
-		        "path %u: address, core %u or slot %u does not exist here", link->n,
-		        proposed->core, proposed->initiator_slot);
+			"path %u: address, core %u or slot %u does not exist here", link->n,
+			proposed->core, proposed->initiator_slot);
 	if (slot < 0)
 		return gw_err(err, -ENOSPC, "all %u paths are in use", GW_DP_MAX_PATHS);
 	p = aligned_alloc(64, (sizeof(*p) + 63) / 64 * 64);
@@ -217,14 +217,14 @@ static int add_in(struct gw_dp_link *link, const struct gw_dp_path *proposed, st
 }
 
 int gw_dp_link_accept(struct gw_dp *dp, const struct gw_dp_path *proposed, uint32_t n,
-        struct gw_dp_link **out, struct gw_err *err)
+	struct gw_dp_link **out, struct gw_err *err)
 {
 	struct gw_dp_link *link;
 	int ret = 0;
 
 	if (n == 0 || n > GW_DP_MAX_PATHS)
 		return gw_err(
-		        err, -EPROTO, "%u paths proposed: 1..%u are allowed", n, GW_DP_MAX_PATHS);
+			err, -EPROTO, "%u paths proposed: 1..%u are allowed", n, GW_DP_MAX_PATHS);
 	link = calloc(1, sizeof(*link));
 	if (link == NULL)
 		return gw_err(err, -ENOMEM, "no memory");
@@ -249,16 +249,16 @@ const struct gw_dp_path *gw_dp_link_paths(const struct gw_dp_link *link, uint32_
 }
 
 int gw_dp_link_start(
-        struct gw_dp_link *link, const struct gw_dp_path *answer, uint32_t n, struct gw_err *err)
+	struct gw_dp_link *link, const struct gw_dp_path *answer, uint32_t n, struct gw_err *err)
 {
 	if (n != link->n)
 		return gw_err(
-		        err, -EPROTO, "the peer answered %u paths, %u were proposed", n, link->n);
+			err, -EPROTO, "the peer answered %u paths, %u were proposed", n, link->n);
 	for (uint32_t i = 0; i < n; i++)
 		if (answer[i].initiator_slot != link->slot[i] ||
-		        answer[i].acceptor_slot >= GW_DP_MAX_PATHS)
+			answer[i].acceptor_slot >= GW_DP_MAX_PATHS)
 			return gw_err(err, -EPROTO, "path %u: the peer's answer has slots %u/%u", i,
-			        answer[i].initiator_slot, answer[i].acceptor_slot);
+				answer[i].initiator_slot, answer[i].acceptor_slot);
 	for (uint32_t i = 0; i < n; i++) {
 		struct gw_path_out *p = link->dp->out[link->slot[i]];
 

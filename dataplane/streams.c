@@ -18,7 +18,7 @@ static int space_of(const struct gw_ram *ram, struct gw_space *space)
 		void *base = gw_ram_region(ram, i, &id, &pages);
 
 		if (id == GW_DP_STATE_REGION || gw_space_find(space, id) >= 0 ||
-		        gw_space_add(space, id, base, pages) < 0)
+			gw_space_add(space, id, base, pages) < 0)
 			return -EINVAL;
 	}
 	return 0;
@@ -41,7 +41,7 @@ static void source_destroy(struct gw_dp_source *s)
 }
 
 int gw_dp_source_create(struct gw_dp *dp, const struct gw_dp_source_conf *conf,
-        struct gw_dp_source **out, struct gw_err *err)
+	struct gw_dp_source **out, struct gw_err *err)
 {
 	struct gw_dp_source *s;
 	struct gw_space space;
@@ -52,16 +52,16 @@ int gw_dp_source_create(struct gw_dp *dp, const struct gw_dp_source_conf *conf,
 		slot++;
 	if (slot == GW_DP_MAX_STREAMS)
 		return gw_err(
-		        err, -ENOSPC, "all %u outgoing streams are in use", GW_DP_MAX_STREAMS);
+			err, -ENOSPC, "all %u outgoing streams are in use", GW_DP_MAX_STREAMS);
 	if (space_of(conf->ram, &space) != 0 || conf->n_rings == 0 ||
-	        conf->n_rings > GW_EXPORT_MAX_RINGS || conf->state_limit_mib == 0)
+		conf->n_rings > GW_EXPORT_MAX_RINGS || conf->state_limit_mib == 0)
 		return gw_err(err, -EINVAL, "regions, rings or the state limit are impossible");
 	s = aligned_alloc(64, (sizeof(*s) + 63) / 64 * 64);
 	if (s == NULL)
 		return gw_err(err, -ENOMEM, "no memory");
 	memset(s, 0, sizeof(*s));
 	ret = gw_source_init(
-	        &s->core, &space, state_pages(conf->state_limit_mib), conf->link->n_cores);
+		&s->core, &space, state_pages(conf->state_limit_mib), conf->link->n_cores);
 	if (ret != 0)
 		goto fail;
 	s->dp = dp;
@@ -89,7 +89,7 @@ fail:
 }
 
 void gw_dp_source_mark_data(
-        struct gw_dp_source *s, uint32_t region_index, uint64_t first, uint64_t count)
+	struct gw_dp_source *s, uint32_t region_index, uint64_t first, uint64_t count)
 {
 	const struct gw_space_region *r = &s->core.space.region[region_index];
 
@@ -107,7 +107,7 @@ void gw_dp_source_mark_all(struct gw_dp_source *s)
 {
 	for (uint32_t i = 0; i < s->core.state_region; i++)
 		gw_bitmap_set_range(
-		        s->core.next, s->core.space.region[i].first, s->core.space.region[i].pages);
+			s->core.next, s->core.space.region[i].first, s->core.space.region[i].pages);
 }
 
 struct hole_walk {
@@ -181,23 +181,23 @@ void gw_dp_source_limit(struct gw_dp_source *s, uint32_t region_index, uint64_t 
 }
 
 int gw_dp_source_state(
-        struct gw_dp_source *s, const uint8_t *state, uint64_t size, struct gw_err *err)
+	struct gw_dp_source *s, const uint8_t *state, uint64_t size, struct gw_err *err)
 {
 	struct gw_space_region *r = &s->core.space.region[s->core.state_region];
 	uint64_t pages = (size + GW_WIRE_PAGE_BYTES - 1) / GW_WIRE_PAGE_BYTES;
 
 	if (size == 0 || pages > r->pages)
 		return gw_err(err, -ERANGE,
-		        "device state of %llu bytes: 1..%llu are allowed "
-		        "(migration.state_limit_mib)",
-		        (unsigned long long)size,
-		        (unsigned long long)(r->pages * GW_WIRE_PAGE_BYTES));
+			"device state of %llu bytes: 1..%llu are allowed "
+			"(migration.state_limit_mib)",
+			(unsigned long long)size,
+			(unsigned long long)(r->pages * GW_WIRE_PAGE_BYTES));
 	if (s->state != NULL)
 		return gw_err(err, -EALREADY, "the device state was given already");
 	s->state = aligned_alloc(GW_WIRE_PAGE_BYTES, pages * GW_WIRE_PAGE_BYTES);
 	if (s->state == NULL)
 		return gw_err(err, -ENOMEM, "no memory for %llu bytes of device state",
-		        (unsigned long long)size);
+			(unsigned long long)size);
 	memcpy(s->state, state, size);
 	memset(s->state + size, 0, pages * GW_WIRE_PAGE_BYTES - size);
 	s->state_bytes = size;
@@ -250,7 +250,7 @@ void gw_dp_source_free(struct gw_dp_source **s)
 /* ---- sink ---- */
 
 int gw_dp_sink_create(struct gw_dp *dp, const struct gw_dp_sink_conf *conf, struct gw_dp_sink **out,
-        struct gw_err *err)
+	struct gw_err *err)
 {
 	struct gw_dp_sink *s;
 	struct gw_space space;
@@ -261,7 +261,7 @@ int gw_dp_sink_create(struct gw_dp *dp, const struct gw_dp_sink_conf *conf, stru
 		stream++;
 	if (stream == GW_DP_MAX_STREAMS)
 		return gw_err(
-		        err, -ENOSPC, "all %u incoming streams are in use", GW_DP_MAX_STREAMS);
+			err, -ENOSPC, "all %u incoming streams are in use", GW_DP_MAX_STREAMS);
 	if (space_of(conf->ram, &space) != 0 || conf->state_limit_mib == 0)
 		return gw_err(err, -EINVAL, "regions or the state limit are impossible");
 	s = aligned_alloc(64, (sizeof(*s) + 63) / 64 * 64);
@@ -325,9 +325,9 @@ int gw_dp_sink_state(struct gw_dp_sink *s, uint64_t size, const uint8_t **state,
 {
 	if (size == 0 || size > s->core.state_bytes)
 		return gw_err(err, -ERANGE,
-		        "device state of %llu bytes: 1..%llu are allowed "
-		        "(migration.state_limit_mib)",
-		        (unsigned long long)size, (unsigned long long)s->core.state_bytes);
+			"device state of %llu bytes: 1..%llu are allowed "
+			"(migration.state_limit_mib)",
+			(unsigned long long)size, (unsigned long long)s->core.state_bytes);
 	*state = s->core.state;
 	return 0;
 }

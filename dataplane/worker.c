@@ -17,12 +17,12 @@ const char *gw_drop_name(unsigned int drop)
 {
 	static const char *const names[] = {
 #define X(name) #name,
-	        GW_DROPS(X)
+		GW_DROPS(X)
 #undef X
 	};
 
 	return drop < GW_DROP_WIRE ? names[drop]
-	                           : gw_wire_error_name((enum gw_wire_error)(drop - GW_DROP_WIRE));
+				   : gw_wire_error_name((enum gw_wire_error)(drop - GW_DROP_WIRE));
 }
 
 /* Rings of the sessions that this worker drains, and epochs that it opens. Returns work done. */

@@ -31,13 +31,13 @@ struct gw_queue {
 	struct gw_port *port;
 	uint16_t port_index, queue;
 	uint16_t n_held;  /* packets that the driver did not take; while there are any, no new work
-	                     is pulled */
+			     is pulled */
 	uint16_t n_paths; /* outgoing paths on this queue */
 	uint16_t next_path;
 	struct gw_path_out *path[GW_DP_MAX_WORKERS * 8];
 	struct rte_mbuf *held[GW_BURST];
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
-	        resent_pages;
+		resent_pages;
 };
 
 enum gw_path_state {
@@ -79,17 +79,18 @@ struct gw_path_in {
 };
 
 /* Named drops and defects; packets in minus packets used is their sum. */
-#define GW_DROPS(X)                                                                           \
-	X(rx_not_ours)                                                                        \
-	X(rx_invalid_frame) X(rx_chained) X(rx_no_path) X(rx_wrong_core) X(rx_bad_key)        \
-	        X(rx_duplicate) X(rx_old_psn) X(rx_no_stream) X(rx_bad_region) X(rx_bad_page) \
-	                X(rx_wrong_owner) X(rx_unexpected_type) X(rx_bad_ack) X(rx_stale_ack) \
-	                        X(tx_no_mbuf) X(tx_ack_dropped) X(path_down) X(loss_spurious)
+#define GW_DROPS(X)                                                                              \
+	X(rx_not_ours)                                                                           \
+	X(rx_invalid_frame)                                                                      \
+	X(rx_chained) X(rx_no_path) X(rx_wrong_core) X(rx_bad_key) X(rx_duplicate) X(rx_old_psn) \
+		X(rx_no_stream) X(rx_bad_region) X(rx_bad_page) X(rx_wrong_owner)                \
+			X(rx_unexpected_type) X(rx_bad_ack) X(rx_stale_ack) X(tx_no_mbuf)        \
+				X(tx_ack_dropped) X(path_down) X(loss_spurious)
 enum gw_drop {
 #define X(name) GW_DROP_##name,
 	GW_DROPS(X)
 #undef X
-	        GW_DROP_WIRE, /* then one per enum gw_wire_error */
+		GW_DROP_WIRE, /* then one per enum gw_wire_error */
 	GW_DROP_COUNT = GW_DROP_WIRE + GW_WIRE_ERRORS
 };
 const char *gw_drop_name(unsigned int drop);
@@ -121,7 +122,7 @@ struct gw_worker {
 	struct gw_queue queue[GW_QUEUES];
 	struct rte_mempool *rx_pool, *tx_pool;
 	struct rte_mbuf
-	        *stash[GW_BURST]; /* allocated ahead, so that no page is taken without a buffer */
+		*stash[GW_BURST]; /* allocated ahead, so that no page is taken without a buffer */
 	uint32_t n_stash;
 	struct gw_path_out *out[GW_DP_MAX_PATHS]; /* by slot; only this worker's */
 	struct gw_path_in *in[GW_DP_MAX_PATHS];
@@ -161,13 +162,13 @@ uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
  * packets that may be dropped instead. */
 uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
 void gw_worker_send_now(
-        struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns);
+	struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns);
 /* worker_path.c: ACKs that are due, path timers, probes, failover. */
 void gw_worker_acks(struct gw_worker *w, uint64_t now_ns);
 void gw_worker_timers(struct gw_worker *w, uint64_t now_ns);
 void gw_path_settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
-        uint64_t now_ns);
+	uint64_t now_ns);
 /* worker_command.c: what control asked for. */
 void gw_worker_commands(struct gw_worker *w);
 void gw_worker_event(struct gw_worker *w, uint32_t type, void *object, uint64_t value);

@@ -19,7 +19,7 @@
 static struct rte_mbuf *small_packet(struct gw_worker *w)
 {
 	struct rte_mbuf *m =
-	        w->n_stash != 0 ? w->stash[--w->n_stash] : rte_pktmbuf_alloc(w->tx_pool);
+		w->n_stash != 0 ? w->stash[--w->n_stash] : rte_pktmbuf_alloc(w->tx_pool);
 
 	if (m == NULL)
 		gw_drop(w, GW_DROP_tx_no_mbuf);
@@ -28,8 +28,8 @@ static struct rte_mbuf *small_packet(struct gw_worker *w)
 
 /* Sends the small godwit packet of len bytes that stands behind the frame header. */
 static void send_small(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m,
-        const struct gw_frame_template *frame, const struct gw_wire_head *h, size_t len,
-        uint64_t now_ns)
+	const struct gw_frame_template *frame, const struct gw_wire_head *h, size_t len,
+	uint64_t now_ns)
 {
 	uint8_t *bytes = rte_pktmbuf_mtod(m, uint8_t *);
 
@@ -45,7 +45,7 @@ void gw_worker_acks(struct gw_worker *w, uint64_t now_ns)
 	for (uint32_t i = 0; i < w->n_in; i++) {
 		struct gw_path_in *p = w->in[w->in_slots[i]];
 		struct gw_wire_head h = {
-		        .path = p->peer_slot, .key_id = p->key_id, .crc = w->dp->crc};
+			.path = p->peer_slot, .key_id = p->key_id, .crc = w->dp->crc};
 		struct gw_wire_ack_body body;
 		struct rte_mbuf *m;
 		size_t len;
@@ -85,7 +85,7 @@ static void send_arp(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns
 	if (m == NULL)
 		return;
 	gw_frame_arp_request(rte_pktmbuf_mtod(m, uint8_t *), p->queue->port->mac,
-	        p->queue->port->ip, p->hop->ip);
+		p->queue->port->ip, p->hop->ip);
 	m->data_len = GW_FRAME_ARP;
 	m->pkt_len = GW_FRAME_ARP;
 	__atomic_store_n(&p->hop->asked_ns, now_ns, __ATOMIC_RELAXED);
@@ -98,18 +98,18 @@ static void update_template(struct gw_path_out *p)
 
 	gw_neighbor_mac(p->hop, mac);
 	gw_frame_template(&p->frame, p->queue->port->mac, mac, p->queue->port->ip, p->peer_ip,
-	        p->udp_port, GW_WIRE_UDP_PORT);
+		p->udp_port, GW_WIRE_UDP_PORT);
 }
 
 static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
 {
 	struct gw_tx_record r = {.kind = GW_TX_PROBE,
-	        .sent_ns = now_ns,
-	        .wire_bytes = GW_FRAME_HEADER + sizeof(struct gw_wire_probe)};
+		.sent_ns = now_ns,
+		.wire_bytes = GW_FRAME_HEADER + sizeof(struct gw_wire_probe)};
 	struct gw_wire_head h = {.path = p->peer_slot,
-	        .key_id = p->key_id,
-	        .psn = p->tx.next_psn,
-	        .crc = w->dp->crc};
+		.key_id = p->key_id,
+		.psn = p->tx.next_psn,
+		.crc = w->dp->crc};
 	struct rte_mbuf *m;
 	size_t len;
 
@@ -126,7 +126,7 @@ static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		gw_tx_path_skip(&p->tx);
 	update_template(p);
 	len = gw_wire_put_probe(rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER, &h, GW_WIRE_PROBE,
-	        0, (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
+		0, (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
 	send_small(w, p->queue, m, &p->frame, &h, len, now_ns);
 }
 
@@ -136,7 +136,7 @@ static void set_state(struct gw_path_out *p, enum gw_path_state state)
 }
 
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
-        uint64_t now_ns)
+	uint64_t now_ns)
 {
 	__atomic_store_n(&p->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
 	if (p->state != GW_PATH_PROBE)
@@ -148,8 +148,8 @@ void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_w
 	}
 	p->wrong_core++;
 	p->udp_port =
-	        (uint16_t)(GW_WIRE_PATH_PORT_BASE +
-	                   (p->udp_port + 1u - GW_WIRE_PATH_PORT_BASE) % GW_WIRE_PATH_PORT_COUNT);
+		(uint16_t)(GW_WIRE_PATH_PORT_BASE +
+			   (p->udp_port + 1u - GW_WIRE_PATH_PORT_BASE) % GW_WIRE_PATH_PORT_COUNT);
 	if (p->wrong_core % WRONG_CORE_FAST != 0) {
 		send_probe(w, p, now_ns);
 		p->next_probe_ns = now_ns + PROBE_RETRY_NS;
@@ -165,7 +165,7 @@ static bool other_path_up(const struct gw_worker *w, const struct gw_path_out *d
 		const struct gw_path_out *p = w->out[w->out_slots[i]];
 
 		if (p != dead && p->link == dead->link && p->core == dead->core &&
-		        p->state == GW_PATH_UP)
+			p->state == GW_PATH_UP)
 			return true;
 	}
 	return false;

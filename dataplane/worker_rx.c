@@ -12,7 +12,7 @@
 static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct gw_wire_packet *p)
 {
 	struct gw_dp_sink *sink =
-	        p->data.stream < GW_DP_MAX_STREAMS ? w->sink[p->data.stream] : NULL;
+		p->data.stream < GW_DP_MAX_STREAMS ? w->sink[p->data.stream] : NULL;
 
 	/* A peer may write only to the streams that it was given. */
 	if (sink == NULL || sink->link != path->link) {
@@ -38,13 +38,13 @@ static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct g
 /* Rewrites a probe into its reply, in the frame that it came in, and sends it back: never larger
  * than what came. */
 static void answer_probe(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m,
-        const struct gw_path_in *own, const struct gw_wire_packet *p, uint64_t now_ns)
+	const struct gw_path_in *own, const struct gw_wire_packet *p, uint64_t now_ns)
 {
 	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
 	struct gw_wire_head h = {
-	        .path = own->peer_slot, .key_id = own->key_id, .psn = p->psn, .crc = w->dp->crc};
+		.path = own->peer_slot, .key_id = own->key_id, .psn = p->psn, .crc = w->dp->crc};
 	size_t len = gw_wire_put_probe(
-	        frame + GW_FRAME_HEADER, &h, GW_WIRE_REPLY, (uint16_t)w->index, p->probe.timestamp);
+		frame + GW_FRAME_HEADER, &h, GW_WIRE_REPLY, (uint16_t)w->index, p->probe.timestamp);
 
 	gw_wire_seal(frame + GW_FRAME_HEADER, len, &h);
 	gw_frame_turn(frame, q->port->mac);
@@ -53,16 +53,16 @@ static void answer_probe(struct gw_worker *w, struct gw_queue *q, struct rte_mbu
 
 /* A probe tells where the sender is: ACKs go back there. */
 static void learn_sender(struct gw_path_in *path, const struct gw_queue *q, const uint8_t *frame,
-        const struct gw_frame_in *in)
+	const struct gw_frame_in *in)
 {
 	gw_frame_template(&path->frame, q->port->mac, frame + 6, q->port->ip, in->from_ip,
-	        GW_WIRE_UDP_PORT, in->from_port);
+		GW_WIRE_UDP_PORT, in->from_port);
 	path->known = true;
 }
 
 /* DATA and PROBE arrive on an incoming path. True: the mbuf was consumed. */
 static bool rx_in(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, const uint8_t *frame,
-        const struct gw_frame_in *in, const struct gw_wire_packet *p, uint64_t now_ns)
+	const struct gw_frame_in *in, const struct gw_wire_packet *p, uint64_t now_ns)
 {
 	struct gw_path_in *path = w->in[p->path];
 	uint32_t timestamp = p->type == GW_WIRE_DATA ? p->data.timestamp : p->probe.timestamp;
@@ -73,7 +73,7 @@ static bool rx_in(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, c
 
 		/* Another core's path: nothing is applied here, but a probe learns who we are. */
 		if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) == 0 ||
-		        slot->key_id != p->key_id) {
+			slot->key_id != p->key_id) {
 			gw_drop(w, GW_DROP_rx_no_path);
 			return false;
 		}
@@ -147,10 +147,11 @@ static bool rx_frame(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m
 	struct gw_frame_in in;
 	enum gw_wire_error error;
 	const uint8_t *mac;
+	uint32_t from_ip;
 
 	if (m->nb_segs != 1) {
 		frame = m->pkt_len <= SCRATCH_BYTES ? rte_pktmbuf_read(m, 0, m->pkt_len, w->scratch)
-		                                    : NULL;
+						    : NULL;
 		if (frame == NULL) {
 			gw_drop(w, GW_DROP_rx_chained);
 			return false;
@@ -160,8 +161,8 @@ static bool rx_frame(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m
 	case GW_FRAME_UDP:
 		break;
 	case GW_FRAME_ARP_IN:
-		gw_neighbor_learn(
-		        &q->port->neighbors, gw_frame_arp_sender(frame, &mac), mac, now_ns);
+		from_ip = gw_frame_arp_sender(frame, &mac);
+		gw_neighbor_learn(&q->port->neighbors, from_ip, mac, now_ns);
 		if (!gw_frame_arp_wants(frame, q->port->ip) || m->nb_segs != 1)
 			return false;
 		gw_frame_arp_answer(rte_pktmbuf_mtod(m, uint8_t *), q->port->mac, q->port->ip);

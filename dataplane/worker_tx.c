@@ -11,7 +11,7 @@
 /* The payload starts on a cache line of the buffer: the copy's stores are aligned. */
 #define FRAME_START (2 * 64 - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
 _Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == RTE_PKTMBUF_HEADROOM,
-        "fits the headroom");
+	"fits the headroom");
 
 static bool refill(struct gw_worker *w)
 {
@@ -45,7 +45,7 @@ static void transmit(struct gw_queue *q, struct rte_mbuf **m, uint16_t n)
 }
 
 void gw_worker_send_now(
-        struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns)
+	struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns)
 {
 	uint64_t bytes = m->pkt_len;
 
@@ -62,11 +62,11 @@ void gw_worker_send_now(
 /* Frame, header and books of one packet whose payload of d->length bytes is written by the caller
  * at the result. */
 static struct rte_mbuf *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wire_head *h,
-        const struct gw_wire_data_head *d)
+	const struct gw_wire_data_head *d)
 {
 	struct rte_mbuf *m = w->stash[--w->n_stash];
 	uint32_t len =
-	        sizeof(struct gw_wire_data) + d->length + (w->dp->crc ? GW_WIRE_CRC_BYTES : 0);
+		sizeof(struct gw_wire_data) + d->length + (w->dp->crc ? GW_WIRE_CRC_BYTES : 0);
 	uint8_t *frame;
 
 	m->data_off = FRAME_START;
@@ -75,9 +75,9 @@ static struct rte_mbuf *begin(struct gw_worker *w, struct gw_path_out *p, struct
 	frame = rte_pktmbuf_mtod(m, uint8_t *);
 	gw_frame_put(frame, &p->frame, len);
 	*h = (struct gw_wire_head){.path = p->peer_slot,
-	        .key_id = p->key_id,
-	        .psn = p->tx.next_psn,
-	        .crc = w->dp->crc};
+		.key_id = p->key_id,
+		.psn = p->tx.next_psn,
+		.crc = w->dp->crc};
 	gw_wire_put_data(frame + GW_FRAME_HEADER, h, d);
 	return m;
 }
@@ -89,11 +89,11 @@ static uint8_t *payload(struct rte_mbuf *m)
 
 /* Ends the packet and enters it into the path's books. */
 static void finish(struct gw_path_out *p, struct gw_source_tally *tally, struct rte_mbuf *m,
-        const struct gw_wire_head *h, const struct gw_wire_data_head *d, struct gw_tx_record *r,
-        uint64_t now_ns)
+	const struct gw_wire_head *h, const struct gw_wire_data_head *d, struct gw_tx_record *r,
+	uint64_t now_ns)
 {
 	gw_wire_seal(rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER,
-	        sizeof(struct gw_wire_data) + d->length, h);
+		sizeof(struct gw_wire_data) + d->length, h);
 	r->sent_ns = now_ns;
 	r->wire_bytes = m->data_len;
 	gw_tx_path_sent(&p->tx, r);
@@ -102,26 +102,26 @@ static void finish(struct gw_path_out *p, struct gw_source_tally *tally, struct 
 }
 
 static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_dp_source *s,
-        const struct gw_taken *taken, struct rte_mbuf **out, uint64_t now_ns)
+	const struct gw_taken *taken, struct rte_mbuf **out, uint64_t now_ns)
 {
 	struct gw_source_tally *tally = &s->core.tally[w->index];
 	uint32_t bytes = taken->count * GW_WIRE_PAGE_BYTES;
 	struct gw_wire_data_head d = {
-	        .epoch = taken->label,
-	        .stream = s->stream,
-	        .region = s->core.space.region[taken->region].id,
-	        .encoding = GW_WIRE_RAW,
-	        .fragment = GW_WIRE_WHOLE,
-	        .page = taken->page,
-	        .length = (uint16_t)bytes,
-	        .timestamp = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT),
+		.epoch = taken->label,
+		.stream = s->stream,
+		.region = s->core.space.region[taken->region].id,
+		.encoding = GW_WIRE_RAW,
+		.fragment = GW_WIRE_WHOLE,
+		.page = taken->page,
+		.length = (uint16_t)bytes,
+		.timestamp = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT),
 	};
 	struct gw_tx_record r = {
-	        .page = taken->page,
-	        .count = (uint16_t)taken->count,
-	        .kind = GW_TX_PAGES,
-	        .source = (uint8_t)s->slot,
-	        .region = (uint8_t)taken->region,
+		.page = taken->page,
+		.count = (uint16_t)taken->count,
+		.kind = GW_TX_PAGES,
+		.source = (uint8_t)s->slot,
+		.region = (uint8_t)taken->region,
 	};
 	struct gw_wire_head h;
 
@@ -147,30 +147,30 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 }
 
 static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_dp_source *s,
-        struct gw_take *take, const struct gw_taken *taken, struct rte_mbuf **out, uint64_t now_ns)
+	struct gw_take *take, const struct gw_taken *taken, struct rte_mbuf **out, uint64_t now_ns)
 {
 	struct gw_wire_data_head d = {
-	        .epoch = taken->label,
-	        .stream = s->stream,
-	        .region = s->core.space.region[taken->region].id,
-	        .encoding = take->run_encoding,
-	        .fragment = GW_WIRE_WHOLE,
-	        .length = (uint16_t)(take->n_runs * sizeof(struct gw_wire_run)),
-	        .timestamp = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT),
+		.epoch = taken->label,
+		.stream = s->stream,
+		.region = s->core.space.region[taken->region].id,
+		.encoding = take->run_encoding,
+		.fragment = GW_WIRE_WHOLE,
+		.length = (uint16_t)(take->n_runs * sizeof(struct gw_wire_run)),
+		.timestamp = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT),
 	};
 	struct gw_tx_record r = {
-	        .page = p->tx.run_head,
-	        .count = (uint16_t)take->n_runs,
-	        .kind = GW_TX_RUN_LIST,
-	        .source = (uint8_t)s->slot,
-	        .region = (uint8_t)taken->region,
+		.page = p->tx.run_head,
+		.count = (uint16_t)take->n_runs,
+		.kind = GW_TX_RUN_LIST,
+		.source = (uint8_t)s->slot,
+		.region = (uint8_t)taken->region,
 	};
 	struct gw_wire_head h;
 
 	out[0] = begin(w, p, &h, &d);
 	for (uint32_t i = 0; i < take->n_runs; i++) {
 		gw_wire_put_run(payload(out[0]) + i * sizeof(struct gw_wire_run), take->run[i].page,
-		        take->run[i].count);
+			take->run[i].count);
 		gw_tx_path_push_run(&p->tx, take->run[i].page, take->run[i].count);
 	}
 	finish(p, &s->core.tally[w->index], out[0], &h, &d, &r, now_ns);
@@ -180,7 +180,7 @@ static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_d
 
 /* The next packets of one path, from its link's sources in turn. */
 static uint16_t fill(
-        struct gw_worker *w, struct gw_path_out *p, struct rte_mbuf **out, uint64_t now_ns)
+	struct gw_worker *w, struct gw_path_out *p, struct rte_mbuf **out, uint64_t now_ns)
 {
 	struct gw_taken taken;
 
@@ -189,13 +189,13 @@ static uint16_t fill(
 		struct gw_take *take;
 
 		p->next_source =
-		        (uint8_t)(p->next_source + 1u < w->n_sources ? p->next_source + 1 : 0);
+			(uint8_t)(p->next_source + 1u < w->n_sources ? p->next_source + 1 : 0);
 		ws = &w->source[w->source_slots[p->next_source]];
 		if (ws->source->link != p->link)
 			continue;
 		take = &ws->take[p->core];
 		gw_take_next(&ws->source->core, take, w->index, p->core,
-		        p->max_pages != 0 ? p->max_pages : 1, &taken);
+			p->max_pages != 0 ? p->max_pages : 1, &taken);
 		if (taken.kind == GW_TAKE_PAGES)
 			return put_pages(w, p, ws->source, &taken, out, now_ns);
 		if (taken.kind == GW_TAKE_RUNS && gw_tx_path_run_room(&p->tx) >= take->n_runs)

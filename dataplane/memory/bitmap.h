@@ -11,7 +11,7 @@
 static inline uint64_t *gw_bitmap_create(uint64_t words)
 {
 	void *m = mmap(NULL, words * 8, PROT_READ | PROT_WRITE,
-	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	return m != MAP_FAILED ? m : NULL;
 }

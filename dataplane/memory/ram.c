@@ -55,8 +55,8 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 		/* The whole region at once: one fault, not one per page. mmap is a plain system
 		 * call here. */
 		if (mmap((void *)base, guards[i].bytes, PROT_READ | PROT_WRITE,
-		            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-		            0) != MAP_FAILED)
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+			    0) != MAP_FAILED)
 			return;
 	}
 	/* Not ours: fault again with whatever was there before. */
@@ -107,22 +107,22 @@ static int map_one(struct gw_ram *ram, const struct gw_ram_region *r, struct gw_
 	int ret;
 
 	if (r->size == 0 || r->size % PAGE_BYTES != 0 || r->file_offset % PAGE_BYTES != 0 ||
-	        r->size >> 44 != 0)
+		r->size >> 44 != 0)
 		return gw_err(err, -EINVAL,
-		        "region %u: %llu bytes at %llu: whole pages below 16 TiB are allowed",
-		        r->id, (unsigned long long)r->size, (unsigned long long)r->file_offset);
+			"region %u: %llu bytes at %llu: whole pages below 16 TiB are allowed",
+			r->id, (unsigned long long)r->size, (unsigned long long)r->file_offset);
 	if (fstat(r->fd, &st) != 0 || (uint64_t)st.st_size < r->file_offset + r->size)
 		return gw_err(err, -EINVAL,
-		        "region %u: its file is smaller than the region of %llu bytes", r->id,
-		        (unsigned long long)r->size);
+			"region %u: its file is smaller than the region of %llu bytes", r->id,
+			(unsigned long long)r->size);
 	m->fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
 	if (m->fd < 0)
 		return gw_err(err, -errno, "region %u: %s", r->id, strerror(errno));
 	base = mmap(NULL, r->size, ram->writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
-	        m->fd, (off_t)r->file_offset);
+		m->fd, (off_t)r->file_offset);
 	if (base == MAP_FAILED) {
 		ret = gw_err(
-		        err, -errno, "region %u: cannot be mapped: %s", r->id, strerror(errno));
+			err, -errno, "region %u: cannot be mapped: %s", r->id, strerror(errno));
 		close(m->fd);
 		return ret;
 	}
@@ -133,19 +133,19 @@ static int map_one(struct gw_ram *ram, const struct gw_ram_region *r, struct gw_
 	ram->n++;
 	if (guard(ram, m) != 0)
 		return gw_err(err, -ENOSPC, "region %u: too many regions are mapped at once (%u)",
-		        r->id, GUARDS);
+			r->id, GUARDS);
 	return 0;
 }
 
 int gw_ram_map(const struct gw_ram_region *region, uint32_t n, bool writable, struct gw_ram **out,
-        struct gw_err *err)
+	struct gw_err *err)
 {
 	struct gw_ram *ram;
 	int ret = 0;
 
 	if (n == 0 || n > GW_DP_MAX_REGIONS)
 		return gw_err(
-		        err, -EINVAL, "%u memory regions: 1..%u are allowed", n, GW_DP_MAX_REGIONS);
+			err, -EINVAL, "%u memory regions: 1..%u are allowed", n, GW_DP_MAX_REGIONS);
 	ram = calloc(1, sizeof(*ram));
 	if (ram == NULL)
 		return gw_err(err, -ENOMEM, "no memory");
@@ -197,7 +197,7 @@ void *gw_ram_region(const struct gw_ram *ram, uint32_t n, uint8_t *id, uint64_t 
 }
 
 int gw_ram_extents(const struct gw_ram *ram, uint32_t n,
-        int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx)
+	int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx)
 {
 	const struct mapping *m = &ram->region[n];
 	off_t end = (off_t)(m->file_offset + m->bytes);
@@ -223,7 +223,7 @@ int gw_ram_extents(const struct gw_ram *ram, uint32_t n,
 		data = data / PAGE_BYTES * PAGE_BYTES;
 		at = (hole + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
 		ret = fn(ctx, ((uint64_t)data - m->file_offset) / PAGE_BYTES,
-		        (uint64_t)(at - data) / PAGE_BYTES);
+			(uint64_t)(at - data) / PAGE_BYTES);
 		if (ret != 0)
 			return ret;
 	}
@@ -235,7 +235,7 @@ int gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)
 	const struct mapping *m = &ram->region[n];
 
 	if (fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	            (off_t)(m->file_offset + first * PAGE_BYTES), (off_t)(count * PAGE_BYTES)) != 0)
+		    (off_t)(m->file_offset + first * PAGE_BYTES), (off_t)(count * PAGE_BYTES)) != 0)
 		return -errno;
 	return 0;
 }
@@ -245,7 +245,7 @@ int gw_ram_populate(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t cou
 	const struct mapping *m = &ram->region[n];
 
 	if (madvise(m->base + first * PAGE_BYTES, count * PAGE_BYTES,
-	            ram->writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) != 0)
+		    ram->writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) != 0)
 		return -errno;
 	return 0;
 }

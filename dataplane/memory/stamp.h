@@ -21,7 +21,7 @@ static inline uint16_t gw_stamp_epoch(uint32_t stamp)
 /* What to do with these fragments of epoch; advances *stamp where they are to be applied. data: the
  * caller stores bytes (as opposed to a zero or hole run over a page that nobody stored to). */
 static inline enum gw_stamp_verdict gw_stamp_take(
-        uint32_t *stamp, uint16_t epoch, uint32_t fragments, bool data)
+	uint32_t *stamp, uint16_t epoch, uint32_t fragments, bool data)
 {
 	uint32_t s = *stamp;
 

@@ -41,5 +41,5 @@ static inline void gw_pacer_spend(struct gw_pacer *p, uint64_t bytes, uint64_t n
 		next = tat + GW_PACER_DEPTH_NS < now_ns ? now_ns - GW_PACER_DEPTH_NS : tat;
 		next += cost_ns;
 	} while (!__atomic_compare_exchange_n(
-	        &p->tat_ns, &tat, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+		&p->tat_ns, &tat, next, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }

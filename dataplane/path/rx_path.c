@@ -39,7 +39,7 @@ static void advance(struct gw_rx_path *p, uint64_t psn)
 }
 
 void gw_rx_path_applied(
-        struct gw_rx_path *p, uint64_t psn, uint32_t timestamp, uint32_t bytes, uint64_t now_ns)
+	struct gw_rx_path *p, uint64_t psn, uint32_t timestamp, uint32_t bytes, uint64_t now_ns)
 {
 	if (!p->any || psn > p->largest) {
 		if (psn != (p->any ? p->largest + 1 : 0))

@@ -41,7 +41,7 @@ enum gw_rx_verdict gw_rx_path_check(const struct gw_rx_path *p, uint64_t psn);
 
 /* The packet was applied (or superseded): counts it and schedules the ACK. */
 void gw_rx_path_applied(
-        struct gw_rx_path *p, uint64_t psn, uint32_t timestamp, uint32_t bytes, uint64_t now_ns);
+	struct gw_rx_path *p, uint64_t psn, uint32_t timestamp, uint32_t bytes, uint64_t now_ns);
 
 static inline bool gw_rx_path_ack_due(const struct gw_rx_path *p, uint64_t now_ns)
 {

@@ -16,7 +16,7 @@ int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_cr
 {
 	/* Populated now: a poll core must not take its first faults here. */
 	void *books = mmap(NULL, BOOKS_BYTES, PROT_READ | PROT_WRITE,
-	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	if (books == MAP_FAILED)
 		return -ENOMEM;
@@ -57,14 +57,14 @@ uint64_t gw_tx_path_sent(struct gw_tx_path *p, const struct gw_tx_record *r)
 void gw_tx_path_skip(struct gw_tx_path *p)
 {
 	p->record[p->next_psn & MASK] =
-	        (struct gw_tx_record){.kind = GW_TX_PROBE, .state = GW_TX_ACKED};
+		(struct gw_tx_record){.kind = GW_TX_PROBE, .state = GW_TX_ACKED};
 	if (p->una == p->next_psn)
 		p->una++;
 	p->next_psn++;
 }
 
 static void settle_one(
-        struct gw_tx_path *p, struct gw_tx_record *r, bool lost, gw_tx_settle settle, void *ctx)
+	struct gw_tx_path *p, struct gw_tx_record *r, bool lost, gw_tx_settle settle, void *ctx)
 {
 	if (lost) {
 		p->lost_packets++;
@@ -138,7 +138,7 @@ static void detect_losses(struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle se
 }
 
 bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns,
-        gw_tx_settle settle, void *ctx)
+	gw_tx_settle settle, void *ctx)
 {
 	uint64_t largest = ack->ack.largest;
 	bool progress = false;
@@ -200,7 +200,7 @@ uint64_t gw_tx_path_pto_ns(const struct gw_tx_path *p)
 }
 
 enum gw_tx_due gw_tx_path_timer(
-        struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx)
+	struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx)
 {
 	uint64_t base_ns, dead_ns, since_ns;
 

@@ -66,7 +66,7 @@ struct gw_tx_path {
 	uint64_t credit;      /* newest absolute credit */
 	uint64_t srtt_ns, min_rtt_ns; /* 0: no sample yet */
 	uint64_t last_ack_ns; /* newest progress; also set when the first packet goes out after
-	                         silence */
+				 silence */
 	uint64_t pto_sent_ns; /* when the last probe timeout fired */
 	uint32_t pto_count;
 	uint32_t reorder;
@@ -77,7 +77,7 @@ struct gw_tx_path {
 /* A packet left the books. lost: its pages must be set in *open* again before this returns (page
  * rule 3). */
 typedef void (*gw_tx_settle)(
-        void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
+	void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
 
 int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_credit);
 void gw_tx_path_release(struct gw_tx_path *p);
@@ -114,12 +114,12 @@ void gw_tx_path_skip(struct gw_tx_path *p);
 
 /* Applies an ACK. False where it acknowledges what was never sent (counted, ignored). */
 bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns,
-        gw_tx_settle settle, void *ctx);
+	gw_tx_settle settle, void *ctx);
 
 /* What the clock asks for. */
 enum gw_tx_due { GW_TX_NOTHING, GW_TX_SEND_PROBE, GW_TX_DEAD };
 enum gw_tx_due gw_tx_path_timer(
-        struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx);
+	struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx);
 
 /* Everything outstanding is lost: the path died. */
 void gw_tx_path_fail(struct gw_tx_path *p, gw_tx_settle settle, void *ctx);

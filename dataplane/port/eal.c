@@ -69,14 +69,14 @@ int gw_eal_start(const struct gw_dp_conf *conf, struct gw_err *err)
 		return 0;
 	if (conf->huge_pages && free_huge_pages() * 2 < conf->memory_mib)
 		return gw_err(err, -ENOMEM,
-		        "dataplane.memory_mib: %u MiB of huge pages wanted, %lu MiB are free; "
-		        "reserve more, for example: "
-		        "echo %u > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
-		        conf->memory_mib, free_huge_pages() * 2, conf->memory_mib);
+			"dataplane.memory_mib: %u MiB of huge pages wanted, %lu MiB are free; "
+			"reserve more, for example: "
+			"echo %u > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+			conf->memory_mib, free_huge_pages() * 2, conf->memory_mib);
 	n = snprintf(lcores, sizeof(lcores), "0@%u", conf->control_cpu);
 	for (uint32_t i = 0; i < conf->n_workers; i++)
 		n += snprintf(lcores + n, sizeof(lcores) - (size_t)n, ",%u@%u", i + 1,
-		        conf->worker_cpu[i]);
+			conf->worker_cpu[i]);
 	add(&a, "godwit");
 	add(&a, "--lcores=%s", lcores);
 	add(&a, "--main-lcore=0");
@@ -103,10 +103,10 @@ int gw_eal_start(const struct gw_dp_conf *conf, struct gw_err *err)
 		add(&a, "--no-pci");
 	if (rte_eal_init(a.n, a.argv) < 0)
 		return gw_err(err, -rte_errno,
-		        "DPDK's environment does not start: %s (its own messages are above; memory "
-		        "%u MiB, "
-		        "devices as in ports[].device)",
-		        rte_strerror(rte_errno), conf->memory_mib);
+			"DPDK's environment does not start: %s (its own messages are above; memory "
+			"%u MiB, "
+			"devices as in ports[].device)",
+			rte_strerror(rte_errno), conf->memory_mib);
 	started = true;
 	return 0;
 }

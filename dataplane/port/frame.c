@@ -30,7 +30,7 @@ static uint16_t fold(uint32_t sum)
 }
 
 void gw_frame_template(struct gw_frame_template *t, const uint8_t *from_mac, const uint8_t *to_mac,
-        uint32_t from_ip, uint32_t to_ip, uint16_t from_port, uint16_t to_port)
+	uint32_t from_ip, uint32_t to_ip, uint16_t from_port, uint16_t to_port)
 {
 	uint8_t *eth = t->bytes, *ip = eth + ETH_BYTES, *udp = ip + IP_BYTES;
 
@@ -61,7 +61,7 @@ void gw_frame_put(uint8_t *out, const struct gw_frame_template *t, uint32_t len)
 }
 
 static enum gw_frame_kind parse_ipv4(
-        const uint8_t *ip, size_t len, uint32_t own_ip, struct gw_frame_in *in)
+	const uint8_t *ip, size_t len, uint32_t own_ip, struct gw_frame_in *in)
 {
 	const uint8_t *udp = ip + IP_BYTES;
 	uint16_t total, udp_len;
@@ -80,8 +80,8 @@ static enum gw_frame_kind parse_ipv4(
 	in->from_port = gw_get16(udp);
 	in->to_port = gw_get16(udp + 2);
 	if (in->to_port != GW_WIRE_UDP_PORT &&
-	        (in->to_port < GW_WIRE_PATH_PORT_BASE ||
-	                in->to_port >= GW_WIRE_PATH_PORT_BASE + GW_WIRE_PATH_PORT_COUNT))
+		(in->to_port < GW_WIRE_PATH_PORT_BASE ||
+			in->to_port >= GW_WIRE_PATH_PORT_BASE + GW_WIRE_PATH_PORT_COUNT))
 		return GW_FRAME_OTHER;
 	in->payload = udp + UDP_BYTES;
 	in->len = udp_len - UDP_BYTES;
@@ -89,7 +89,7 @@ static enum gw_frame_kind parse_ipv4(
 }
 
 enum gw_frame_kind gw_frame_parse(
-        const uint8_t *frame, size_t len, uint32_t ip, struct gw_frame_in *in)
+	const uint8_t *frame, size_t len, uint32_t ip, struct gw_frame_in *in)
 {
 	const uint8_t *arp = frame + ETH_BYTES;
 
@@ -100,7 +100,7 @@ enum gw_frame_kind gw_frame_parse(
 		return parse_ipv4(frame + ETH_BYTES, len - ETH_BYTES, ip, in);
 	case TYPE_ARP:
 		if (len < GW_FRAME_ARP || gw_get16(arp) != 1 || gw_get16(arp + 2) != TYPE_IPV4 ||
-		        arp[4] != 6 || arp[5] != 4)
+			arp[4] != 6 || arp[5] != 4)
 			return GW_FRAME_OTHER;
 		return GW_FRAME_ARP_IN;
 	default:
@@ -124,7 +124,7 @@ void gw_frame_turn(uint8_t *frame, const uint8_t *own_mac)
 }
 
 static void put_arp(uint8_t *out, uint16_t op, const uint8_t *own_mac, uint32_t own_ip,
-        const uint8_t *to_mac, uint32_t to_ip)
+	const uint8_t *to_mac, uint32_t to_ip)
 {
 	uint8_t *arp = out + ETH_BYTES;
 

@@ -16,7 +16,7 @@ struct gw_frame_template {
 };
 
 void gw_frame_template(struct gw_frame_template *t, const uint8_t *from_mac, const uint8_t *to_mac,
-        uint32_t from_ip, uint32_t to_ip, uint16_t from_port, uint16_t to_port);
+	uint32_t from_ip, uint32_t to_ip, uint16_t from_port, uint16_t to_port);
 
 /* Writes the headers for a UDP payload of len bytes. */
 void gw_frame_put(uint8_t *out, const struct gw_frame_template *t, uint32_t len);
@@ -35,7 +35,7 @@ struct gw_frame_in {
 };
 /* Checks a frame of len bytes that came in on the port with address ip. */
 enum gw_frame_kind gw_frame_parse(
-        const uint8_t *frame, size_t len, uint32_t ip, struct gw_frame_in *in);
+	const uint8_t *frame, size_t len, uint32_t ip, struct gw_frame_in *in);
 
 /* Turns a received UDP frame around in place: addresses and ports swap. */
 void gw_frame_turn(uint8_t *frame, const uint8_t *own_mac);

@@ -38,7 +38,7 @@ static inline struct gw_neighbor *gw_neighbor_add(struct gw_neighbors *t, uint32
 /* Worker: an ARP packet says that ip is at mac. Addresses that nobody asked about are not learnt.
  */
 static inline bool gw_neighbor_learn(
-        struct gw_neighbors *t, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
+	struct gw_neighbors *t, uint32_t ip, const uint8_t *mac, uint64_t now_ns)
 {
 	uint32_t used = __atomic_load_n(&t->used, __ATOMIC_ACQUIRE);
 	uint64_t v = GW_NEIGHBOR_VALID;

@@ -19,7 +19,7 @@ static int find_ethdev(const char *device, uint16_t *id)
 }
 
 int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t n_workers,
-        struct gw_err *err)
+	struct gw_err *err)
 {
 	struct rte_eth_dev_info info;
 	struct rte_ether_addr mac;
@@ -28,17 +28,17 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	memset(p, 0, sizeof(*p));
 	if (find_ethdev(conf->device, &p->ethdev) != 0)
 		return gw_err(err, -ENODEV,
-		        "port '%s': DPDK has no device '%s': is it bound to vfio-pci, is the "
-		        "driver name right?",
-		        conf->name, conf->device);
+			"port '%s': DPDK has no device '%s': is it bound to vfio-pci, is the "
+			"driver name right?",
+			conf->name, conf->device);
 	if (rte_eth_dev_info_get(p->ethdev, &info) != 0 ||
-	        rte_eth_macaddr_get(p->ethdev, &mac) != 0)
+		rte_eth_macaddr_get(p->ethdev, &mac) != 0)
 		return gw_err(err, -ENODEV, "port '%s': device '%s' tells nothing about itself",
-		        conf->name, conf->device);
+			conf->name, conf->device);
 	if (queues > info.max_rx_queues || queues > info.max_tx_queues)
 		return gw_err(err, -EINVAL, "port '%s': queues: %u wanted, %s has at most %u",
-		        conf->name, queues, conf->device,
-		        RTE_MIN(info.max_rx_queues, info.max_tx_queues));
+			conf->name, queues, conf->device,
+			RTE_MIN(info.max_rx_queues, info.max_tx_queues));
 	snprintf(p->name, sizeof(p->name), "%s", conf->name);
 	snprintf(p->device, sizeof(p->device), "%s", conf->device);
 	snprintf(p->driver, sizeof(p->driver), "%s", info.driver_name);
@@ -50,13 +50,13 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	p->rate_bps = conf->rate_bps;
 	p->queues = (uint16_t)queues;
 	p->rx_descriptors =
-	        (uint16_t)(conf->rx_descriptors != 0 ? conf->rx_descriptors : DEFAULT_DESCRIPTORS);
+		(uint16_t)(conf->rx_descriptors != 0 ? conf->rx_descriptors : DEFAULT_DESCRIPTORS);
 	p->tx_descriptors =
-	        (uint16_t)(conf->tx_descriptors != 0 ? conf->tx_descriptors : DEFAULT_DESCRIPTORS);
+		(uint16_t)(conf->tx_descriptors != 0 ? conf->tx_descriptors : DEFAULT_DESCRIPTORS);
 	if (rte_eth_dev_adjust_nb_rx_tx_desc(p->ethdev, &p->rx_descriptors, &p->tx_descriptors) !=
-	        0)
+		0)
 		return gw_err(err, -EINVAL, "port '%s': descriptors: %s refuses %u/%u", conf->name,
-		        conf->device, p->rx_descriptors, p->tx_descriptors);
+			conf->device, p->rx_descriptors, p->tx_descriptors);
 	gw_pacer_init(&p->pacer, p->rate_bps);
 	return 0;
 }
@@ -64,8 +64,8 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 uint32_t gw_port_room(const struct gw_port *p)
 {
 	return RTE_ALIGN_CEIL(RTE_PKTMBUF_HEADROOM + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN +
-	                              2 * RTE_VLAN_HLEN + p->mtu,
-	        64);
+				      2 * RTE_VLAN_HLEN + p->mtu,
+		64);
 }
 
 static int configure(struct gw_port *p, struct gw_err *err)
@@ -85,14 +85,14 @@ static int configure(struct gw_port *p, struct gw_err *err)
 	if (strcmp(p->driver, "net_memif") != 0) {
 		if (p->mtu < info.min_mtu || p->mtu > info.max_mtu)
 			return gw_err(err, -EINVAL,
-			        "port '%s': mtu: %u is out of %s's range %u..%u", p->name, p->mtu,
-			        p->device, info.min_mtu, info.max_mtu);
+				"port '%s': mtu: %u is out of %s's range %u..%u", p->name, p->mtu,
+				p->device, info.min_mtu, info.max_mtu);
 		conf.rxmode.mtu = p->mtu;
 	}
 	ret = rte_eth_dev_configure(p->ethdev, p->queues, p->queues, &conf);
 	if (ret != 0)
 		return gw_err(err, ret, "port '%s': %s refuses %u queues at MTU %u: %s", p->name,
-		        p->device, p->queues, p->mtu, rte_strerror(-ret));
+			p->device, p->queues, p->mtu, rte_strerror(-ret));
 	return 0;
 }
 
@@ -105,18 +105,18 @@ int gw_port_start(struct gw_port *p, struct rte_mempool *const *rx_pool, struct 
 		return ret;
 	for (uint16_t q = 0; q < p->queues; q++) {
 		ret = rte_eth_rx_queue_setup(
-		        p->ethdev, q, p->rx_descriptors, (unsigned int)socket, NULL, rx_pool[q]);
+			p->ethdev, q, p->rx_descriptors, (unsigned int)socket, NULL, rx_pool[q]);
 		if (ret == 0)
 			ret = rte_eth_tx_queue_setup(
-			        p->ethdev, q, p->tx_descriptors, (unsigned int)socket, NULL);
+				p->ethdev, q, p->tx_descriptors, (unsigned int)socket, NULL);
 		if (ret != 0)
 			return gw_err(err, ret, "port '%s': queue %u of %s cannot be set up: %s",
-			        p->name, q, p->device, rte_strerror(-ret));
+				p->name, q, p->device, rte_strerror(-ret));
 	}
 	ret = rte_eth_dev_start(p->ethdev);
 	if (ret != 0)
 		return gw_err(err, ret, "port '%s': %s does not start: %s", p->name, p->device,
-		        rte_strerror(-ret));
+			rte_strerror(-ret));
 	p->started = true;
 	return 0;
 }

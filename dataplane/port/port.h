@@ -28,7 +28,7 @@ struct gw_port {
 
 /* Finds the device and reads what it can do; nothing is started. */
 int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t n_workers,
-        struct gw_err *err);
+	struct gw_err *err);
 /* Bytes of data room that a frame of this port needs in an mbuf, headroom included. */
 uint32_t gw_port_room(const struct gw_port *p);
 /* Configures and starts; rx_pool[q] feeds queue q. */

@@ -13,7 +13,7 @@
 #define STATE_POPULATE_BYTES (4u << 20)
 
 int gw_sink_init(
-        struct gw_sink *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores)
+	struct gw_sink *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores)
 {
 	void *m;
 
@@ -22,17 +22,17 @@ int gw_sink_init(
 	s->n_cores = n_cores;
 	s->state_bytes = state_pages * GW_WIRE_PAGE_BYTES;
 	m = mmap(NULL, s->state_bytes, PROT_READ | PROT_WRITE,
-	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (m == MAP_FAILED)
 		return -ENOMEM;
 	s->state = m;
 	madvise(m, s->state_bytes < STATE_POPULATE_BYTES ? s->state_bytes : STATE_POPULATE_BYTES,
-	        MADV_POPULATE_WRITE);
+		MADV_POPULATE_WRITE);
 	s->state_region = (uint32_t)gw_space_add(&s->space, 255, m, state_pages);
 	if (s->state_region >= GW_SPACE_REGIONS)
 		goto fail;
 	m = mmap(NULL, s->space.words * 64 * sizeof(*s->stamp), PROT_READ | PROT_WRITE,
-	        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (m == MAP_FAILED)
 		goto fail;
 	s->stamp = m;
@@ -64,7 +64,7 @@ static inline void add(uint64_t *counter, uint64_t n)
 
 /* Whole pages or one fragment. */
 static void apply_raw(struct gw_sink *s, struct gw_sink_tally *t, const struct gw_space_region *r,
-        const struct gw_wire_packet *p)
+	const struct gw_wire_packet *p)
 {
 	bool whole = p->data.fragment == GW_WIRE_WHOLE;
 	uint32_t pages = whole ? p->data.length / GW_WIRE_PAGE_BYTES : 1;
@@ -90,7 +90,7 @@ static void apply_raw(struct gw_sink *s, struct gw_sink_tally *t, const struct g
 /* A page that nobody stored to is zero already (the memory was fresh): it is stamped and left
  * alone. */
 static void apply_runs(struct gw_sink *s, struct gw_sink_tally *t, const struct gw_space_region *r,
-        const struct gw_wire_packet *p)
+	const struct gw_wire_packet *p)
 {
 	bool hole = p->data.encoding == GW_WIRE_HOLE_RUNS;
 	uint32_t page, count;
@@ -99,7 +99,7 @@ static void apply_runs(struct gw_sink *s, struct gw_sink_tally *t, const struct 
 		gw_wire_run_get(p->data.payload, i, &page, &count);
 		for (uint64_t flat = r->first + page; count != 0; flat++, page++, count--) {
 			if (gw_stamp_take(&s->stamp[flat], p->data.epoch, GW_STAMP_ALL, false) !=
-			        GW_STAMP_APPLY) {
+				GW_STAMP_APPLY) {
 				add(&t->superseded, 1);
 				continue;
 			}
@@ -107,7 +107,7 @@ static void apply_runs(struct gw_sink *s, struct gw_sink_tally *t, const struct 
 			if ((s->stamp[flat] & GW_STAMP_DATA) == 0)
 				continue;
 			memset(r->base + (uint64_t)page * GW_WIRE_PAGE_BYTES, 0,
-			        GW_WIRE_PAGE_BYTES);
+				GW_WIRE_PAGE_BYTES);
 			if (hole)
 				gw_bitmap_set(s->punch, flat);
 		}
@@ -116,7 +116,7 @@ static void apply_runs(struct gw_sink *s, struct gw_sink_tally *t, const struct 
 
 /* Whether [page, page + count) lies in the region and in chunks of this core. */
 static enum gw_apply check_range(const struct gw_sink *s, const struct gw_space_region *r,
-        uint32_t core, uint32_t page, uint32_t count)
+	uint32_t core, uint32_t page, uint32_t count)
 {
 	if (page >= r->pages || count > r->pages - page)
 		return GW_APPLY_BAD_PAGE;
@@ -124,7 +124,7 @@ static enum gw_apply check_range(const struct gw_sink *s, const struct gw_space_
 		return GW_APPLY_DONE;
 	/* A sender cuts its runs at chunks: one owner per run. */
 	if (page / GW_CHUNK_PAGES != (page + count - 1) / GW_CHUNK_PAGES ||
-	        gw_space_owner(r->id, page, s->n_cores) != core)
+		gw_space_owner(r->id, page, s->n_cores) != core)
 		return GW_APPLY_WRONG_CORE;
 	return GW_APPLY_DONE;
 }

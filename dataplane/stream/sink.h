@@ -23,14 +23,14 @@ struct gw_sink {
 	uint32_t state_region;
 	uint32_t *stamp; /* by flat page */
 	uint64_t *punch; /* pages whose newest word is "hole" though bytes were stored: to be given
-	                    back after the fence */
+			    back after the fence */
 	uint8_t *state;
 	uint64_t state_bytes; /* of the buffer */
 	struct gw_sink_tally tally[GW_SINK_MAX_WORKERS];
 };
 
 int gw_sink_init(
-        struct gw_sink *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores);
+	struct gw_sink *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores);
 void gw_sink_release(struct gw_sink *s);
 
 enum gw_apply {

@@ -8,7 +8,7 @@
 #define MERGE_WORDS 4096u
 
 int gw_source_init(
-        struct gw_source *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores)
+	struct gw_source *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores)
 {
 	memset(s, 0, sizeof(*s));
 	s->space = *regions;
@@ -65,13 +65,13 @@ static uint64_t put_back(struct gw_source *s, uint64_t flat, uint64_t count)
 		mask = gw_bitmap_mask(flat, count, &n);
 		__atomic_fetch_or(&s->resend[flat / 64], mask, __ATOMIC_RELAXED);
 		added += (uint64_t)__builtin_popcountll(
-		        mask & ~__atomic_fetch_or(&s->open[flat / 64], mask, __ATOMIC_RELEASE));
+			mask & ~__atomic_fetch_or(&s->open[flat / 64], mask, __ATOMIC_RELEASE));
 	}
 	return added;
 }
 
 void gw_source_settle(struct gw_source *s, uint32_t worker, const struct gw_tx_path *p,
-        const struct gw_tx_record *r, bool lost)
+	const struct gw_tx_record *r, bool lost)
 {
 	struct gw_source_tally *t = &s->tally[worker];
 	uint64_t first = s->space.region[r->region].first;

@@ -38,7 +38,7 @@ struct gw_source {
 	uint64_t *open, *next, *hole, *resend;
 	_Alignas(64) uint32_t label; /* the draining worker publishes it; 0: nothing open */
 	_Alignas(64)
-	        uint64_t limit[GW_SPACE_REGIONS]; /* pages below it may be taken; control writes */
+		uint64_t limit[GW_SPACE_REGIONS]; /* pages below it may be taken; control writes */
 	_Alignas(64) struct gw_source_tally tally[GW_SOURCE_MAX_WORKERS];
 
 	/* The draining worker's own. */
@@ -55,7 +55,7 @@ struct gw_source {
 
 /* regions: guest memory, mapped; state_pages bounds the device state. */
 int gw_source_init(struct gw_source *s, const struct gw_space *regions, uint64_t state_pages,
-        uint32_t n_cores);
+	uint32_t n_cores);
 void gw_source_release(struct gw_source *s);
 
 /* Nothing open, in hand or outstanding, seen together (page rule 3). Any thread. */
@@ -68,7 +68,7 @@ static inline void gw_tally_add(uint64_t *counter, uint64_t n)
 
 /* A packet left a path's books: puts lost pages back, then counts it. */
 void gw_source_settle(struct gw_source *s, uint32_t worker, const struct gw_tx_path *p,
-        const struct gw_tx_record *r, bool lost);
+	const struct gw_tx_record *r, bool lost);
 
 /* The draining worker's steps; both do a bounded part and return what is left to do. */
 enum gw_drain_result { GW_DRAIN_IDLE, GW_DRAIN_REACHED, GW_DRAIN_BROKEN };

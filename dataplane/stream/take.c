@@ -7,7 +7,7 @@
 
 /* Bits of this word that may be taken now: pages below the region's limit. */
 static uint64_t allowed(
-        const struct gw_source *s, const struct gw_space_region *r, uint32_t region, uint64_t word)
+	const struct gw_source *s, const struct gw_space_region *r, uint32_t region, uint64_t word)
 {
 	uint64_t limit = __atomic_load_n(&s->limit[region], __ATOMIC_ACQUIRE);
 	uint64_t page = word * 64 - r->first;
@@ -19,7 +19,7 @@ static uint64_t allowed(
 
 /* Claims the next word with work for this core. False where a bounded scan found none. */
 static bool claim(
-        struct gw_source *s, struct gw_take *t, struct gw_source_tally *tally, uint32_t core)
+	struct gw_source *s, struct gw_take *t, struct gw_source_tally *tally, uint32_t core)
 {
 	uint64_t words = s->space.words, mask, bits;
 	uint32_t region;
@@ -31,7 +31,7 @@ static bool claim(
 			continue;
 		region = gw_space_region_of(&s->space, t->cursor * 64);
 		if (gw_space_owner(s->space.region[region].id,
-		            t->cursor * 64 - s->space.region[region].first, s->n_cores) != core)
+			    t->cursor * 64 - s->space.region[region].first, s->n_cores) != core)
 			continue;
 		mask = allowed(s, &s->space.region[region], region, t->cursor);
 		if (mask == 0)
@@ -71,10 +71,10 @@ static bool add_run(const struct gw_source *s, struct gw_take *t, uint8_t encodi
 		t->run_label = t->hand_label;
 		t->run_region = t->hand_region;
 	} else if (t->run_encoding != encoding || t->run_label != t->hand_label ||
-	           t->run_region != t->hand_region || runs_full(t)) {
+		   t->run_region != t->hand_region || runs_full(t)) {
 		return false;
 	} else if (last->page + last->count == page &&
-	           (s->n_cores == 1 || page % GW_CHUNK_PAGES != 0)) {
+		   (s->n_cores == 1 || page % GW_CHUNK_PAGES != 0)) {
 		last->count++;
 		t->run_pages++;
 		return true;
@@ -98,7 +98,7 @@ static uint8_t classify(struct gw_source *s, uint64_t flat, const uint8_t *data,
 
 	if (region == s->state_region)
 		return GW_WIRE_RAW; /* the destination's buffer is not guest RAM: what is not sent
-		                       is not there */
+				       is not there */
 	if (gw_bitmap_get(s->hole, flat))
 		return GW_WIRE_HOLE_RUNS;
 	zero = gw_zero_line(data) && gw_zero_page(data);
@@ -111,7 +111,7 @@ static uint8_t classify(struct gw_source *s, uint64_t flat, const uint8_t *data,
 }
 
 void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint32_t core,
-        uint32_t max_pages, struct gw_taken *out)
+	uint32_t max_pages, struct gw_taken *out)
 {
 	struct gw_source_tally *tally = &s->tally[worker];
 	const struct gw_space_region *r;
@@ -131,7 +131,7 @@ void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint3
 		flat = t->hand_word * 64 + (unsigned int)__builtin_ctzll(t->hand);
 		page = (uint32_t)(flat - r->first);
 		encoding = classify(
-		        s, flat, r->base + (uint64_t)page * GW_WIRE_PAGE_BYTES, t->hand_region);
+			s, flat, r->base + (uint64_t)page * GW_WIRE_PAGE_BYTES, t->hand_region);
 		if (encoding != GW_WIRE_RAW) {
 			if (!add_run(s, t, encoding, page)) {
 				give_runs(t, out);
@@ -139,8 +139,8 @@ void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint3
 			}
 			t->hand &= t->hand - 1;
 			gw_tally_add(encoding == GW_WIRE_ZERO_RUNS ? &tally->zero_pages
-			                                           : &tally->hole_pages,
-			        1);
+								   : &tally->hole_pages,
+				1);
 			continue;
 		}
 		out->kind = GW_TAKE_PAGES;
@@ -151,11 +151,11 @@ void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint3
 		out->count = 1;
 		t->hand &= t->hand - 1;
 		while (out->count < max_pages && t->hand != 0 &&
-		        t->hand_word * 64 + (unsigned int)__builtin_ctzll(t->hand) ==
-		                flat + out->count &&
-		        classify(s, flat + out->count,
-		                out->data + (uint64_t)out->count * GW_WIRE_PAGE_BYTES,
-		                t->hand_region) == GW_WIRE_RAW) {
+			t->hand_word * 64 + (unsigned int)__builtin_ctzll(t->hand) ==
+				flat + out->count &&
+			classify(s, flat + out->count,
+				out->data + (uint64_t)out->count * GW_WIRE_PAGE_BYTES,
+				t->hand_region) == GW_WIRE_RAW) {
 			t->hand &= t->hand - 1;
 			out->count++;
 		}
@@ -182,7 +182,7 @@ void gw_take_return(struct gw_source *s, struct gw_take *t, uint32_t worker)
 	}
 	for (uint32_t i = 0; i < t->n_runs; i++)
 		gw_bitmap_set_range(s->open, s->space.region[t->run_region].first + t->run[i].page,
-		        t->run[i].count);
+			t->run[i].count);
 	gw_tally_add(&tally->settled, t->run_pages);
 	t->n_runs = 0;
 	t->run_pages = 0;

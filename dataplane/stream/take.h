@@ -42,7 +42,7 @@ struct gw_taken {
 /* The next packet's content for `core`: at most max_pages whole pages. Bounded work; NOTHING may
  * also mean "look again". */
 void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint32_t core,
-        uint32_t max_pages, struct gw_taken *out);
+	uint32_t max_pages, struct gw_taken *out);
 
 /* The run list went into a packet: empties it and turns its pages into the packet's one unit. */
 void gw_take_runs_done(struct gw_source *s, struct gw_take *t, uint32_t worker);

@@ -7,18 +7,18 @@
 const char *gw_wire_error_name(enum gw_wire_error error)
 {
 	static const char *const names[GW_WIRE_ERRORS] = {
-	        [GW_WIRE_OK] = "ok",
-	        [GW_WIRE_SHORT] = "wire_short",
-	        [GW_WIRE_BAD_VERSION] = "wire_bad_version",
-	        [GW_WIRE_BAD_TYPE] = "wire_bad_type",
-	        [GW_WIRE_BAD_FLAGS] = "wire_bad_flags",
-	        [GW_WIRE_BAD_CRC] = "wire_bad_crc",
-	        [GW_WIRE_BAD_LENGTH] = "wire_bad_length",
-	        [GW_WIRE_BAD_EPOCH] = "wire_bad_epoch",
-	        [GW_WIRE_BAD_ENCODING] = "wire_bad_encoding",
-	        [GW_WIRE_BAD_FRAGMENT] = "wire_bad_fragment",
-	        [GW_WIRE_BAD_RUN] = "wire_bad_run",
-	        [GW_WIRE_BAD_ACK] = "wire_bad_ack",
+		[GW_WIRE_OK] = "ok",
+		[GW_WIRE_SHORT] = "wire_short",
+		[GW_WIRE_BAD_VERSION] = "wire_bad_version",
+		[GW_WIRE_BAD_TYPE] = "wire_bad_type",
+		[GW_WIRE_BAD_FLAGS] = "wire_bad_flags",
+		[GW_WIRE_BAD_CRC] = "wire_bad_crc",
+		[GW_WIRE_BAD_LENGTH] = "wire_bad_length",
+		[GW_WIRE_BAD_EPOCH] = "wire_bad_epoch",
+		[GW_WIRE_BAD_ENCODING] = "wire_bad_encoding",
+		[GW_WIRE_BAD_FRAGMENT] = "wire_bad_fragment",
+		[GW_WIRE_BAD_RUN] = "wire_bad_run",
+		[GW_WIRE_BAD_ACK] = "wire_bad_ack",
 	};
 
 	return error < GW_WIRE_ERRORS ? names[error] : "?";
@@ -31,7 +31,7 @@ static enum gw_wire_error check_raw(const struct gw_wire_packet *p)
 
 	if (p->data.fragment == GW_WIRE_WHOLE) {
 		if (p->data.offset != 0 || p->data.length == 0 ||
-		        p->data.length % GW_WIRE_PAGE_BYTES != 0)
+			p->data.length % GW_WIRE_PAGE_BYTES != 0)
 			return GW_WIRE_BAD_FRAGMENT;
 		return GW_WIRE_OK;
 	}
@@ -50,7 +50,7 @@ static enum gw_wire_error check_runs(const struct gw_wire_packet *p)
 	if (p->data.fragment != GW_WIRE_WHOLE || p->data.offset != 0)
 		return GW_WIRE_BAD_FRAGMENT;
 	if (p->data.length == 0 || p->data.length % sizeof(struct gw_wire_run) != 0 ||
-	        p->data.length > GW_WIRE_RUNS_MAX * sizeof(struct gw_wire_run))
+		p->data.length > GW_WIRE_RUNS_MAX * sizeof(struct gw_wire_run))
 		return GW_WIRE_BAD_RUN;
 	for (unsigned int i = 0; i < p->data.length / sizeof(struct gw_wire_run); i++) {
 		gw_wire_run_get(p->data.payload, i, &page, &count);
@@ -130,7 +130,7 @@ static enum gw_wire_error decode_probe(const uint8_t *bytes, size_t len, struct 
 }
 
 enum gw_wire_error gw_wire_decode(
-        const uint8_t *bytes, size_t len, bool crc, struct gw_wire_packet *p)
+	const uint8_t *bytes, size_t len, bool crc, struct gw_wire_packet *p)
 {
 	const struct gw_wire_common *c = (const struct gw_wire_common *)bytes;
 

@@ -56,11 +56,11 @@ struct gw_wire_packet {
 /* Decodes len bytes of UDP payload. crc: whether the trailer is required (a packet that differs is
  * refused). */
 enum gw_wire_error gw_wire_decode(
-        const uint8_t *bytes, size_t len, bool crc, struct gw_wire_packet *p);
+	const uint8_t *bytes, size_t len, bool crc, struct gw_wire_packet *p);
 
 /* The n-th run of a checked run list. */
 static inline void gw_wire_run_get(
-        const uint8_t *payload, unsigned int n, uint32_t *page, uint32_t *count)
+	const uint8_t *payload, unsigned int n, uint32_t *page, uint32_t *count)
 {
 	const uint8_t *r = payload + n * sizeof(struct gw_wire_run);
 

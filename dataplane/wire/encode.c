@@ -5,7 +5,7 @@
 #include "crc.h"
 
 static void put_common(
-        struct gw_wire_common *c, const struct gw_wire_head *h, enum gw_wire_type type)
+	struct gw_wire_common *c, const struct gw_wire_head *h, enum gw_wire_type type)
 {
 	c->version_type = (uint8_t)(GW_WIRE_VERSION << 4 | type);
 	c->flags = h->crc ? GW_WIRE_CRC32C : 0;
@@ -55,7 +55,7 @@ size_t gw_wire_put_ack(uint8_t *out, const struct gw_wire_head *h, const struct 
 }
 
 size_t gw_wire_put_probe(uint8_t *out, const struct gw_wire_head *h, enum gw_wire_type type,
-        uint16_t core, uint32_t timestamp)
+	uint16_t core, uint32_t timestamp)
 {
 	struct gw_wire_probe *w = (struct gw_wire_probe *)out;
 

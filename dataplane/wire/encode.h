@@ -25,7 +25,7 @@ struct gw_wire_data_head {
 
 /* Writes the 32-byte header; the payload of d->length bytes follows it at out + 32. */
 void gw_wire_put_data(
-        uint8_t *out, const struct gw_wire_head *h, const struct gw_wire_data_head *d);
+	uint8_t *out, const struct gw_wire_head *h, const struct gw_wire_data_head *d);
 /* One run at out, 8 bytes. */
 void gw_wire_put_run(uint8_t *out, uint32_t page, uint32_t count);
 
@@ -37,9 +37,9 @@ struct gw_wire_ack_body {
 /* Return the bytes written, without the trailer: sizeof(struct gw_wire_ack), sizeof(struct
  * gw_wire_probe). */
 size_t gw_wire_put_ack(
-        uint8_t *out, const struct gw_wire_head *h, const struct gw_wire_ack_body *a);
+	uint8_t *out, const struct gw_wire_head *h, const struct gw_wire_ack_body *a);
 size_t gw_wire_put_probe(uint8_t *out, const struct gw_wire_head *h, enum gw_wire_type type,
-        uint16_t core, uint32_t timestamp);
+	uint16_t core, uint32_t timestamp);
 
 /* Ends a packet of len bytes: appends the trailer where h->crc asks for it (room for
  * GW_WIRE_CRC_BYTES). Returns the final length. */

@@ -75,7 +75,7 @@ struct gw_wire_ack {
 	uint8_t ecn_ce[4]; /* packets that came with CE, cumulative */
 	uint8_t credit[8]; /* bytes, absolute */
 	uint8_t bitmap[GW_WIRE_ACK_BITS /
-	               8]; /* bit i of 64-bit word w: PSN largest - (64 w + i) was applied */
+		       8]; /* bit i of 64-bit word w: PSN largest - (64 w + i) was applied */
 };
 
 struct gw_wire_probe { /* PROBE and REPLY */
@@ -89,7 +89,7 @@ _Static_assert(sizeof(struct gw_wire_data) == 32, "DATA header as designed");
 _Static_assert(sizeof(struct gw_wire_ack) == 172, "ACK fits any MTU");
 _Static_assert(sizeof(struct gw_wire_probe) == 20, "PROBE");
 _Static_assert(
-        GW_WIRE_FRAGMENTS *GW_WIRE_FRAGMENT_BYTES >= GW_WIRE_PAGE_BYTES, "fragments cover a page");
+	GW_WIRE_FRAGMENTS *GW_WIRE_FRAGMENT_BYTES >= GW_WIRE_PAGE_BYTES, "fragments cover a page");
 
 /* Layer-1 cost of a frame beyond its layer-2 bytes: FCS 4, preamble 8, gap 12 (IEEE 802.3). */
 #define GW_WIRE_L1_BYTES 24u

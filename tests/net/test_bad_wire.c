@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The whole data plane over ring ports that drop, duplicate, reorder, truncate and flip bits:
+ * memory is equal afterwards. Usage: test_bad_wire MTU PORTS WORKERS */
+#include "rig.h"
+
+#include <CUnit/Basic.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PAGES 6000u
+
+static struct rig rig;
+static struct rig_conf conf = {.ports = 2, .mtu = 1500, .workers = 1, .integrity = GW_DP_CRC32C};
+
+static void set_faults(unsigned int drop, unsigned int duplicate, unsigned int reorder,
+	unsigned int truncate, unsigned int flip)
+{
+	rig.faults.drop = drop;
+	rig.faults.duplicate = duplicate;
+	rig.faults.reorder = reorder;
+	rig.faults.truncate = truncate;
+	rig.faults.flip = flip;
+}
+
+struct writer {
+	struct rig_vm *vm;
+	uint64_t rng;
+	atomic_bool stop;
+};
+
+static void *writer_main(void *arg)
+{
+	struct writer *w = arg;
+
+	while (!atomic_load(&w->stop)) {
+		for (unsigned int i = 0; i < 64; i++) {
+			uint64_t r = rig_random(&w->rng);
+
+			rig_vm_write(w->vm, r % w->vm->pages, r % 5 == 0 ? 0 : r);
+		}
+		usleep(200);
+	}
+	return NULL;
+}
+
+/* A whole pre-copy with a guest that writes all the time. */
+static void move_while_writing(unsigned int epochs)
+{
+	struct rig_vm vm;
+	struct writer w = {.vm = &vm, .rng = rig.seed * 3 + 7};
+	struct gw_dp_source_stats stats;
+	pthread_t thread;
+
+	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, PAGES, 1024) == 0);
+	CU_ASSERT_FATAL(pthread_create(&thread, NULL, writer_main, &w) == 0);
+	CU_ASSERT_FATAL(rig_vm_epoch(&rig, &vm));
+	for (unsigned int e = 0; e < epochs; e++) {
+		CU_ASSERT_FATAL(rig_vm_harvest(&rig, &vm));
+		CU_ASSERT_FATAL(rig_vm_epoch(&rig, &vm));
+	}
+	atomic_store(&w.stop, true);
+	pthread_join(thread, NULL);
+	/* The guest is paused: what is left, then whatever a zero page that was lost has put behind
+	 * it. */
+	CU_ASSERT_FATAL(rig_vm_harvest(&rig, &vm));
+	do {
+		CU_ASSERT_FATAL(rig_vm_epoch(&rig, &vm));
+		gw_dp_source_stats(vm.source, &stats);
+	} while (stats.next_pages != 0);
+	CU_ASSERT_EQUAL(stats.open_pages, 0);
+	CU_ASSERT_EQUAL(stats.bad_entries, 0);
+	set_faults(0, 0, 0, 0, 0);
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
+	rig_vm_free(&rig, &vm);
+}
+
+static void test_clean(void)
+{
+	set_faults(0, 0, 0, 0, 0);
+	move_while_writing(3);
+}
+
+static void test_loss(void)
+{
+	set_faults(30, 0, 0, 0, 0);
+	move_while_writing(4);
+}
+
+static void test_reorder_duplicate(void)
+{
+	set_faults(0, 50, 100, 0, 0);
+	move_while_writing(4);
+}
+
+static void test_damage(void)
+{
+	set_faults(0, 0, 0, 20, 20);
+	move_while_writing(4);
+}
+
+static void test_all_at_once(void)
+{
+	set_faults(20, 20, 50, 10, 10);
+	move_while_writing(6);
+}
+
+/* A port is cut in mid-epoch and comes back: nothing is lost, and the other carries on. */
+static void test_port_cut(void)
+{
+	struct rig_vm vm;
+	uint64_t opened = rig_events[GW_DP_OPENED];
+
+	if (conf.ports < 2)
+		return;
+	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, PAGES, 1024) == 0);
+	rig.faults.cut[0] = 1;
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	CU_ASSERT_EQUAL(rig_events[GW_DP_OPENED], opened + 1);
+	rig.faults.cut[0] = 0;
+	for (uint64_t page = 0; page < PAGES; page += 3)
+		rig_vm_write(&vm, page, page + 1);
+	CU_ASSERT_TRUE(rig_vm_harvest(&rig, &vm));
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
+	rig_vm_free(&rig, &vm);
+}
+
+/* Rings are drained whatever the ports do: a ring of 64 entries takes 6,000 dirty pages with every
+ * port down. */
+static void test_sync_with_ports_down(void)
+{
+	struct rig_vm vm;
+
+	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, PAGES, 64) == 0);
+	for (uint32_t p = 0; p < conf.ports; p++)
+		rig.faults.cut[p] = 1;
+	for (uint64_t page = 0; page < PAGES; page++)
+		rig_vm_write(&vm, page, page * 7 + 1);
+	CU_ASSERT_TRUE(rig_vm_harvest(&rig, &vm));
+	for (uint32_t p = 0; p < conf.ports; p++)
+		rig.faults.cut[p] = 0;
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
+	rig_vm_free(&rig, &vm);
+}
+
+/* An entry outside the region ends that session: an event, not a store. */
+static void test_hostile_ring(void)
+{
+	struct rig_vm vm;
+	uint64_t broken = rig_events[GW_DP_RING_BROKEN];
+
+	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, 100, 64) == 0);
+	vm.ring->entry[0] = gw_export_entry(99, 2, 3);
+	__atomic_store_n(&vm.ring->head, 1, __ATOMIC_RELEASE);
+	for (unsigned int i = 0; i < 1000 && rig_events[GW_DP_RING_BROKEN] == broken; i++) {
+		struct gw_dp_event ev;
+
+		while (gw_dp_poll_event(rig.a, &ev) != 0)
+			rig_events[ev.type]++;
+		usleep(1000);
+	}
+	CU_ASSERT_EQUAL(rig_events[GW_DP_RING_BROKEN], broken + 1);
+	CU_ASSERT_NOT_EQUAL(rig_vm_finish(&rig, &vm), -1);
+	rig_vm_free(&rig, &vm);
+}
+
+/* A page that was sent as data and then given back becomes a hole at the destination. */
+static void test_punched_page(void)
+{
+	struct rig_vm vm;
+
+	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, 64, 64) == 0);
+	for (uint64_t page = 0; page < 64; page++)
+		rig_vm_write(&vm, page, page + 1);
+	CU_ASSERT_TRUE(rig_vm_harvest(&rig, &vm));
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	CU_ASSERT_EQUAL(gw_ram_punch(vm.ram_a, 0, 10, 5), 0);
+	CU_ASSERT_EQUAL(gw_dp_source_find_holes(vm.source), 5);
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
+	CU_ASSERT_EQUAL(gw_dp_sink_punch(vm.sink), 0);
+	CU_ASSERT_EQUAL(lseek(vm.fd_b, 10 * 4096, SEEK_DATA), 15 * 4096);
+	rig_vm_free(&rig, &vm);
+}
+
+/* The device state is a region of its own. */
+static void test_state(void)
+{
+	static uint8_t state[300001];
+	const uint8_t *arrived = NULL;
+	struct rig_vm vm;
+	struct gw_err err;
+
+	for (uint32_t i = 0; i < sizeof(state); i++)
+		state[i] = (uint8_t)(i * 31 + i / 4096);
+	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, 100, 64) == 0);
+	set_faults(50, 20, 50, 0, 10);
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	CU_ASSERT_EQUAL(gw_dp_source_state(vm.source, state, 9 << 20, &err), -ERANGE);
+	CU_ASSERT_EQUAL(gw_dp_source_state(vm.source, state, sizeof(state), &err), 0);
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	set_faults(0, 0, 0, 0, 0);
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
+	CU_ASSERT_EQUAL(gw_dp_sink_state(vm.sink, 9 << 20, &arrived, &err), -ERANGE);
+	CU_ASSERT_EQUAL_FATAL(gw_dp_sink_state(vm.sink, sizeof(state), &arrived, &err), 0);
+	CU_ASSERT_EQUAL(memcmp(arrived, state, sizeof(state)), 0);
+	rig_vm_free(&rig, &vm);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int failures;
+	CU_pSuite suite;
+
+	if (argc > 3) {
+		conf.mtu = (uint32_t)atoi(argv[1]);
+		conf.ports = (uint32_t)atoi(argv[2]);
+		conf.workers = (uint32_t)atoi(argv[3]);
+	}
+	if (rig_start(&rig, &conf) != 0)
+		return 1;
+	CU_initialize_registry();
+	suite = CU_add_suite("bad wire", NULL, NULL);
+	CU_add_test(suite, "clean", test_clean);
+	CU_add_test(suite, "loss", test_loss);
+	CU_add_test(suite, "reordered and duplicated", test_reorder_duplicate);
+	CU_add_test(suite, "truncated and flipped", test_damage);
+	CU_add_test(suite, "all at once", test_all_at_once);
+	CU_add_test(suite, "port cut", test_port_cut);
+	CU_add_test(suite, "SYNC with all ports down", test_sync_with_ports_down);
+	CU_add_test(suite, "hostile ring", test_hostile_ring);
+	CU_add_test(suite, "punched page", test_punched_page);
+	CU_add_test(suite, "device state", test_state);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	failures = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	rig_stop(&rig);
+	return failures != 0;
+}

@@ -26,14 +26,14 @@ static void scalar(struct check *c, const struct gw_node *node, const struct gw_
 	gw_option_allowed(option, allowed, sizeof(allowed));
 	if (node->kind != GW_NODE_SCALAR)
 		gw_problem(c->problems, node->line, "%s: is a %s, not one value; allowed: %s", path,
-		        node->kind == GW_NODE_LIST ? "list" : "mapping", allowed);
+			node->kind == GW_NODE_LIST ? "list" : "mapping", allowed);
 	else if (node->empty)
 		gw_problem(c->problems, node->line,
-		        "%s: has no value (leave the line out for the default); allowed: %s", path,
-		        allowed);
+			"%s: has no value (leave the line out for the default); allowed: %s", path,
+			allowed);
 	else if (gw_value_check(option, node->text) < 0)
 		gw_problem(c->problems, node->line, "%s: '" SHOWN "' is not valid; allowed: %s",
-		        path, node->text, allowed);
+			path, node->text, allowed);
 }
 
 static void cpu_list(struct check *c, const struct gw_node *list, const struct gw_option *option)
@@ -43,10 +43,10 @@ static void cpu_list(struct check *c, const struct gw_node *list, const struct g
 
 	gw_node_path(list, path, sizeof(path));
 	if (list->kind != GW_NODE_LIST || list->n_children == 0 ||
-	        list->n_children > GW_CONFIG_MAX_WORKERS) {
+		list->n_children > GW_CONFIG_MAX_WORKERS) {
 		gw_problem(c->problems, list->line,
-		        "%s: must be a list of 1 to %d CPUs, such as [2, 3]", path,
-		        GW_CONFIG_MAX_WORKERS);
+			"%s: must be a list of 1 to %d CPUs, such as [2, 3]", path,
+			GW_CONFIG_MAX_WORKERS);
 		return;
 	}
 	while ((item = gw_outline_next(c->outline, list, item)) != NULL)
@@ -61,14 +61,14 @@ static void unknown(struct check *c, const struct gw_node *node, const struct gw
 	gw_node_path(node, path, sizeof(path));
 	if (nearest != NULL)
 		gw_problem(c->problems, node->line, "%s: unknown key; did you mean '%s'?", path,
-		        nearest);
+			nearest);
 	else
 		gw_problem(c->problems, node->line,
-		        "%s: unknown key; godwitd --help lists them all", path);
+			"%s: unknown key; godwitd --help lists them all", path);
 }
 
 static void known_or_not(
-        struct check *c, const struct gw_node *node, const struct gw_section *section)
+	struct check *c, const struct gw_node *node, const struct gw_section *section)
 {
 	const struct gw_option *option = gw_option_find(section, node->key);
 
@@ -88,20 +88,20 @@ static void options(struct check *c, const struct gw_node *map, const struct gw_
 	gw_node_path(map, path, sizeof(path));
 	if (map->kind != GW_NODE_MAP) {
 		gw_problem(c->problems, map->line,
-		        "%s: must hold options, one 'key: value' a line, indented", path);
+			"%s: must hold options, one 'key: value' a line, indented", path);
 		return;
 	}
 	while ((node = gw_outline_next(c->outline, map, node)) != NULL)
 		known_or_not(c, node, section);
 	for (uint32_t i = 0; i < section->n_options; i++)
 		if (section->options[i].required &&
-		        gw_outline_get(c->outline, map, section->options[i].key) == NULL)
+			gw_outline_get(c->outline, map, section->options[i].key) == NULL)
 			gw_problem(c->problems, map->line, "%s: %s is missing", path,
-			        section->options[i].key);
+				section->options[i].key);
 }
 
 static void section_of(
-        struct check *c, const struct gw_node *node, const struct gw_section *section)
+	struct check *c, const struct gw_node *node, const struct gw_section *section)
 {
 	const struct gw_node *item = NULL;
 
@@ -111,8 +111,8 @@ static void section_of(
 	}
 	if (node->kind != GW_NODE_LIST || node->n_children > section->max) {
 		gw_problem(c->problems, node->line,
-		        "%s: must be a list of up to %u entries ('- name: ...')", section->key,
-		        section->max);
+			"%s: must be a list of up to %u entries ('- name: ...')", section->key,
+			section->max);
 		return;
 	}
 	while ((item = gw_outline_next(c->outline, node, item)) != NULL)
@@ -121,12 +121,12 @@ static void section_of(
 
 /* The value of an option that is there and valid by itself; NULL: nothing more to say about it. */
 static const struct gw_node *valid(const struct check *c, const struct gw_node *map,
-        const struct gw_section *section, const char *key)
+	const struct gw_section *section, const char *key)
 {
 	const struct gw_node *node = gw_outline_get(c->outline, map, key);
 
 	if (node == NULL || node->kind != GW_NODE_SCALAR || node->empty ||
-	        gw_value_check(gw_option_find(section, key), node->text) < 0)
+		gw_value_check(gw_option_find(section, key), node->text) < 0)
 		return NULL;
 	return node;
 }
@@ -151,7 +151,7 @@ static void unique(struct check *c, const char *list_key, const char *key)
 	const struct gw_section *section = gw_section_find(list_key);
 	const struct gw_option *option = gw_option_find(section, key);
 	const struct gw_node *list =
-	        gw_outline_get(c->outline, gw_outline_root(c->outline), list_key);
+		gw_outline_get(c->outline, gw_outline_root(c->outline), list_key);
 	const struct gw_node *seen[GW_CONFIG_MAX_PEERS], *item = NULL;
 	char mine[64], theirs[64], path[PATH_BYTES];
 	uint32_t n = 0;
@@ -169,9 +169,9 @@ static void unique(struct check *c, const char *list_key, const char *key)
 			spelling(option, seen[i]->text, theirs, sizeof(theirs));
 			if (strcmp(mine, theirs) == 0) {
 				gw_problem(c->problems, node->line,
-				        "%s: '" SHOWN
-				        "' is used already in line %u; allowed: one %s each",
-				        path, node->text, seen[i]->line, key);
+					"%s: '" SHOWN
+					"' is used already in line %u; allowed: one %s each",
+					path, node->text, seen[i]->line, key);
 				break;
 			}
 		}
@@ -183,7 +183,7 @@ static void gateways(struct check *c)
 {
 	const struct gw_section *section = gw_section_find("ports");
 	const struct gw_node *list =
-	        gw_outline_get(c->outline, gw_outline_root(c->outline), "ports");
+		gw_outline_get(c->outline, gw_outline_root(c->outline), "ports");
 	const struct gw_node *item = NULL, *address, *gateway;
 	uint32_t ip, prefix, router, host;
 	char path[PATH_BYTES];
@@ -201,10 +201,10 @@ static void gateways(struct check *c)
 		gw_node_path(gateway, path, sizeof(path));
 		if ((ip & ~host) != (router & ~host) || ip == router)
 			gw_problem(c->problems, gateway->line,
-			        "%s: '%s' is not reachable; allowed: another host's address in the "
-			        "port's "
-			        "subnet %s",
-			        path, gateway->text, address->text);
+				"%s: '%s' is not reachable; allowed: another host's address in the "
+				"port's "
+				"subnet %s",
+				path, gateway->text, address->text);
 	}
 }
 
@@ -213,7 +213,7 @@ static void workers(struct check *c, uint64_t control_cpu)
 	const struct gw_section *section = gw_section_find("dataplane");
 	const struct gw_option *option = gw_option_find(section, "workers");
 	const struct gw_node *map =
-	        gw_outline_get(c->outline, gw_outline_root(c->outline), "dataplane");
+		gw_outline_get(c->outline, gw_outline_root(c->outline), "dataplane");
 	const struct gw_node *list = gw_outline_get(c->outline, map, "workers"), *item = NULL;
 	cpu_set_t used;
 	uint64_t cpu;
@@ -222,8 +222,8 @@ static void workers(struct check *c, uint64_t control_cpu)
 	if (list == NULL) {
 		if (!CPU_ISSET(1, c->online))
 			gw_problem(c->problems, 0,
-			        "dataplane.workers: the default, CPU 1, is not "
-			        "online; name the CPUs to use");
+				"dataplane.workers: the default, CPU 1, is not "
+				"online; name the CPUs to use");
 		return;
 	}
 	if (list->kind != GW_NODE_LIST || list->n_children > GW_CONFIG_MAX_WORKERS)
@@ -233,19 +233,19 @@ static void workers(struct check *c, uint64_t control_cpu)
 			continue;
 		if (CPU_ISSET(cpu, &used))
 			gw_problem(c->problems, item->line,
-			        "dataplane.workers: CPU %s is named twice; two pollers on one CPU "
-			        "starve "
-			        "each other",
-			        item->text);
+				"dataplane.workers: CPU %s is named twice; two pollers on one CPU "
+				"starve "
+				"each other",
+				item->text);
 		else if (!CPU_ISSET(cpu, c->online))
 			gw_problem(c->problems, item->line,
-			        "dataplane.workers: CPU %s is not online; allowed: those in "
-			        "/sys/devices/system/cpu/online",
-			        item->text);
+				"dataplane.workers: CPU %s is not online; allowed: those in "
+				"/sys/devices/system/cpu/online",
+				item->text);
 		else if (cpu == control_cpu)
 			gw_warn("%s:%u: dataplane.workers: CPU %s is also the control thread's: a "
-			        "polling worker will delay it",
-			        c->problems->file, item->line, item->text);
+				"polling worker will delay it",
+				c->problems->file, item->line, item->text);
 		CPU_SET(cpu, &used);
 	}
 }
@@ -254,7 +254,7 @@ static void control_plane(struct check *c)
 {
 	const struct gw_section *section = gw_section_find("control");
 	const struct gw_node *map =
-	        gw_outline_get(c->outline, gw_outline_root(c->outline), "control");
+		gw_outline_get(c->outline, gw_outline_root(c->outline), "control");
 	const struct gw_node *cpu = valid(c, map, section, "cpu");
 	const struct gw_node *listen = valid(c, map, section, "listen");
 	const struct gw_node *insecure = valid(c, map, section, "insecure");
@@ -263,20 +263,20 @@ static void control_plane(struct check *c)
 
 	if (cpu != NULL && gw_value_uint(cpu->text, &number) == 0 && !CPU_ISSET(number, c->online))
 		gw_problem(c->problems, cpu->line,
-		        "control.cpu: CPU %s is not online; allowed: those in "
-		        "/sys/devices/system/cpu/online",
-		        cpu->text);
+			"control.cpu: CPU %s is not online; allowed: those in "
+			"/sys/devices/system/cpu/online",
+			cpu->text);
 	if (listen != NULL)
 		gw_value_endpoint(listen->text, &loopback);
 	if (insecure != NULL)
 		gw_value_bool(insecure->text, &allowed);
 	if (!loopback && !allowed)
 		gw_problem(c->problems, listen->line,
-		        "control.listen: '" SHOWN
-		        "' is open to the network and the connection is not "
-		        "encrypted; allowed: a loopback address, or any with control.insecure: "
-		        "true",
-		        listen->text);
+			"control.listen: '" SHOWN
+			"' is open to the network and the connection is not "
+			"encrypted; allowed: a loopback address, or any with control.insecure: "
+			"true",
+			listen->text);
 	workers(c, number);
 }
 
@@ -286,12 +286,12 @@ static void some_port(struct check *c, const struct gw_node *root)
 
 	if (ports == NULL || (ports->kind == GW_NODE_LIST && ports->n_children == 0))
 		gw_problem(c->problems, ports == NULL ? 0 : ports->line,
-		        "ports: none; allowed: 1 to %d, each with name, device and address",
-		        GW_CONFIG_MAX_PORTS);
+			"ports: none; allowed: 1 to %d, each with name, device and address",
+			GW_CONFIG_MAX_PORTS);
 }
 
 void gw_config_check(
-        const struct gw_outline *outline, const cpu_set_t *online, struct gw_problems *problems)
+	const struct gw_outline *outline, const cpu_set_t *online, struct gw_problems *problems)
 {
 	struct check c = {.outline = outline, .online = online, .problems = problems};
 	const struct gw_node *root = gw_outline_root(outline), *node = NULL;

@@ -10,15 +10,15 @@
 
 /* Of the types that need no number or list to say it. */
 static const char *const allowed_text[GW_OPTION_TYPES] = {
-        [GW_OPTION_NAME] = "up to 63 letters, digits, '.', '_' or '-', a letter or digit first",
-        [GW_OPTION_PATH] = "an absolute path",
-        [GW_OPTION_ENDPOINT] = "host:port, such as 192.0.2.1:7411 or [2001:db8::1]:7411",
-        [GW_OPTION_DEVICE] = "a PCI address such as 0000:3b:00.0, or a virtual device such as "
-                             "net_memif0,role=server",
-        [GW_OPTION_ADDRESS] = "a host's IPv4 address with prefix length 8..31, such as 10.0.0.1/24",
-        [GW_OPTION_GATEWAY] = "a host's IPv4 address, such as 10.0.0.254",
-        [GW_OPTION_BOOL] = "true or false",
-        [GW_OPTION_CPUS] = "a list of online CPUs, such as [2, 3]",
+	[GW_OPTION_NAME] = "up to 63 letters, digits, '.', '_' or '-', a letter or digit first",
+	[GW_OPTION_PATH] = "an absolute path",
+	[GW_OPTION_ENDPOINT] = "host:port, such as 192.0.2.1:7411 or [2001:db8::1]:7411",
+	[GW_OPTION_DEVICE] = "a PCI address such as 0000:3b:00.0, or a virtual device such as "
+			     "net_memif0,role=server",
+	[GW_OPTION_ADDRESS] = "a host's IPv4 address with prefix length 8..31, such as 10.0.0.1/24",
+	[GW_OPTION_GATEWAY] = "a host's IPv4 address, such as 10.0.0.254",
+	[GW_OPTION_BOOL] = "true or false",
+	[GW_OPTION_CPUS] = "a list of online CPUs, such as [2, 3]",
 };
 
 static void choices(const struct gw_option *option, char *buf, size_t size)
@@ -28,7 +28,7 @@ static void choices(const struct gw_option *option, char *buf, size_t size)
 	buf[0] = '\0';
 	for (uint32_t i = 0; i < option->n_choices && n < size; i++)
 		n += (size_t)snprintf(
-		        buf + n, size - n, "%s%s", i == 0 ? "" : " or ", option->choices[i].str);
+			buf + n, size - n, "%s%s", i == 0 ? "" : " or ", option->choices[i].str);
 }
 
 void gw_option_allowed(const struct gw_option *option, char *buf, size_t size)
@@ -43,14 +43,14 @@ void gw_option_allowed(const struct gw_option *option, char *buf, size_t size)
 		break;
 	case GW_OPTION_UINT:
 		snprintf(buf, size, "%" PRIu64 "..%" PRIu64 "%s%s", option->min, option->max, space,
-		        unit);
+			unit);
 		break;
 	case GW_OPTION_RATE:
 		snprintf(buf, size, "0 (no cap) or 1M..1T %s, such as 10G, 2.5G, 2500M", unit);
 		break;
 	case GW_OPTION_PATH:
 		snprintf(buf, size, "%s of at most %" PRIu64 " bytes", allowed_text[option->type],
-		        option->max);
+			option->max);
 		break;
 	default:
 		snprintf(buf, size, "%s", allowed_text[option->type]);
@@ -87,7 +87,7 @@ static uint32_t distance(const char *a, const char *b)
 }
 
 static void nearer(
-        const char *key, const char *candidate, const char **best, uint32_t *best_distance)
+	const char *key, const char *candidate, const char **best, uint32_t *best_distance)
 {
 	uint32_t d = distance(key, candidate);
 

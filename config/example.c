@@ -20,50 +20,50 @@ struct mode {
 };
 
 static const struct mode modes[] = {
-        {"sidecar",
-                {"godwitd beside the hypervisor on each node: source or destination of each VM's "
-                 "migration.",
-                        "Two 100G ports; pages spread over both, and either carries on alone."},
-                {{"name", "host-a"}, {"control.listen", "192.0.2.1:7411"},
-                        {"control.insecure", "true"}, {"dataplane.workers", "[1]"},
-                        {"dataplane.memory_mib", "1024"}, {"ports[0].name", "left"},
-                        {"ports[0].device", "0000:3b:00.0"}, {"ports[0].address", "10.0.0.1/24"},
-                        {"ports[0].mtu", "9000"}, {"ports[1].name", "right"},
-                        {"ports[1].device", "0000:d8:00.0"}, {"ports[1].address", "10.0.1.1/24"},
-                        {"ports[1].mtu", "9000"}, {"peers[0].name", "host-b"},
-                        {"peers[0].address", "192.0.2.2:7411"}}},
-        {"offload",
-                {"godwitd on a dedicated machine between the racks and the long haul: one port "
-                 "towards",
-                        "the sidecars, one capped port behind a router towards the other site."},
-                {{"name", "relay-a"}, {"control.listen", "192.0.2.10:7411"},
-                        {"control.insecure", "true"}, {"dataplane.workers", "[1]"},
-                        {"dataplane.memory_mib", "4096"}, {"dataplane.populate_threads", "4"},
-                        {"ports[0].name", "rack"}, {"ports[0].device", "0000:3b:00.0"},
-                        {"ports[0].address", "10.0.0.10/24"}, {"ports[0].mtu", "9000"},
-                        {"ports[1].name", "haul"}, {"ports[1].device", "0000:5e:00.0"},
-                        {"ports[1].address", "198.51.100.2/30"},
-                        {"ports[1].gateway", "198.51.100.1"}, {"ports[1].rate", "40G"},
-                        {"peers[0].name", "host-a"}, {"peers[0].address", "192.0.2.1:7411"},
-                        {"peers[1].name", "relay-b"}, {"peers[1].address", "203.0.113.10:7411"}}},
-        {"bench",
-                {"The data plane with synthetic pages and no VM, over shared-memory ports (memif) "
-                 "on one",
-                        "machine: try godwit without any network card. The other end has "
-                        "role=client and its",
-                        "own addresses."},
-                {{"name", "bench-a"}, {"run_dir", "/run/godwit-bench"},
-                        {"dataplane.workers", "[1]"}, {"ports[0].name", "left"},
-                        {"ports[0].device",
-                                "net_memif0,role=server,bsize=9600,rsize=8,"
-                                "socket=/run/godwit-bench/left.sock,socket-abstract=no"},
-                        {"ports[0].address", "10.0.0.1/24"}, {"ports[0].mtu", "9000"},
-                        {"ports[1].name", "right"},
-                        {"ports[1].device",
-                                "net_memif1,role=server,bsize=9600,rsize=8,"
-                                "socket=/run/godwit-bench/right.sock,socket-abstract=no"},
-                        {"ports[1].address", "10.0.1.1/24"}, {"ports[1].mtu", "9000"},
-                        {"peers[0].name", "bench-b"}, {"peers[0].address", "127.0.0.1:7412"}}},
+	{"sidecar",
+		{"godwitd beside the hypervisor on each node: source or destination of each VM's "
+		 "migration.",
+			"Two 100G ports; pages spread over both, and either carries on alone."},
+		{{"name", "host-a"}, {"control.listen", "192.0.2.1:7411"},
+			{"control.insecure", "true"}, {"dataplane.workers", "[1]"},
+			{"dataplane.memory_mib", "1024"}, {"ports[0].name", "left"},
+			{"ports[0].device", "0000:3b:00.0"}, {"ports[0].address", "10.0.0.1/24"},
+			{"ports[0].mtu", "9000"}, {"ports[1].name", "right"},
+			{"ports[1].device", "0000:d8:00.0"}, {"ports[1].address", "10.0.1.1/24"},
+			{"ports[1].mtu", "9000"}, {"peers[0].name", "host-b"},
+			{"peers[0].address", "192.0.2.2:7411"}}},
+	{"offload",
+		{"godwitd on a dedicated machine between the racks and the long haul: one port "
+		 "towards",
+			"the sidecars, one capped port behind a router towards the other site."},
+		{{"name", "relay-a"}, {"control.listen", "192.0.2.10:7411"},
+			{"control.insecure", "true"}, {"dataplane.workers", "[1]"},
+			{"dataplane.memory_mib", "4096"}, {"dataplane.populate_threads", "4"},
+			{"ports[0].name", "rack"}, {"ports[0].device", "0000:3b:00.0"},
+			{"ports[0].address", "10.0.0.10/24"}, {"ports[0].mtu", "9000"},
+			{"ports[1].name", "haul"}, {"ports[1].device", "0000:5e:00.0"},
+			{"ports[1].address", "198.51.100.2/30"},
+			{"ports[1].gateway", "198.51.100.1"}, {"ports[1].rate", "40G"},
+			{"peers[0].name", "host-a"}, {"peers[0].address", "192.0.2.1:7411"},
+			{"peers[1].name", "relay-b"}, {"peers[1].address", "203.0.113.10:7411"}}},
+	{"bench",
+		{"The data plane with synthetic pages and no VM, over shared-memory ports (memif) "
+		 "on one",
+			"machine: try godwit without any network card. The other end has "
+			"role=client and its",
+			"own addresses."},
+		{{"name", "bench-a"}, {"run_dir", "/run/godwit-bench"},
+			{"dataplane.workers", "[1]"}, {"ports[0].name", "left"},
+			{"ports[0].device",
+				"net_memif0,role=server,bsize=9600,rsize=8,"
+				"socket=/run/godwit-bench/left.sock,socket-abstract=no"},
+			{"ports[0].address", "10.0.0.1/24"}, {"ports[0].mtu", "9000"},
+			{"ports[1].name", "right"},
+			{"ports[1].device",
+				"net_memif1,role=server,bsize=9600,rsize=8,"
+				"socket=/run/godwit-bench/right.sock,socket-abstract=no"},
+			{"ports[1].address", "10.0.1.1/24"}, {"ports[1].mtu", "9000"},
+			{"peers[0].name", "bench-b"}, {"peers[0].address", "127.0.0.1:7412"}}},
 };
 
 static const char *setting(const struct mode *mode, const char *section, const char *key)
@@ -92,10 +92,10 @@ static void comment(FILE *f, const struct gw_option *o, const char *indent)
 
 	gw_option_allowed(o, allowed, sizeof(allowed));
 	snprintf(text, sizeof(text), "%s Allowed: %s. %s%s.", o->help, allowed,
-	        o->required ? "Required" : "Default: ",
-	        o->required           ? ""
-	        : o->fallback == NULL ? "none"
-	                              : o->fallback);
+		o->required ? "Required" : "Default: ",
+		o->required           ? ""
+		: o->fallback == NULL ? "none"
+				      : o->fallback);
 	for (const char *p = text; *p != '\0'; p += strspn(p, " ")) {
 		int n = (int)strcspn(p, " ");
 
@@ -112,7 +112,7 @@ static void comment(FILE *f, const struct gw_option *o, const char *indent)
 
 /* lead stands before the first set option of a list entry: "- ". */
 static void options(FILE *f, const struct mode *mode, const struct gw_section *section,
-        const char *path, const char *indent, bool documented)
+	const char *path, const char *indent, bool documented)
 {
 	const char *lead = section->list ? "- " : indent, *value;
 
@@ -127,7 +127,7 @@ static void options(FILE *f, const struct mode *mode, const struct gw_section *s
 			lead = indent;
 		} else if (documented) {
 			fprintf(f, "%s#%s: %s\n", indent, o->key,
-			        o->sample != NULL ? o->sample : o->fallback);
+				o->sample != NULL ? o->sample : o->fallback);
 		}
 	}
 }
@@ -151,7 +151,7 @@ static int print(FILE *f, const struct mode *mode)
 	for (const char *const *line = mode->intro; *line != NULL; line++)
 		fprintf(f, "# %s\n", *line);
 	fprintf(f, "#\n# A line such as '#key: value' shows the default, or an example where there "
-	           "is none.\n");
+		   "is none.\n");
 	for (uint32_t i = 0; i < GW_CONFIG_SECTIONS; i++) {
 		const struct gw_section *s = &gw_sections[i];
 

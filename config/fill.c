@@ -37,7 +37,7 @@ static int set_field(const struct gw_option *o, const char *text, char *base)
 		for (uint32_t i = 0; i < o->n_choices; i++)
 			if (strcmp(o->choices[i].str, text) == 0)
 				*(enum gw_config_on_limit *)field =
-				        (enum gw_config_on_limit)o->choices[i].val;
+					(enum gw_config_on_limit)o->choices[i].val;
 		return 0;
 	case GW_OPTION_CPUS:
 		*(uint32_t **)field = malloc(sizeof(uint32_t));
@@ -48,13 +48,13 @@ static int set_field(const struct gw_option *o, const char *text, char *base)
 		return 0;
 	default:
 		*(char **)field =
-		        strcmp(text, GW_OPTION_HOST_NAME) == 0 ? host_name() : strdup(text);
+			strcmp(text, GW_OPTION_HOST_NAME) == 0 ? host_name() : strdup(text);
 		return *(char **)field == NULL ? -ENOMEM : 0;
 	}
 }
 
 static int fill(const struct gw_outline *outline, const struct gw_node *map,
-        const struct gw_section *section, char *base)
+	const struct gw_section *section, char *base)
 {
 	int rc = 0;
 
@@ -87,7 +87,7 @@ int gw_config_fill(const struct gw_outline *outline, struct gw_config *config)
 		item = NULL;
 		memcpy(&entry, base + s->offset, sizeof(entry));
 		while (map != NULL && rc == 0 &&
-		        (item = gw_outline_next(outline, map, item)) != NULL) {
+			(item = gw_outline_next(outline, map, item)) != NULL) {
 			rc = fill(outline, item, s, entry);
 			entry += s->size;
 		}

@@ -30,15 +30,15 @@ static void option_help(FILE *f, const struct gw_section *section, const struct 
 	char key[64], allowed[128], facts[256];
 
 	snprintf(key, sizeof(key), "%s%s%s", section->key,
-	        section->key[0] == '\0' ? ""
-	        : section->list         ? "[]."
-	                                : ".",
-	        o->key);
+		section->key[0] == '\0' ? ""
+		: section->list         ? "[]."
+					: ".",
+		o->key);
 	gw_option_allowed(o, allowed, sizeof(allowed));
 	fprintf(f, "  %-33s %s%s\n", key, o->required ? "required" : "default: ",
-	        o->required           ? ""
-	        : o->fallback == NULL ? "none"
-	                              : o->fallback);
+		o->required           ? ""
+		: o->fallback == NULL ? "none"
+				      : o->fallback);
 	snprintf(facts, sizeof(facts), "%s Allowed: %s.", o->help, allowed);
 	wrapped(f, facts, 6);
 }
@@ -46,7 +46,7 @@ static void option_help(FILE *f, const struct gw_section *section, const struct 
 void gw_config_print_help(FILE *f)
 {
 	fprintf(f, "Options of the configuration file (YAML; 'control.cpu' is key cpu of section\n"
-	           "control, 'ports[]' a list):\n");
+		   "control, 'ports[]' a list):\n");
 	for (uint32_t i = 0; i < GW_CONFIG_SECTIONS; i++) {
 		fprintf(f, "\n%s:\n", gw_sections[i].help);
 		for (uint32_t j = 0; j < gw_sections[i].n_options; j++)

@@ -18,7 +18,7 @@
 #define ONLINE_CPUS "/sys/devices/system/cpu/online"
 
 static const cyaml_config_t cyaml_settings = {
-        .mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS, .log_level = CYAML_LOG_ERROR};
+	.mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS, .log_level = CYAML_LOG_ERROR};
 
 void gw_config_free(struct gw_config **config)
 {
@@ -34,7 +34,7 @@ void gw_config_free(struct gw_config **config)
 /* The checked text into the struct. libcyaml has nothing left to refuse, so what it says is a
  * defect of ours. */
 static int load_checked(const char *text, size_t len, const struct gw_outline *outline,
-        const char *file, struct gw_config **out, struct gw_err *err)
+	const char *file, struct gw_config **out, struct gw_err *err)
 {
 	struct gw_config *config = NULL;
 	struct gw_schema schema;
@@ -42,10 +42,10 @@ static int load_checked(const char *text, size_t len, const struct gw_outline *o
 
 	gw_schema_build(&schema);
 	rc = cyaml_load_data((const uint8_t *)text, len, &cyaml_settings, &schema.top,
-	        (cyaml_data_t **)&config, NULL);
+		(cyaml_data_t **)&config, NULL);
 	if (rc != CYAML_OK || config == NULL)
 		return gw_err(err, rc == CYAML_ERR_OOM ? -ENOMEM : -EINVAL, "%s: cannot load: %s",
-		        file, cyaml_strerror(rc));
+			file, cyaml_strerror(rc));
 	if (gw_config_fill(outline, config) < 0) {
 		gw_config_free(&config);
 		return gw_err(err, -ENOMEM, "%s: out of memory", file);
@@ -55,7 +55,7 @@ static int load_checked(const char *text, size_t len, const struct gw_outline *o
 }
 
 int gw_config_load_text(const char *text, size_t len, const char *file, const cpu_set_t *online,
-        struct gw_config **out, struct gw_err *err)
+	struct gw_config **out, struct gw_err *err)
 {
 	struct gw_problems problems = {.file = file};
 	struct gw_outline *outline = NULL;

@@ -11,121 +11,121 @@
 #define CHOICES(c) .choices = c, .n_choices = COUNT(c)
 
 static const cyaml_strval_t log_levels[] = {
-        {"error", 0}, {"warning", 1}, {"info", 2}, {"debug", 3}};
+	{"error", 0}, {"warning", 1}, {"info", 2}, {"debug", 3}};
 static const cyaml_strval_t integrities[] = {
-        {"crc32c", GW_CONFIG_CRC32C}, {"none", GW_CONFIG_INTEGRITY_NONE}};
+	{"crc32c", GW_CONFIG_CRC32C}, {"none", GW_CONFIG_INTEGRITY_NONE}};
 static const cyaml_strval_t on_limits[] = {
-        {"abort", GW_CONFIG_ABORT}, {"switchover", GW_CONFIG_SWITCHOVER}};
+	{"abort", GW_CONFIG_ABORT}, {"switchover", GW_CONFIG_SWITCHOVER}};
 static const cyaml_strval_t afters[] = {{"quit", 0}, {"leave", 1}};
 
 static const struct gw_option host[] = {
-        {"name", GW_OPTION_NAME, AT(struct gw_config, name), .fallback = GW_OPTION_HOST_NAME,
-                .sample = "host-a", .help = "Name of this host, told to peers."},
-        {"run_dir", GW_OPTION_PATH, AT(struct gw_config, run_dir), .max = 90,
-                .fallback = "/run/godwit",
-                .help = "Holds the control socket (control.sock) and what a restart needs."},
-        {"vm_dir", GW_OPTION_PATH, AT(struct gw_config, vm_dir), .max = 90,
-                .fallback = "/run/godwit/vms",
-                .help = "Where each VM has its sockets, NAME.export and NAME.qmp."},
-        {"report_dir", GW_OPTION_PATH, AT(struct gw_config, report_dir), .max = 250,
-                .fallback = "/var/lib/godwit/reports",
-                .help = "Where the report of each migration is kept."},
-        {"log_level", GW_OPTION_WORD, AT(struct gw_config, log_level), CHOICES(log_levels),
-                .fallback = "info", .help = "Log lines up to this level."},
+	{"name", GW_OPTION_NAME, AT(struct gw_config, name), .fallback = GW_OPTION_HOST_NAME,
+		.sample = "host-a", .help = "Name of this host, told to peers."},
+	{"run_dir", GW_OPTION_PATH, AT(struct gw_config, run_dir), .max = 90,
+		.fallback = "/run/godwit",
+		.help = "Holds the control socket (control.sock) and what a restart needs."},
+	{"vm_dir", GW_OPTION_PATH, AT(struct gw_config, vm_dir), .max = 90,
+		.fallback = "/run/godwit/vms",
+		.help = "Where each VM has its sockets, NAME.export and NAME.qmp."},
+	{"report_dir", GW_OPTION_PATH, AT(struct gw_config, report_dir), .max = 250,
+		.fallback = "/var/lib/godwit/reports",
+		.help = "Where the report of each migration is kept."},
+	{"log_level", GW_OPTION_WORD, AT(struct gw_config, log_level), CHOICES(log_levels),
+		.fallback = "info", .help = "Log lines up to this level."},
 };
 
 static const struct gw_option control[] = {
-        {"listen", GW_OPTION_ENDPOINT, IN(struct gw_config, control, listen),
-                .fallback = "127.0.0.1:7411",
-                .help = "Where peers reach this host's control port."},
-        {"insecure", GW_OPTION_BOOL, IN(struct gw_config, control, insecure), .fallback = "false",
-                .help = "Allow a listen address that is not loopback although the control "
-                        "connection is not encrypted: whoever reaches it can move guests."},
-        {"cpu", NUMBER, IN(struct gw_config, control, cpu), .max = 1023, .fallback = "0",
-                .help = "CPU of the control thread; better not a worker's."},
+	{"listen", GW_OPTION_ENDPOINT, IN(struct gw_config, control, listen),
+		.fallback = "127.0.0.1:7411",
+		.help = "Where peers reach this host's control port."},
+	{"insecure", GW_OPTION_BOOL, IN(struct gw_config, control, insecure), .fallback = "false",
+		.help = "Allow a listen address that is not loopback although the control "
+			"connection is not encrypted: whoever reaches it can move guests."},
+	{"cpu", NUMBER, IN(struct gw_config, control, cpu), .max = 1023, .fallback = "0",
+		.help = "CPU of the control thread; better not a worker's."},
 };
 
 static const struct gw_option dataplane[] = {
-        {"workers", GW_OPTION_CPUS, IN(struct gw_config, dataplane, workers),
-                .count_offset = offsetof(struct gw_config, dataplane.n_workers) -
-                                offsetof(struct gw_config, dataplane),
-                .max = 1023, .fallback = "[1]",
-                .help = "CPU of each poll worker, 1 to 16 of them."},
-        {"integrity", GW_OPTION_CHOICE, IN(struct gw_config, dataplane, integrity),
-                CHOICES(integrities), .fallback = "crc32c",
-                .help = "Checksum over header and payload of every packet."},
-        {"memory_mib", NUMBER, IN(struct gw_config, dataplane, memory_mib), .min = 16, .max = 65536,
-                .unit = "MiB", .fallback = "256", .help = "Memory for packet buffers."},
-        {"huge_pages", GW_OPTION_BOOL, IN(struct gw_config, dataplane, huge_pages),
-                .fallback = "true",
-                .help = "Packet buffers in huge pages; false is slow and meant for tests."},
-        {"idle_sleep_us", NUMBER, IN(struct gw_config, dataplane, idle_sleep_us), .min = 1,
-                .max = 1000000, .unit = "us", .fallback = "10000",
-                .help = "How long a worker sleeps at a time while there is no session."},
-        {"populate_threads", NUMBER, IN(struct gw_config, dataplane, populate_threads), .min = 1,
-                .max = 64, .fallback = "1",
-                .help = "Threads that populate guest memory ahead of arriving pages."},
+	{"workers", GW_OPTION_CPUS, IN(struct gw_config, dataplane, workers),
+		.count_offset = offsetof(struct gw_config, dataplane.n_workers) -
+				offsetof(struct gw_config, dataplane),
+		.max = 1023, .fallback = "[1]",
+		.help = "CPU of each poll worker, 1 to 16 of them."},
+	{"integrity", GW_OPTION_CHOICE, IN(struct gw_config, dataplane, integrity),
+		CHOICES(integrities), .fallback = "crc32c",
+		.help = "Checksum over header and payload of every packet."},
+	{"memory_mib", NUMBER, IN(struct gw_config, dataplane, memory_mib), .min = 16, .max = 65536,
+		.unit = "MiB", .fallback = "256", .help = "Memory for packet buffers."},
+	{"huge_pages", GW_OPTION_BOOL, IN(struct gw_config, dataplane, huge_pages),
+		.fallback = "true",
+		.help = "Packet buffers in huge pages; false is slow and meant for tests."},
+	{"idle_sleep_us", NUMBER, IN(struct gw_config, dataplane, idle_sleep_us), .min = 1,
+		.max = 1000000, .unit = "us", .fallback = "10000",
+		.help = "How long a worker sleeps at a time while there is no session."},
+	{"populate_threads", NUMBER, IN(struct gw_config, dataplane, populate_threads), .min = 1,
+		.max = 64, .fallback = "1",
+		.help = "Threads that populate guest memory ahead of arriving pages."},
 };
 
 static const struct gw_option port[] = {
-        {"name", GW_OPTION_NAME, AT(struct gw_config_port, name), .required = true,
-                .sample = "left", .help = "Unique; shown in every output."},
-        {"device", GW_OPTION_DEVICE, AT(struct gw_config_port, device), .required = true,
-                .sample = "0000:3b:00.0",
-                .help = "PCI address, or a virtual device with its arguments."},
-        {"address", GW_OPTION_ADDRESS, AT(struct gw_config_port, address), .required = true,
-                .sample = "10.0.0.1/24", .help = "Of this port on the migration network; unique."},
-        {"gateway", GW_OPTION_GATEWAY, AT(struct gw_config_port, gateway), .sample = "10.0.0.254",
-                .help = "Router towards peers outside the port's subnet."},
-        {"mtu", NUMBER, AT(struct gw_config_port, mtu), .min = 1500, .max = 9600, .unit = "bytes",
-                .fallback = "1500", .help = "Largest IP packet; from 4200 a page fits one packet."},
-        {"rate", GW_OPTION_RATE, AT(struct gw_config_port, rate_bps), .min = 1000000,
-                .max = 1000000000000, .unit = "bit/s", .fallback = "0",
-                .help = "Cap, counted at layer 1 (frame and 24 bytes); 0: none."},
-        {"queues", NUMBER, AT(struct gw_config_port, queues), .max = 16, .fallback = "0",
-                .help = "Queue pairs; 0: as many as workers."},
-        {"rx_descriptors", NUMBER, AT(struct gw_config_port, rx_descriptors), .max = 32768,
-                .fallback = "0", .help = "Of each receive queue; 0: chosen by godwit."},
-        {"tx_descriptors", NUMBER, AT(struct gw_config_port, tx_descriptors), .max = 32768,
-                .fallback = "0", .help = "Of each transmit queue; 0: chosen by godwit."},
+	{"name", GW_OPTION_NAME, AT(struct gw_config_port, name), .required = true,
+		.sample = "left", .help = "Unique; shown in every output."},
+	{"device", GW_OPTION_DEVICE, AT(struct gw_config_port, device), .required = true,
+		.sample = "0000:3b:00.0",
+		.help = "PCI address, or a virtual device with its arguments."},
+	{"address", GW_OPTION_ADDRESS, AT(struct gw_config_port, address), .required = true,
+		.sample = "10.0.0.1/24", .help = "Of this port on the migration network; unique."},
+	{"gateway", GW_OPTION_GATEWAY, AT(struct gw_config_port, gateway), .sample = "10.0.0.254",
+		.help = "Router towards peers outside the port's subnet."},
+	{"mtu", NUMBER, AT(struct gw_config_port, mtu), .min = 1500, .max = 9600, .unit = "bytes",
+		.fallback = "1500", .help = "Largest IP packet; from 4200 a page fits one packet."},
+	{"rate", GW_OPTION_RATE, AT(struct gw_config_port, rate_bps), .min = 1000000,
+		.max = 1000000000000, .unit = "bit/s", .fallback = "0",
+		.help = "Cap, counted at layer 1 (frame and 24 bytes); 0: none."},
+	{"queues", NUMBER, AT(struct gw_config_port, queues), .max = 16, .fallback = "0",
+		.help = "Queue pairs; 0: as many as workers."},
+	{"rx_descriptors", NUMBER, AT(struct gw_config_port, rx_descriptors), .max = 32768,
+		.fallback = "0", .help = "Of each receive queue; 0: chosen by godwit."},
+	{"tx_descriptors", NUMBER, AT(struct gw_config_port, tx_descriptors), .max = 32768,
+		.fallback = "0", .help = "Of each transmit queue; 0: chosen by godwit."},
 };
 
 static const struct gw_option peer[] = {
-        {"name", GW_OPTION_NAME, AT(struct gw_config_peer, name), .required = true,
-                .sample = "host-b", .help = "What `godwitctl migrate VM NAME` takes; unique."},
-        {"address", GW_OPTION_ENDPOINT, AT(struct gw_config_peer, address), .required = true,
-                .sample = "host-b:7411", .help = "Of the peer's control port."},
+	{"name", GW_OPTION_NAME, AT(struct gw_config_peer, name), .required = true,
+		.sample = "host-b", .help = "What `godwitctl migrate VM NAME` takes; unique."},
+	{"address", GW_OPTION_ENDPOINT, AT(struct gw_config_peer, address), .required = true,
+		.sample = "host-b:7411", .help = "Of the peer's control port."},
 };
 
 static const struct gw_option migration[] = {
-        {"verify", GW_OPTION_BOOL, IN(struct gw_config, migration, verify), .fallback = "false",
-                .help = "Compare digests of both ends' memory before the guest runs."},
-        {"blackout_limit_ms", NUMBER, IN(struct gw_config, migration, blackout_limit_ms), .min = 1,
-                .max = 60000, .unit = "ms", .fallback = "50",
-                .help = "Switch over when the predicted blackout fits this limit."},
-        {"max_total_s", NUMBER, IN(struct gw_config, migration, max_total_s), .max = 604800,
-                .unit = "s", .fallback = "0", .help = "Limit of a whole migration; 0: none."},
-        {"on_limit", GW_OPTION_CHOICE, IN(struct gw_config, migration, on_limit),
-                CHOICES(on_limits), .fallback = "abort",
-                .help = "What to do when max_total_s is over."},
-        {"min_epoch_ms", NUMBER, IN(struct gw_config, migration, min_epoch_ms), .max = 60000,
-                .unit = "ms", .fallback = "250",
-                .help = "Shortest precopy epoch while the policy waits."},
-        {"state_limit_mib", NUMBER, IN(struct gw_config, migration, state_limit_mib), .min = 1,
-                .max = 4096, .unit = "MiB", .fallback = "512",
-                .help = "Largest device state taken."},
-        {"sync_timeout_ms", NUMBER, IN(struct gw_config, migration, sync_timeout_ms), .min = 10,
-                .max = 600000, .unit = "ms", .fallback = "10000",
-                .help = "Limit for the hypervisor to answer a sync."},
-        {"peer_timeout_ms", NUMBER, IN(struct gw_config, migration, peer_timeout_ms), .min = 10,
-                .max = 600000, .unit = "ms", .fallback = "5000",
-                .help = "Silence on the control connection after which the peer counts as lost."},
-        {"ports_down_timeout_ms", NUMBER, IN(struct gw_config, migration, ports_down_timeout_ms),
-                .min = 10, .max = 600000, .unit = "ms", .fallback = "10000",
-                .help = "Abort when all paths have been dead this long."},
-        {"after", GW_OPTION_WORD, IN(struct gw_config, migration, after), CHOICES(afters),
-                .fallback = "quit",
-                .help = "What becomes of the source's hypervisor: quit it, or leave it paused."},
+	{"verify", GW_OPTION_BOOL, IN(struct gw_config, migration, verify), .fallback = "false",
+		.help = "Compare digests of both ends' memory before the guest runs."},
+	{"blackout_limit_ms", NUMBER, IN(struct gw_config, migration, blackout_limit_ms), .min = 1,
+		.max = 60000, .unit = "ms", .fallback = "50",
+		.help = "Switch over when the predicted blackout fits this limit."},
+	{"max_total_s", NUMBER, IN(struct gw_config, migration, max_total_s), .max = 604800,
+		.unit = "s", .fallback = "0", .help = "Limit of a whole migration; 0: none."},
+	{"on_limit", GW_OPTION_CHOICE, IN(struct gw_config, migration, on_limit),
+		CHOICES(on_limits), .fallback = "abort",
+		.help = "What to do when max_total_s is over."},
+	{"min_epoch_ms", NUMBER, IN(struct gw_config, migration, min_epoch_ms), .max = 60000,
+		.unit = "ms", .fallback = "250",
+		.help = "Shortest precopy epoch while the policy waits."},
+	{"state_limit_mib", NUMBER, IN(struct gw_config, migration, state_limit_mib), .min = 1,
+		.max = 4096, .unit = "MiB", .fallback = "512",
+		.help = "Largest device state taken."},
+	{"sync_timeout_ms", NUMBER, IN(struct gw_config, migration, sync_timeout_ms), .min = 10,
+		.max = 600000, .unit = "ms", .fallback = "10000",
+		.help = "Limit for the hypervisor to answer a sync."},
+	{"peer_timeout_ms", NUMBER, IN(struct gw_config, migration, peer_timeout_ms), .min = 10,
+		.max = 600000, .unit = "ms", .fallback = "5000",
+		.help = "Silence on the control connection after which the peer counts as lost."},
+	{"ports_down_timeout_ms", NUMBER, IN(struct gw_config, migration, ports_down_timeout_ms),
+		.min = 10, .max = 600000, .unit = "ms", .fallback = "10000",
+		.help = "Abort when all paths have been dead this long."},
+	{"after", GW_OPTION_WORD, IN(struct gw_config, migration, after), CHOICES(afters),
+		.fallback = "quit",
+		.help = "What becomes of the source's hypervisor: quit it, or leave it paused."},
 };
 
 #define SECTION(name, member)                                      \
@@ -138,22 +138,22 @@ static const struct gw_option migration[] = {
 #define OPTIONS(table) .options = table, .n_options = COUNT(table)
 
 const struct gw_section gw_sections[GW_CONFIG_SECTIONS] = {
-        {.key = "", .size = sizeof(struct gw_config), .help = "This host", OPTIONS(host)},
-        {SECTION("control", control), .help = "The control plane", OPTIONS(control)},
-        {SECTION("dataplane", dataplane), .help = "The poll workers", OPTIONS(dataplane)},
-        {LIST("ports", ports, n_ports, GW_CONFIG_MAX_PORTS),
-                .help = "Ports of the migration network, 1 to 16; traffic spreads over all",
-                OPTIONS(port)},
-        {LIST("peers", peers, n_peers, GW_CONFIG_MAX_PEERS),
-                .help = "Hosts that guests may move to, up to 64", OPTIONS(peer)},
-        {SECTION("migration", migration), .help = "Defaults of every migration",
-                OPTIONS(migration)},
+	{.key = "", .size = sizeof(struct gw_config), .help = "This host", OPTIONS(host)},
+	{SECTION("control", control), .help = "The control plane", OPTIONS(control)},
+	{SECTION("dataplane", dataplane), .help = "The poll workers", OPTIONS(dataplane)},
+	{LIST("ports", ports, n_ports, GW_CONFIG_MAX_PORTS),
+		.help = "Ports of the migration network, 1 to 16; traffic spreads over all",
+		OPTIONS(port)},
+	{LIST("peers", peers, n_peers, GW_CONFIG_MAX_PEERS),
+		.help = "Hosts that guests may move to, up to 64", OPTIONS(peer)},
+	{SECTION("migration", migration), .help = "Defaults of every migration",
+		OPTIONS(migration)},
 };
 
 _Static_assert(COUNT(port) <= GW_SECTION_MAX_OPTIONS &&
-                       COUNT(migration) <= GW_SECTION_MAX_OPTIONS &&
-                       COUNT(host) + GW_CONFIG_SECTIONS <= GW_SECTION_MAX_OPTIONS,
-        "the schema's arrays hold every option");
+		       COUNT(migration) <= GW_SECTION_MAX_OPTIONS &&
+		       COUNT(host) + GW_CONFIG_SECTIONS <= GW_SECTION_MAX_OPTIONS,
+	"the schema's arrays hold every option");
 
 const struct gw_section *gw_section_find(const char *key)
 {

@@ -47,7 +47,7 @@ struct gw_section {
 	const char *help;
 	bool list;             /* a list of mappings, as ports */
 	uint32_t offset, size; /* of the section's struct in gw_config; a list: of the pointer, of
-	                          an entry */
+				  an entry */
 	uint32_t count_offset, max;
 	const struct gw_option *options;
 	uint32_t n_options;

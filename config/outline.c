@@ -35,7 +35,7 @@ static bool whole_text(const yaml_node_t *node)
  * file cannot unfold into a large one. Children are counted before they are added, so the array
  * never moves. */
 static struct gw_node *add(
-        struct gw_outline *o, const struct gw_node *parent, const char *key, int id)
+	struct gw_outline *o, const struct gw_node *parent, const char *key, int id)
 {
 	const yaml_node_t *node = yaml_document_get_node(&o->document, id);
 	uint32_t line = (uint32_t)node->start_mark.line + 1;
@@ -74,7 +74,7 @@ static void add_children(struct gw_outline *o, struct gw_node *parent, int id, u
 		return;
 	if (node->type == YAML_SEQUENCE_NODE) {
 		for (yaml_node_item_t *item = node->data.sequence.items.start;
-		        item < node->data.sequence.items.top; item++) {
+			item < node->data.sequence.items.top; item++) {
 			child = add(o, parent, NULL, *item);
 			if (child == NULL)
 				continue;
@@ -83,7 +83,7 @@ static void add_children(struct gw_outline *o, struct gw_node *parent, int id, u
 		}
 	} else if (node->type == YAML_MAPPING_NODE) {
 		for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-		        pair < node->data.mapping.pairs.top; pair++) {
+			pair < node->data.mapping.pairs.top; pair++) {
 			const yaml_node_t *key = yaml_document_get_node(&o->document, pair->key);
 			uint32_t line = (uint32_t)key->start_mark.line + 1;
 			const char *text = (const char *)key->data.scalar.value;
@@ -94,7 +94,7 @@ static void add_children(struct gw_outline *o, struct gw_node *parent, int id, u
 			}
 			if (repeated(o, parent, text))
 				gw_problem(o->problems, line, "%.64s: stands here a second time",
-				        text);
+					text);
 			child = add(o, parent, text, pair->value);
 			if (child == NULL)
 				continue;
@@ -112,8 +112,8 @@ static int parser_problem(const yaml_parser_t *parser, struct gw_problems *probl
 	if (parser->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
 	gw_problem(problems, (uint32_t)parser->problem_mark.line + 1, "not YAML: %s%s%s",
-	        parser->problem == NULL ? "unreadable" : parser->problem,
-	        parser->context == NULL ? "" : " ", parser->context == NULL ? "" : parser->context);
+		parser->problem == NULL ? "unreadable" : parser->problem,
+		parser->context == NULL ? "" : " ", parser->context == NULL ? "" : parser->context);
 	return -EINVAL;
 }
 
@@ -127,13 +127,13 @@ static int check_single(yaml_parser_t *parser, struct gw_problems *problems)
 	root = yaml_document_get_root_node(&second);
 	if (root != NULL)
 		gw_problem(problems, (uint32_t)root->start_mark.line + 1,
-		        "a second document (after '---'); only one is allowed");
+			"a second document (after '---'); only one is allowed");
 	yaml_document_delete(&second);
 	return 0;
 }
 
 int gw_outline_create(
-        const char *text, size_t len, struct gw_problems *problems, struct gw_outline **out)
+	const char *text, size_t len, struct gw_problems *problems, struct gw_outline **out)
 {
 	struct gw_outline *o = calloc(1, sizeof(*o));
 	yaml_parser_t parser;
@@ -197,7 +197,7 @@ const struct gw_node *gw_outline_root(const struct gw_outline *outline)
 }
 
 const struct gw_node *gw_outline_next(
-        const struct gw_outline *outline, const struct gw_node *parent, const struct gw_node *prev)
+	const struct gw_outline *outline, const struct gw_node *parent, const struct gw_node *prev)
 {
 	const struct gw_node *end = outline->nodes + outline->n_nodes;
 
@@ -208,7 +208,7 @@ const struct gw_node *gw_outline_next(
 }
 
 const struct gw_node *gw_outline_get(
-        const struct gw_outline *outline, const struct gw_node *parent, const char *key)
+	const struct gw_outline *outline, const struct gw_node *parent, const char *key)
 {
 	const struct gw_node *n = NULL;
 

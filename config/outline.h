@@ -28,17 +28,17 @@ struct gw_node {
  * -EINVAL where the text cannot be read at all; else *out holds whatever was found. text may go
  * afterwards. */
 int gw_outline_create(
-        const char *text, size_t len, struct gw_problems *problems, struct gw_outline **out);
+	const char *text, size_t len, struct gw_problems *problems, struct gw_outline **out);
 void gw_outline_free(struct gw_outline **outline);
 
 /* NULL for an empty document. */
 const struct gw_node *gw_outline_root(const struct gw_outline *outline);
 /* The children of parent one by one, in file order: prev NULL gives the first. */
 const struct gw_node *gw_outline_next(
-        const struct gw_outline *outline, const struct gw_node *parent, const struct gw_node *prev);
+	const struct gw_outline *outline, const struct gw_node *parent, const struct gw_node *prev);
 /* parent NULL or not a mapping: NULL. */
 const struct gw_node *gw_outline_get(
-        const struct gw_outline *outline, const struct gw_node *parent, const char *key);
+	const struct gw_outline *outline, const struct gw_node *parent, const char *key);
 
 /* "ports[2].address" */
 void gw_node_path(const struct gw_node *node, char *buf, size_t size);

@@ -24,7 +24,7 @@ void gw_problem(struct gw_problems *problems, uint32_t line, const char *fmt, ..
 	if (kept == GW_PROBLEMS_KEPT)
 		kept--;
 	memmove(&problems->kept[at + 1], &problems->kept[at],
-	        (kept - at) * sizeof(problems->kept[0]));
+		(kept - at) * sizeof(problems->kept[0]));
 	problems->kept[at].line = line;
 	text = problems->kept[at].text;
 	va_start(ap, fmt);
@@ -43,7 +43,7 @@ static void locate(const struct gw_problems *problems, uint32_t i, char *buf, si
 		snprintf(buf, size, "%s: %s", problems->file, problems->kept[i].text);
 	else
 		snprintf(buf, size, "%s:%u: %s", problems->file, problems->kept[i].line,
-		        problems->kept[i].text);
+			problems->kept[i].text);
 }
 
 int gw_problems_report(const struct gw_problems *problems, struct gw_err *err)

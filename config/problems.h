@@ -11,7 +11,7 @@
 struct gw_problems {
 	const char *file;
 	uint32_t
-	        n; /* found; the first GW_PROBLEMS_KEPT of them are kept, in order of their lines */
+		n; /* found; the first GW_PROBLEMS_KEPT of them are kept, in order of their lines */
 	struct {
 		uint32_t line; /* from 1; 0: of no line */
 		char text[400];
@@ -19,7 +19,7 @@ struct gw_problems {
 };
 
 void gw_problem(struct gw_problems *problems, uint32_t line, const char *fmt, ...)
-        __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 /* 0 where there is none. Else -EINVAL, the first in err; where there are more, all are logged. */
 int gw_problems_report(const struct gw_problems *problems, struct gw_err *err);

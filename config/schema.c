@@ -5,7 +5,7 @@
 #include <string.h>
 
 static void schema_option(
-        struct gw_schema *schema, const struct gw_option *o, cyaml_schema_field_t *f)
+	struct gw_schema *schema, const struct gw_option *o, cyaml_schema_field_t *f)
 {
 	enum cyaml_flag presence = o->required ? CYAML_FLAG_DEFAULT : CYAML_FLAG_OPTIONAL;
 
@@ -20,7 +20,7 @@ static void schema_option(
 		break;
 	case GW_OPTION_CHOICE:
 		f->value = (cyaml_schema_value_t){CYAML_VALUE_ENUM(presence | CYAML_FLAG_STRICT,
-		        enum gw_config_on_limit, o->choices, o->n_choices)};
+			enum gw_config_on_limit, o->choices, o->n_choices)};
 		break;
 	case GW_OPTION_RATE:
 		/* libcyaml has no such type: set with the defaults. */
@@ -30,12 +30,12 @@ static void schema_option(
 		f->count_offset = o->count_offset;
 		f->count_size = sizeof(uint32_t);
 		f->value =
-		        (cyaml_schema_value_t){CYAML_VALUE_SEQUENCE(presence | CYAML_FLAG_POINTER,
-		                uint32_t, &schema->cpu, 1, GW_CONFIG_MAX_WORKERS)};
+			(cyaml_schema_value_t){CYAML_VALUE_SEQUENCE(presence | CYAML_FLAG_POINTER,
+				uint32_t, &schema->cpu, 1, GW_CONFIG_MAX_WORKERS)};
 		break;
 	default:
 		f->value = (cyaml_schema_value_t){CYAML_VALUE_STRING(
-		        presence | CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
+			presence | CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
 		break;
 	}
 }
@@ -46,9 +46,9 @@ static void schema_section(struct gw_schema *schema, uint32_t i, cyaml_schema_fi
 	cyaml_schema_value_t *entry = &schema->entries[i];
 
 	*entry = (cyaml_schema_value_t){.type = CYAML_MAPPING,
-	        .flags = CYAML_FLAG_OPTIONAL,
-	        .data_size = s->size,
-	        .mapping.fields = schema->fields[i]};
+		.flags = CYAML_FLAG_OPTIONAL,
+		.data_size = s->size,
+		.mapping.fields = schema->fields[i]};
 	f->key = s->key;
 	f->data_offset = s->offset;
 	if (s->list) {
@@ -56,9 +56,9 @@ static void schema_section(struct gw_schema *schema, uint32_t i, cyaml_schema_fi
 		f->count_offset = s->count_offset;
 		f->count_size = sizeof(uint32_t);
 		f->value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE,
-		        .flags = CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER,
-		        .data_size = s->size,
-		        .sequence = {.entry = entry, .min = 0, .max = s->max}};
+			.flags = CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER,
+			.data_size = s->size,
+			.sequence = {.entry = entry, .min = 0, .max = s->max}};
 	} else {
 		f->value = *entry;
 	}
@@ -71,7 +71,7 @@ void gw_schema_build(struct gw_schema *schema)
 	memset(schema, 0, sizeof(*schema));
 	schema->cpu = (cyaml_schema_value_t){CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint32_t)};
 	schema->top = (cyaml_schema_value_t){
-	        CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct gw_config, top)};
+		CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct gw_config, top)};
 	for (uint32_t i = 0; i < GW_CONFIG_SECTIONS; i++)
 		for (uint32_t j = 0; j < gw_sections[i].n_options; j++)
 			schema_option(schema, &gw_sections[i].options[j], &schema->fields[i][j]);

@@ -104,7 +104,7 @@ int gw_value_address(const char *text, uint32_t *out_ip, uint32_t *out_prefix)
 	memcpy(ip_text, text, (size_t)(slash - text));
 	ip_text[slash - text] = '\0';
 	if (gw_value_ipv4(ip_text, out_ip) < 0 || gw_value_uint(slash + 1, &prefix) < 0 ||
-	        prefix < 8 || prefix > 31)
+		prefix < 8 || prefix > 31)
 		return -EINVAL;
 	/* A subnet's first and last address are no host's, but a /31 has just its two ends (RFC
 	 * 3021). */
@@ -259,7 +259,7 @@ int gw_value_check(const struct gw_option *option, const char *text)
 	case GW_OPTION_UINT:
 	case GW_OPTION_CPUS:
 		if (gw_value_uint(text, &number) < 0 || number < option->min ||
-		        number > option->max)
+			number > option->max)
 			return -EINVAL;
 		return 0;
 	case GW_OPTION_TYPES:

@@ -27,9 +27,9 @@ static struct gw_rpc_call *call_create(struct gw_rpc_client *client, json_t *id)
 	if (call == NULL)
 		return NULL;
 	*call = (struct gw_rpc_call){.client = client,
-	        .next = client->calls,
-	        .link = &client->calls,
-	        .id = json_incref(id)};
+		.next = client->calls,
+		.link = &client->calls,
+		.id = json_incref(id)};
 	if (call->next != NULL)
 		call->next->link = &call->next;
 	client->calls = call;
@@ -50,7 +50,7 @@ static void finish(struct gw_rpc_call *call, const char *key, json_t *value)
 		client->n_calls--;
 		if (call->id != NULL) {
 			answer = json_pack(
-			        "{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", call->id, key, value);
+				"{s:s, s:O, s:O}", "jsonrpc", "2.0", "id", call->id, key, value);
 			gw_rpc_client_queue(client, answer);
 			json_decref(answer);
 		}
@@ -82,7 +82,7 @@ void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *
 	error = json_pack("{s:i, s:s}", "code", code, "message", text);
 	if (error == NULL)
 		error = json_pack(
-		        "{s:i, s:s}", "code", code, "message", "an error without printable text");
+			"{s:i, s:s}", "code", code, "message", "an error without printable text");
 	if (error != NULL && data != NULL)
 		json_object_set(error, "data", data);
 	json_decref(data);
@@ -127,7 +127,7 @@ static void call_method(struct gw_rpc_client *client, const json_t *request)
 		params = none = json_object();
 	if (full)
 		gw_rpc_error(call, INTERNAL, NULL, "more than %d requests wait for their answers",
-		        MAX_CALLS);
+			MAX_CALLS);
 	else if (method == NULL)
 		gw_rpc_error(call, NO_METHOD, NULL, "no method '%.64s'", name);
 	else if (!json_is_object(params))
@@ -149,11 +149,11 @@ void gw_rpc_request(struct gw_rpc_client *client, const char *line, size_t len)
 		gw_rpc_client_complain(client, PARSE_ERROR, "not JSON");
 	else if (json_is_array(request))
 		gw_rpc_client_complain(
-		        client, BAD_REQUEST, "batches are not supported: one object a line");
+			client, BAD_REQUEST, "batches are not supported: one object a line");
 	else if (!is_request(request))
 		gw_rpc_client_complain(client, BAD_REQUEST,
-		        "not a JSON-RPC 2.0 request: "
-		        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":...}");
+			"not a JSON-RPC 2.0 request: "
+			"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":...}");
 	else
 		call_method(client, request);
 	json_decref(request);
@@ -207,7 +207,7 @@ static void on_retry(void *ctx)
 }
 
 int gw_rpc_create(struct gw_loop *loop, const char *path, const struct gw_rpc_method *methods,
-        void *ctx, struct gw_rpc **out, struct gw_err *err)
+	void *ctx, struct gw_rpc **out, struct gw_err *err)
 {
 	struct gw_rpc *rpc = calloc(1, sizeof(*rpc));
 	int rc;

@@ -84,7 +84,7 @@ end:
 void gw_rpc_client_complain(struct gw_rpc_client *c, int code, const char *text)
 {
 	json_t *answer = json_pack("{s:s, s:n, s:{s:i, s:s}}", "jsonrpc", "2.0", "id", "error",
-	        "code", code, "message", text);
+		"code", code, "message", text);
 
 	gw_rpc_client_queue(c, answer);
 	json_decref(answer);
@@ -102,7 +102,7 @@ static void requests(struct gw_rpc_client *c)
 	memmove(c->in, line, c->in_len);
 	if (c->in_len == MAX_REQUEST) {
 		gw_rpc_client_complain(
-		        c, -32600, "request longer than 64 KiB; the connection is closed");
+			c, -32600, "request longer than 64 KiB; the connection is closed");
 		c->eof = true;
 	}
 }

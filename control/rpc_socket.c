@@ -35,20 +35,20 @@ static int clear_path(const struct sockaddr_un *addr, struct gw_err *err)
 
 	if (lstat(addr->sun_path, &st) < 0)
 		return errno == ENOENT
-		               ? 0
-		               : gw_err(err, -errno, "%s: %s", addr->sun_path, strerror(errno));
+			       ? 0
+			       : gw_err(err, -errno, "%s: %s", addr->sun_path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return gw_err(err, -EEXIST, "%s: exists and is no socket; it is left alone",
-		        addr->sun_path);
+			addr->sun_path);
 	rc = alive(addr);
 	if (rc < 0)
 		return gw_err(err, rc, "%s: %s", addr->sun_path, strerror(-rc));
 	if (rc > 0)
 		return gw_err(
-		        err, -EADDRINUSE, "%s: another godwitd listens there", addr->sun_path);
+			err, -EADDRINUSE, "%s: another godwitd listens there", addr->sun_path);
 	if (unlink(addr->sun_path) < 0 && errno != ENOENT)
 		return gw_err(err, -errno, "%s: cannot remove the old socket: %s", addr->sun_path,
-		        strerror(errno));
+			strerror(errno));
 	return 0;
 }
 
@@ -60,7 +60,7 @@ int gw_rpc_listen(const char *path, struct gw_err *err)
 
 	if (len >= sizeof(addr.sun_path))
 		return gw_err(err, -ENAMETOOLONG, "%s: too long for a socket; allowed: %zu bytes",
-		        path, sizeof(addr.sun_path) - 1);
+			path, sizeof(addr.sun_path) - 1);
 	memcpy(addr.sun_path, path, len);
 	rc = clear_path(&addr, err);
 	if (rc < 0)

@@ -11,7 +11,7 @@
 
 void ctl_print_json(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_COMPACT);
+	json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
 	putchar('\n');
 	fflush(stdout);
 }
@@ -69,7 +69,7 @@ int ctl_explain(const struct ctl *ctl, const struct ctl_error *error)
 
 	if (ctl->json) {
 		out = json_pack("{s:{s:i, s:s, s:O*}}", "error", "code", error->code, "message",
-		        error->text, "data", error->data);
+			error->text, "data", error->data);
 		ctl_print_json(out);
 		json_decref(out);
 		return exit_code(error->code);
@@ -110,14 +110,14 @@ static json_t *listed_id(struct ctl_client *client, const char *text)
 		return NULL;
 	}
 	json_array_foreach(json_object_get(list, "sessions"), i,
-	        session) if (strcmp(text_of(session, "id").s, text) == 0) id =
-	        json_incref(json_object_get(session, "id"));
+		session) if (strcmp(text_of(session, "id").s, text) == 0) id =
+		json_incref(json_object_get(session, "id"));
 	json_decref(list);
 	return id;
 }
 
 int ctl_call_session(const struct ctl *ctl, const char *method, const char *vm_or_id,
-        json_t *params, json_t **result)
+	json_t *params, json_t **result)
 {
 	json_t *by_vm = params == NULL ? json_object() : params, *by_id = json_copy(by_vm), *id;
 	struct ctl_client *client = NULL;
@@ -135,7 +135,7 @@ int ctl_call_session(const struct ctl *ctl, const char *method, const char *vm_o
 		json_object_set_new(by_id, "id", id != NULL ? id : json_string(vm_or_id));
 		ctl_error_clear(&error);
 		rc = ctl_client_call(
-		        client, method, json_incref(by_id), NULL, NULL, result, &error);
+			client, method, json_incref(by_id), NULL, NULL, result, &error);
 	}
 	if (rc < 0)
 		rc = ctl_explain(ctl, &error);

@@ -23,7 +23,7 @@ struct ctl_client {
 };
 
 static int fail(struct ctl_error *error, const char *fmt, ...)
-        __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
 
 static int fail(struct ctl_error *error, const char *fmt, ...)
 {
@@ -96,10 +96,10 @@ void ctl_client_free(struct ctl_client **client)
 }
 
 static int send_line(
-        struct ctl_client *c, const char *method, json_t *params, struct ctl_error *error)
+	struct ctl_client *c, const char *method, json_t *params, struct ctl_error *error)
 {
 	json_t *request = json_pack("{s:s, s:I, s:s, s:o*}", "jsonrpc", "2.0", "id", ++c->last_id,
-	        "method", method, "params", params);
+		"method", method, "params", params);
 	char *line = request == NULL ? NULL : json_dumps(request, JSON_COMPACT);
 	size_t len, sent = 0;
 	int rc = 0;
@@ -131,7 +131,7 @@ static int fill(struct ctl_client *c, struct ctl_error *error)
 	if (c->len == c->size) {
 		if (size > ANSWER_MAX)
 			return fail(error, "%s: an answer of more than %u MiB", c->path,
-			        ANSWER_MAX >> 20);
+				ANSWER_MAX >> 20);
 		in = realloc(c->in, size);
 		if (in == NULL)
 			return fail(error, "out of memory");
@@ -149,7 +149,7 @@ static int fill(struct ctl_client *c, struct ctl_error *error)
 }
 
 static int read_line(struct ctl_client *c, void (*on_signal)(void *ctx), void *ctx, json_t **answer,
-        struct ctl_error *error)
+	struct ctl_error *error)
 {
 	uint64_t end_ns = gw_now_ns() + ANSWER_TIMEOUT_S * GW_NS_PER_S, now_ns;
 	struct pollfd p = {.fd = c->fd, .events = POLLIN};
@@ -166,7 +166,7 @@ static int read_line(struct ctl_client *c, void (*on_signal)(void *ctx), void *c
 		now_ns = gw_now_ns();
 		if (now_ns >= end_ns)
 			return fail(error, "%s: godwitd does not answer (%d s)", c->path,
-			        ANSWER_TIMEOUT_S);
+				ANSWER_TIMEOUT_S);
 		n = poll(&p, 1, (int)((end_ns - now_ns) / GW_NS_PER_MS) + 1);
 		if (n < 0 && errno == EINTR && on_signal != NULL)
 			on_signal(ctx);
@@ -195,13 +195,13 @@ static int failed_call(json_t *answer, struct ctl_error *error)
 }
 
 int ctl_client_call(struct ctl_client *c, const char *method, json_t *params,
-        void (*on_signal)(void *ctx), void *ctx, json_t **result, struct ctl_error *error)
+	void (*on_signal)(void *ctx), void *ctx, json_t **result, struct ctl_error *error)
 {
 	json_t *answer;
 	int rc;
 
 	if (send_line(c, method, params, error) < 0 ||
-	        read_line(c, on_signal, ctx, &answer, error) < 0)
+		read_line(c, on_signal, ctx, &answer, error) < 0)
 		return -1;
 	*result = json_incref(json_object_get(answer, "result"));
 	rc = *result == NULL ? failed_call(answer, error) : 0;

@@ -20,6 +20,6 @@ void ctl_client_free(struct ctl_client **client);
 /* Steals params. 0 with *result, or -1 with error. A signal does not end it, but on_signal(ctx),
  * where given, is called after each. */
 int ctl_client_call(struct ctl_client *client, const char *method, json_t *params,
-        void (*on_signal)(void *ctx), void *ctx, json_t **result, struct ctl_error *error);
+	void (*on_signal)(void *ctx), void *ctx, json_t **result, struct ctl_error *error);
 
 void ctl_error_clear(struct ctl_error *error);

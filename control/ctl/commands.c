@@ -12,7 +12,7 @@ int ctl_check(const struct ctl *ctl, int argc, char **argv)
 	if (!ctl_operands(argc, argv, 2, 2, "VM HOST"))
 		return CTL_USAGE;
 	rc = ctl_call(
-	        ctl, "check", json_pack("{s:s, s:s}", "vm", argv[1], "host", argv[2]), &result);
+		ctl, "check", json_pack("{s:s, s:s}", "vm", argv[1], "host", argv[2]), &result);
 	if (rc != CTL_OK)
 		return rc;
 	ok = json_is_true(json_object_get(result, "ok"));
@@ -34,9 +34,9 @@ static void show_ports(const json_t *ports)
 	size_t i;
 
 	json_array_foreach(ports, i, port) printf("%-19s %s\n", i == 0 ? "ports" : "",
-	        text_format("%-12s %s", text_of(port, "name").s,
-	                text_rate(text_number(port, "bps", 0)).s)
-	                .s);
+		text_format("%-12s %s", text_of(port, "name").s,
+			text_rate(text_number(port, "bps", 0)).s)
+			.s);
 }
 
 int ctl_show(const struct ctl *ctl, int argc, char **argv)
@@ -67,7 +67,7 @@ int ctl_show(const struct ctl *ctl, int argc, char **argv)
 	}
 	printf("elapsed             %s\n", text_ms(text_number(s, "elapsed_ms", -1)).s);
 	printf("remaining           %s of %s\n", text_bytes(text_number(s, "remaining_bytes", 0)).s,
-	        text_bytes(text_number(s, "total_bytes", 0)).s);
+		text_bytes(text_number(s, "total_bytes", 0)).s);
 	printf("dirty rate          %s\n", text_rate(text_number(s, "dirty_rate_bps", 0)).s);
 	printf("wire rate           %s\n", text_rate(text_number(s, "wire_rate_bps", 0)).s);
 	show_ports(json_object_get(s, "ports"));
@@ -97,7 +97,7 @@ int ctl_abort(const struct ctl *ctl, int argc, char **argv)
 		ctl_print_json(result);
 	else
 		printf("session %s is aborting; 'godwitctl show %s' tells when it has ended\n",
-		        text_of(result, "id").s, text_of(result, "id").s);
+			text_of(result, "id").s, text_of(result, "id").s);
 	json_decref(result);
 	return CTL_OK;
 }
@@ -119,8 +119,8 @@ int ctl_version(const struct ctl *ctl, int argc, char **argv)
 		ctl_print_json(result);
 	} else {
 		printf("godwitd    %s on %s, %s, wire ABI %s\n", text_of(result, "version").s,
-		        text_of(result, "name").s, text_of(result, "dpdk").s,
-		        text_of(result, "abi").s);
+			text_of(result, "name").s, text_of(result, "dpdk").s,
+			text_of(result, "abi").s);
 	}
 	json_decref(result);
 	return CTL_OK;

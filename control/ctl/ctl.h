@@ -28,7 +28,7 @@ struct ctl {
 typedef int ctl_command(const struct ctl *ctl, int argc, char **argv);
 
 ctl_command ctl_migrate, ctl_check, ctl_list, ctl_show, ctl_abort, ctl_peers, ctl_ports, ctl_report,
-        ctl_version;
+	ctl_version;
 
 /* Prints why a call failed, with reasons and remedies if it was refused, and returns the exit code.
  */
@@ -47,4 +47,4 @@ void ctl_print_reasons(FILE *f, const json_t *reasons);
 int ctl_call(const struct ctl *ctl, const char *method, json_t *params, json_t **result);
 /* The same for a session that the user named by its VM or its id. Steals params. */
 int ctl_call_session(const struct ctl *ctl, const char *method, const char *vm_or_id,
-        json_t *params, json_t **result);
+	json_t *params, json_t **result);

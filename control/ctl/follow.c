@@ -27,7 +27,7 @@ static void on_interrupt(int signo)
 void follow_begin(struct follow *f)
 {
 	const struct sigaction action = {
-	        .sa_handler = on_interrupt}; /* no SA_RESTART: a wait must end */
+		.sa_handler = on_interrupt}; /* no SA_RESTART: a wait must end */
 
 	f->terminal = isatty(STDOUT_FILENO);
 	sigaction(SIGINT, &action, NULL);
@@ -60,8 +60,8 @@ static void send_abort(struct follow *f)
 	rc = ctl_client_create(f->ctl->socket, &client, &error);
 	if (rc == 0)
 		rc = ctl_client_call(client, "abort",
-		        json_pack("{s:O, s:s}", "id", f->id, "reason", "interrupted by godwitctl"),
-		        NULL, NULL, &result, &error);
+			json_pack("{s:O, s:s}", "id", f->id, "reason", "interrupted by godwitctl"),
+			NULL, NULL, &result, &error);
 	if (rc < 0)
 		say(f, text_format("cannot abort: %.100s", error.text).s);
 	json_decref(result);
@@ -72,8 +72,8 @@ static void send_abort(struct follow *f)
 static void leave(struct follow *f)
 {
 	say(f, f->id != NULL ? "leaving; the migration goes on aborting ('godwitctl list' shows it)"
-	                     : "leaving before godwitd has answered; 'godwitctl list' shows "
-	                       "whether it began");
+			     : "leaving before godwitd has answered; 'godwitctl list' shows "
+			       "whether it began");
 	exit(CTL_FAILED);
 }
 
@@ -118,7 +118,7 @@ static void print_status(struct follow *f, const json_t *status)
 		printf("\r%s\033[K", line);
 		f->line_open = true;
 	} else if (strncmp(phase.s, f->phase, sizeof(f->phase) - 1) != 0 ||
-	           now_ns - f->printed_ns >= PLAIN_LINE_NS) {
+		   now_ns - f->printed_ns >= PLAIN_LINE_NS) {
 		progress_line(status, PROGRESS_LINE - 1, line, sizeof(line));
 		printf("%s\n", line);
 		snprintf(f->phase, sizeof(f->phase), "%.31s", phase.s);
@@ -136,8 +136,8 @@ static int poll_status(struct follow *f, json_t **status, struct ctl_error *erro
 
 	for (;;) {
 		if (f->client != NULL &&
-		        ctl_client_call(f->client, "show", json_pack("{s:O}", "id", f->id),
-		                follow_interrupted, f, status, error) == 0)
+			ctl_client_call(f->client, "show", json_pack("{s:O}", "id", f->id),
+				follow_interrupted, f, status, error) == 0)
 			return 0;
 		if ((f->client != NULL && error->code != 0) || gw_now_ns() > end_ns)
 			return -1;
@@ -156,36 +156,40 @@ static int poll_status(struct follow *f, json_t **status, struct ctl_error *erro
 static int print_end(struct follow *f, const json_t *status)
 {
 	static const char *const essentials[] = {"id", "vm", "role", "peer", "result", "error",
-	        "total_ms", "blackout_ms", "state_bytes", "verify"};
+		"total_ms", "blackout_ms", "state_bytes", "verify"};
 	const char *error = json_string_value(json_object_get(status, "error"));
 	struct text result = text_of(status, "result");
 	struct ctl_error why = {0};
-	json_t *report = NULL, *out;
+	json_t *report = NULL, *verify, *out;
+	bool verified;
 	int column;
 
 	if (ctl_client_call(f->client, "report", json_pack("{s:O}", "id", f->id), NULL, NULL,
-	            &report, &why) < 0)
+		    &report, &why) < 0)
 		report = json_pack("{s:O, s:O*, s:O*, s:O*}", "id", f->id, "vm",
-		        json_object_get(status, "vm"), "result", json_object_get(status, "result"),
-		        "error", json_object_get(status, "error"));
+			json_object_get(status, "vm"), "result", json_object_get(status, "result"),
+			"error", json_object_get(status, "error"));
+	verify = json_object_get(report, "verify");
+	verified = json_is_true(json_object_get(verify, "enabled")) &&
+		   text_number(verify, "mismatched", 1) == 0;
 	if (f->ctl->json) {
 		out = json_object();
 		for (size_t i = 0; i < sizeof(essentials) / sizeof(essentials[0]); i++)
 			if (json_object_get(report, essentials[i]) != NULL)
 				json_object_set(
-				        out, essentials[i], json_object_get(report, essentials[i]));
+					out, essentials[i], json_object_get(report, essentials[i]));
 		ctl_print_json(out);
 		json_decref(out);
 	} else if (strcmp(result.s, "completed") == 0) {
 		printf("%s runs on %s: %s, blackout %s%s\n", f->vm, f->host,
-		        text_ms(text_number(
-		                        report, "total_ms", text_number(status, "elapsed_ms", -1)))
-		                .s,
-		        text_ms(text_number(status, "blackout_ms", -1)).s,
-		        json_is_true(json_object_get(status, "verify")) ? ", memory verified" : "");
+			text_ms(text_number(
+					report, "total_ms", text_number(status, "elapsed_ms", -1)))
+				.s,
+			text_ms(text_number(status, "blackout_ms", -1)).s,
+			verified ? ", memory verified" : "");
 	} else {
 		column = printf("%s: %s after %s: ", f->vm, result.s,
-		        text_ms(text_number(status, "elapsed_ms", -1)).s);
+			text_ms(text_number(status, "elapsed_ms", -1)).s);
 		text_wrap(stdout, error == NULL ? "no reason given" : error, column, 2, 80);
 	}
 	json_decref(report);

@@ -16,37 +16,36 @@ static const struct {
 	ctl_command *run;
 	const char *synopsis, *help;
 } commands[] = {
-        {"migrate", ctl_migrate, "migrate VM HOST [OPTION]...",
-                "Move VM to HOST and follow the migration until it ends.\n"
-                "\n"
-                "  --verify               compare digests of both ends' memory before the guest "
-                "runs\n"
-                "  --after quit|leave     what becomes of the source's hypervisor\n"
-                "  --populate-first       populate all of the destination's memory before sending\n"
-                "  --blackout-limit MS    switch over when the predicted blackout fits (1..60000)\n"
-                "  --max-total S          limit of the whole migration, 0: none (0..604800)\n"
-                "  --on-limit abort|switchover\n"
-                "                         what to do when --max-total is over\n"
-                "  --detach               print the session's id and return once it has begun\n"
-                "\n"
-                "What is not given here, godwitd's configuration says. Ctrl-C aborts the "
-                "migration\n"
-                "and waits for its end; a second Ctrl-C leaves at once.\n"},
-        {"check", ctl_check, "check VM HOST",
-                "Say whether VM could move to HOST now; if not, every reason and its remedy.\n"},
-        {"list", ctl_list, "list", "All sessions, the finished ones too.\n"},
-        {"show", ctl_show, "show VM|ID", "One session in full; of a VM the newest.\n"},
-        {"abort", ctl_abort, "abort VM|ID [REASON]",
-                "Abort a migration; the guest stays at the source.\n"},
-        {"peers", ctl_peers, "peers", "The hosts that guests may move to.\n"},
-        {"ports", ctl_ports, "ports", "The ports of this host, with their counters.\n"},
-        {"report", ctl_report,
-                "report VM|ID [--plot FILE.svg] | report --from FILE.json [--plot FILE.svg]",
-                "What a finished migration did; with --json all of it.\n"
-                "\n"
-                "  --plot FILE.svg   draw it (needs gnuplot); - writes to stdout\n"
-                "  --from FILE.json  of a saved report, without godwitd\n"},
-        {"version", ctl_version, "version", "Versions of godwitctl and godwitd.\n"},
+	{"migrate", ctl_migrate, "migrate VM HOST [OPTION]...",
+		"Move VM to HOST and follow the migration until it ends.\n"
+		"\n"
+		"  --verify               compare digests of both ends' memory at the end\n"
+		"  --after quit|leave     what becomes of the source's hypervisor\n"
+		"  --populate-first       populate the destination's memory before sending\n"
+		"  --blackout-limit MS    switch over when the predicted blackout fits\n"
+		"  --max-total S          limit of the whole migration, 0: none\n"
+		"  --on-limit abort|switchover\n"
+		"                         what to do when --max-total is over\n"
+		"  --detach               print the session's id and return once it has begun\n"
+		"\n"
+		"What is not given here, godwitd's configuration says. Ctrl-C aborts the\n"
+		"migration and waits for its end; a second Ctrl-C leaves at once. On a narrow\n"
+		"terminal \"bo\" is the blackout and \"G\" is Gb/s.\n"},
+	{"check", ctl_check, "check VM HOST",
+		"Can VM move to HOST now? If not, why, and what helps.\n"},
+	{"list", ctl_list, "list", "All sessions, the finished ones too.\n"},
+	{"show", ctl_show, "show VM|ID", "One session in full; of a VM the newest.\n"},
+	{"abort", ctl_abort, "abort VM|ID [REASON]",
+		"End a migration; the guest stays at the source.\n"},
+	{"peers", ctl_peers, "peers", "The hosts that guests may move to.\n"},
+	{"ports", ctl_ports, "ports", "The ports of this host, with their counters.\n"},
+	{"report", ctl_report,
+		"report VM|ID [--plot FILE.svg] | report --from FILE.json [--plot FILE.svg]",
+		"What a finished migration did; with --json all of it.\n"
+		"\n"
+		"  --plot FILE.svg   draw it (needs gnuplot); - writes to stdout\n"
+		"  --from FILE.json  of a saved report, without godwitd\n"},
+	{"version", ctl_version, "version", "Versions of godwitctl and godwitd.\n"},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -54,22 +53,22 @@ static const struct {
 static void print_help(FILE *f)
 {
 	fprintf(f, "usage: godwitctl [--socket PATH] [--json] COMMAND\n\n");
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(f, "  %-22.*s %.*s\n", (int)strcspn(commands[i].synopsis, "[|-"),
-		        commands[i].synopsis, (int)strcspn(commands[i].help, "\n"),
-		        commands[i].help);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		const char *options = strstr(commands[i].synopsis, " [");
+		size_t len = strlen(commands[i].synopsis) - (options == NULL ? 0 : strlen(options));
+
+		fprintf(f, "  %-16.*s %.*s\n", (int)len, commands[i].synopsis,
+			(int)strcspn(commands[i].help, "\n"), commands[i].help);
+	}
 	fprintf(f, "\n"
-	           "  --socket PATH   godwitd's socket; default " DEFAULT_SOCKET "\n"
-	           "  --json          machine-readable: one JSON object per command (migrate: one "
-	           "per line)\n"
-	           "\n"
-	           "'godwitctl COMMAND --help' says more.\n"
-	           "\n"
-	           "Exit codes: 0 done; 1 failed or aborted; 2 wrong usage; 3 no godwitd; 4 "
-	           "refused, the\n"
-	           "reasons are printed; 5 not found; 6 the VM has a session already; 7 the peer "
-	           "does not\n"
-	           "answer; 8 not possible in this phase.\n");
+		   "  --socket PATH    godwitd's socket; default " DEFAULT_SOCKET "\n"
+		   "  --json           one JSON object per command; migrate: one per line\n"
+		   "\n"
+		   "'godwitctl COMMAND --help' says more.\n"
+		   "\n"
+		   "Exit codes: 0 done; 1 failed or aborted; 2 wrong usage; 3 no godwitd;\n"
+		   "4 refused, the reasons are printed; 5 not found; 6 the VM has a session\n"
+		   "already; 7 the peer does not answer; 8 not possible in this phase.\n");
 }
 
 int ctl_usage(const char *fmt, ...)
@@ -123,8 +122,8 @@ static int run(const struct ctl *ctl, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"socket", required_argument, NULL, 's'},
-	        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
-	        {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
+		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 	struct ctl ctl = {.socket = DEFAULT_SOCKET};
 	int option, rc, first;
 

@@ -22,7 +22,7 @@ static bool number_option(json_t *params, const char *key, const char *text, lon
 }
 
 static bool word_option(
-        json_t *params, const char *key, const char *text, const char *a, const char *b)
+	json_t *params, const char *key, const char *text, const char *a, const char *b)
 {
 	if (strcmp(text, a) != 0 && strcmp(text, b) != 0)
 		return false;
@@ -34,11 +34,11 @@ static bool word_option(
 static int parse(int argc, char **argv, json_t *params, bool *detach)
 {
 	static const struct option options[] = {{"verify", no_argument, NULL, 'v'},
-	        {"after", required_argument, NULL, 'a'}, {"populate-first", no_argument, NULL, 'p'},
-	        {"blackout-limit", required_argument, NULL, 'b'},
-	        {"max-total", required_argument, NULL, 'm'},
-	        {"on-limit", required_argument, NULL, 'o'}, {"detach", no_argument, NULL, 'd'},
-	        {NULL, 0, NULL, 0}};
+		{"after", required_argument, NULL, 'a'}, {"populate-first", no_argument, NULL, 'p'},
+		{"blackout-limit", required_argument, NULL, 'b'},
+		{"max-total", required_argument, NULL, 'm'},
+		{"on-limit", required_argument, NULL, 'o'}, {"detach", no_argument, NULL, 'd'},
+		{NULL, 0, NULL, 0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -51,10 +51,10 @@ static int parse(int argc, char **argv, json_t *params, bool *detach)
 		else if (option == 'a' && !word_option(params, "after", optarg, "quit", "leave"))
 			return ctl_usage("--after %s: allowed: quit or leave", optarg);
 		else if (option == 'o' &&
-		         !word_option(params, "on_limit", optarg, "abort", "switchover"))
+			 !word_option(params, "on_limit", optarg, "abort", "switchover"))
 			return ctl_usage("--on-limit %s: allowed: abort or switchover", optarg);
 		else if (option == 'b' &&
-		         !number_option(params, "blackout_limit_ms", optarg, 1, 60000))
+			 !number_option(params, "blackout_limit_ms", optarg, 1, 60000))
 			return ctl_usage("--blackout-limit %s: allowed: 1..60000 ms", optarg);
 		else if (option == 'm' && !number_option(params, "max_total_s", optarg, 0, 604800))
 			return ctl_usage("--max-total %s: allowed: 0..604800 s", optarg);
@@ -88,7 +88,7 @@ int ctl_migrate(const struct ctl *ctl, int argc, char **argv)
 		json_decref(params);
 	else
 		rc = ctl_client_call(
-		        f.client, "migrate", params, follow_interrupted, &f, &result, &error);
+			f.client, "migrate", params, follow_interrupted, &f, &result, &error);
 	if (rc < 0) {
 		rc = ctl_explain(ctl, &error);
 	} else {

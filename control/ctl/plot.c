@@ -11,7 +11,7 @@
 #define PAGE_BITS (4096 * 8.0)
 
 static const char *const colours[] = {
-        "#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#76b7b2", "#edc948", "#9c755f", "#ff9da7"};
+	"#4e79a7", "#f28e2b", "#59a14f", "#b07aa1", "#76b7b2", "#edc948", "#9c755f", "#ff9da7"};
 
 struct plot {
 	const json_t *report;
@@ -64,13 +64,13 @@ static double dirty_data(const struct plot *p)
 		double start = text_number(epoch, "start_ms", 0),
 		       ms = text_number(epoch, "duration_ms", 0);
 		double bps =
-		        ms > 0 ? text_number(epoch, "dirty_pages", 0) * PAGE_BITS / ms * 1000 : 0;
+			ms > 0 ? text_number(epoch, "dirty_pages", 0) * PAGE_BITS / ms * 1000 : 0;
 
 		if (ms <= 0)
 			continue;
 		top = fmax(top, bps);
 		fprintf(p->f, "%.6g %.5g\n%.6g %.5g\n", start / p->s.time.size,
-		        bps / p->s.rate.size, (start + ms) / p->s.time.size, bps / p->s.rate.size);
+			bps / p->s.rate.size, (start + ms) / p->s.time.size, bps / p->s.rate.size);
 	}
 	fprintf(p->f, "END\n");
 	return top;
@@ -83,9 +83,9 @@ static void title(const struct plot *p)
 	char line[6 * TEXT_CELL];
 
 	snprintf(line, sizeof(line), "%s to %s: %s after %s%s%s", text_of(r, "vm").s,
-	        text_of(r, "peer").s, text_of(r, "result").s,
-	        text_ms(text_number(r, "total_ms", p->s.end_ms)).s, ms < 0 ? "" : ", blackout ",
-	        ms < 0 ? "" : text_ms(ms).s);
+		text_of(r, "peer").s, text_of(r, "result").s,
+		text_ms(text_number(r, "total_ms", p->s.end_ms)).s, ms < 0 ? "" : ", blackout ",
+		ms < 0 ? "" : text_ms(ms).s);
 	fprintf(p->f, "set label 1 ");
 	quoted(p->f, line);
 	fprintf(p->f, " at screen 0.5,0.965 center font ',17'\n");
@@ -109,22 +109,22 @@ static void phases(const struct plot *p)
 			continue;
 		width = fmin(width, 1 - start);
 		fprintf(p->f,
-		        "set object %zu rectangle from graph %.5f,0 to graph %.5f,1 behind "
-		        "fillcolor rgb '%s' "
-		        "fillstyle solid 1.0 noborder\n",
-		        i + 10, start, start + width, i % 2 == 0 ? "#eef1f5" : "#ffffff");
+			"set object %zu rectangle from graph %.5f,0 to graph %.5f,1 behind "
+			"fillcolor rgb '%s' "
+			"fillstyle solid 1.0 noborder\n",
+			i + 10, start, start + width, i % 2 == 0 ? "#eef1f5" : "#ffffff");
 		fprintf(p->f, "set label %zu ", i + 10);
 		quoted(p->f, name.s);
 		if (width > 0.012 * (double)strlen(name.s)) {
 			fprintf(p->f,
-			        " at graph %.5f,1.03 center font ',12' textcolor rgb '#555555'\n",
-			        start + width / 2);
+				" at graph %.5f,1.03 center font ',12' textcolor rgb '#555555'\n",
+				start + width / 2);
 		} else {
 			room = fmax(room, start + width / 2);
 			fprintf(p->f,
-			        " at graph %.5f,1.02 left rotate by 60 font ',11' textcolor rgb "
-			        "'#555555'\n",
-			        room);
+				" at graph %.5f,1.02 left rotate by 60 font ',11' textcolor rgb "
+				"'#555555'\n",
+				room);
 			room += 0.02;
 		}
 	}
@@ -145,15 +145,15 @@ static void blackout(const struct plot *p)
 		/* At least two pixels: it is what the picture is about. */
 		width = fmax(ms / p->s.end_ms, 0.0025);
 		fprintf(p->f,
-		        "set object 5 rectangle from graph %.5f,0 to graph %.5f,1 front fillcolor "
-		        "rgb '#d62728' "
-		        "fillstyle transparent solid 0.55 noborder\n",
-		        start, start + width);
+			"set object 5 rectangle from graph %.5f,0 to graph %.5f,1 front fillcolor "
+			"rgb '#d62728' "
+			"fillstyle transparent solid 0.55 noborder\n",
+			start, start + width);
 		fprintf(p->f, "set label 5 ");
 		quoted(p->f, text_format("blackout %s", text_ms(ms).s).s);
 		fprintf(p->f, " at graph %.5f,0.94 %s front font ',13' textcolor rgb '#d62728'\n",
-		        start > 0.3 ? start - 0.006 : start + width + 0.006,
-		        start > 0.3 ? "right" : "left");
+			start > 0.3 ? start - 0.006 : start + width + 0.006,
+			start > 0.3 ? "right" : "left");
 	}
 }
 
@@ -173,24 +173,24 @@ static void rates_panel(const struct plot *p, double dirty_bps)
 	double top_bps = fmax(fmax(p->s.top_bps, dirty_bps), 1) * 1.15;
 
 	fprintf(p->f,
-	        "set tmargin at screen 0.87\nset bmargin at screen 0.42\n"
-	        "set ylabel '%s' offset 1\nset format x ''\nset yrange [0:%.6g]\nset key at screen "
-	        "0.842,0.875\nplot ",
-	        p->s.rate.name, top_bps / p->s.rate.size);
+		"set tmargin at screen 0.87\nset bmargin at screen 0.42\n"
+		"set ylabel '%s' offset 1\nset format x ''\nset yrange [0:%.6g]\nset key at screen "
+		"0.842,0.875\nplot ",
+		p->s.rate.name, top_bps / p->s.rate.size);
 	/* The last port first, so that the legend has the order of the stack. */
 	for (size_t i = p->s.n_ports; i-- > 0;) {
 		fprintf(p->f,
-		        "$timeline using 1:%zu:%zu with filledcurves fillcolor rgb '%s' fillstyle "
-		        "solid "
-		        "0.85 noborder title ",
-		        i + 2, i + 3, colours[i % (sizeof(colours) / sizeof(colours[0]))]);
+			"$timeline using 1:%zu:%zu with filledcurves fillcolor rgb '%s' fillstyle "
+			"solid "
+			"0.85 noborder title ",
+			i + 2, i + 3, colours[i % (sizeof(colours) / sizeof(colours[0]))]);
 		port_name(p, i);
 		fprintf(p->f, ", ");
 	}
 	if (dirty_bps >= 0)
 		fprintf(p->f, "$dirty using 1:2 with lines linewidth 2 linecolor rgb '#222222' "
-		              "dashtype 2 title "
-		              "'dirtied by guest'\n");
+			      "dashtype 2 title "
+			      "'dirtied by guest'\n");
 	else
 		fprintf(p->f, "NaN notitle\n");
 }
@@ -198,14 +198,14 @@ static void rates_panel(const struct plot *p, double dirty_bps)
 static void remaining_panel(const struct plot *p)
 {
 	fprintf(p->f,
-	        "unset label\nunset object 5\n"
-	        "set tmargin at screen 0.36\nset bmargin at screen 0.10\n"
-	        "set ylabel '%s' offset 1\nset format x '%%g'\nset yrange [0:*]\nset key at screen "
-	        "0.842,0.365\nset xlabel 'time (%s)'\n"
-	        "plot $timeline using 1:%zu with filledcurves y1=0 fillcolor rgb '#8896a8' "
-	        "fillstyle solid 0.6 "
-	        "noborder title 'remaining'\n",
-	        p->s.bytes.name, p->s.time.name, p->s.n_ports + 3);
+		"unset label\nunset object 5\n"
+		"set tmargin at screen 0.36\nset bmargin at screen 0.10\n"
+		"set ylabel '%s' offset 1\nset format x '%%g'\nset yrange [0:*]\nset key at screen "
+		"0.842,0.365\nset xlabel 'time (%s)'\n"
+		"plot $timeline using 1:%zu with filledcurves y1=0 fillcolor rgb '#8896a8' "
+		"fillstyle solid 0.6 "
+		"noborder title 'remaining'\n",
+		p->s.bytes.name, p->s.time.name, p->s.n_ports + 3);
 }
 
 int plot_script(const json_t *report, FILE *f)
@@ -218,13 +218,13 @@ int plot_script(const json_t *report, FILE *f)
 	timeline_data(&p);
 	dirty_bps = dirty_data(&p);
 	fprintf(f,
-	        "set terminal svg size 1100,640 noenhanced font 'Helvetica,13' background rgb "
-	        "'#ffffff'\n"
-	        "set multiplot\nset lmargin at screen 0.075\nset rmargin at screen 0.83\n"
-	        "set key left top Left reverse samplen 1.5 spacing 1.2\n"
-	        "set border 3 linecolor rgb '#888888'\nset tics nomirror textcolor rgb '#333333'\n"
-	        "set grid ytics linecolor rgb '#d5d9df' linewidth 0.7\nset xrange [0:%.6g]\n",
-	        p.s.end_ms / p.s.time.size);
+		"set terminal svg size 1100,640 noenhanced font 'Helvetica,13' background rgb "
+		"'#ffffff'\n"
+		"set multiplot\nset lmargin at screen 0.075\nset rmargin at screen 0.83\n"
+		"set key left top Left reverse samplen 1.5 spacing 1.2\n"
+		"set border 3 linecolor rgb '#888888'\nset tics nomirror textcolor rgb '#333333'\n"
+		"set grid ytics linecolor rgb '#d5d9df' linewidth 0.7\nset xrange [0:%.6g]\n",
+		p.s.end_ms / p.s.time.size);
 	title(&p);
 	phases(&p);
 	blackout(&p);

@@ -17,8 +17,8 @@ enum form { FULL, BRIEF, GONE };
 static const struct {
 	int part;
 	enum form form;
-} squeeze[] = {{ELAPSED, GONE}, {BLACKOUT, BRIEF}, {DIRTY, BRIEF}, {LEFT, BRIEF}, {PORTS, BRIEF},
-        {ETA, BRIEF}, {DIRTY, GONE}, {BLACKOUT, GONE}, {ETA, GONE}, {PORTS, GONE}, {LEFT, GONE}};
+} squeeze[] = {{ELAPSED, GONE}, {BLACKOUT, BRIEF}, {DIRTY, BRIEF}, {LEFT, BRIEF}, {ETA, BRIEF},
+	{PORTS, BRIEF}, {DIRTY, GONE}, {BLACKOUT, GONE}, {ETA, GONE}, {PORTS, GONE}, {LEFT, GONE}};
 
 static struct text phase(const json_t *s)
 {
@@ -45,31 +45,37 @@ static struct text dirty(const json_t *s, enum form form)
 	if (bps <= 0)
 		return text_format("%s", "");
 	return form == FULL ? text_format("dirty %s", text_rate(bps).s)
-	                    : text_format("dirty %.1fG", bps / 1e9);
+			    : text_format("dirty %.1fG", bps / 1e9);
 }
 
 static struct text ports(const json_t *s, enum form form)
 {
 	const json_t *list = json_object_get(s, "ports"), *port;
-	size_t n = json_array_size(list), i;
-	char line[TEXT_CELL] = "";
+	size_t n = json_array_size(list), i, at = 0;
 	double sum = 0, bps;
-	size_t at = 0;
+	char line[TEXT_CELL] = "";
 
-	for (i = 0; i < n; i++) {
-		port = json_array_get(list, i);
+	json_array_foreach(list, i, port)
+	{
 		bps = text_number(port, "bps", 0);
 		sum += bps;
-		if (at < sizeof(line))
-			at += (size_t)snprintf(line + at, sizeof(line) - at, "%.*s %.1f ",
-			        NAME_SHOWN, text_of(port, "name").s, bps / 1e9);
+		if (n > PORTS_NAMED)
+			continue;
+		if (form == FULL)
+			at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%.*s %.1f",
+				i == 0 ? "" : " ", NAME_SHOWN, text_of(port, "name").s, bps / 1e9);
+		else
+			at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%.1f",
+				i == 0 ? "" : "+", bps / 1e9);
+		if (at >= sizeof(line))
+			at = sizeof(line) - 1;
 	}
-	if (n == 0)
-		sum = text_number(s, "wire_rate_bps", 0);
-	if (n > 0 && n <= PORTS_NAMED && form == FULL)
-		return text_format("%sGb/s", line);
+	if (n > 0 && n <= PORTS_NAMED)
+		return text_format("%s Gb/s", line);
 	if (n > PORTS_NAMED && form == FULL)
 		return text_format("%zu ports %.1f Gb/s", n, sum / 1e9);
+	if (n == 0)
+		sum = text_number(s, "wire_rate_bps", 0);
 	return sum > 0 ? text_format("%.1f Gb/s", sum / 1e9) : text_format("%s", "");
 }
 
@@ -81,7 +87,13 @@ static struct text blackout(const json_t *s, enum form form)
 	if (known < 0 && predicted < 0)
 		return text_format("%s", "");
 	return text_format("%s%s%s", form == FULL ? "blackout " : "bo ", known < 0 ? "~" : "",
-	        text_ms(round(known < 0 ? predicted : known)).s);
+		text_ms(round(known < 0 ? predicted : known)).s);
+}
+
+/* Tenths of a second at most: milliseconds only flicker. */
+static struct text seconds(double ms)
+{
+	return ms < 99950 ? text_format("%.1f s", ms / 1000) : text_ms(ms);
 }
 
 static struct text eta(const json_t *s, enum form form)
@@ -90,7 +102,7 @@ static struct text eta(const json_t *s, enum form form)
 
 	if (ms < 0)
 		return text_format("%s", "");
-	return text_format(form == FULL ? "%s to go" : "-%s", text_ms(ms).s);
+	return text_format(form == FULL ? "%s to go" : "eta %s", seconds(ms).s);
 }
 
 static struct text part(const json_t *s, int which, enum form form)
@@ -111,7 +123,7 @@ static struct text part(const json_t *s, int which, enum form form)
 	case ETA:
 		return eta(s, form);
 	default:
-		return text_format("%s", text_ms(text_number(s, "elapsed_ms", 0)).s);
+		return seconds(text_number(s, "elapsed_ms", 0));
 	}
 }
 

@@ -42,7 +42,7 @@ static void print_phases(const json_t *phases)
 static void print_epochs(const json_t *epochs)
 {
 	static const char *const head[] = {
-	        "  EPOCH", "TIME", "PAGES", "ZERO", "HOLES", "RESENT", "DIRTIED", "SENT", "RATE"};
+		"  EPOCH", "TIME", "PAGES", "ZERO", "HOLES", "RESENT", "DIRTIED", "SENT", "RATE"};
 	struct table table = {.n_columns = 9, .align = "rrrrrrrrr"};
 	struct text *row = table_row(&table);
 	size_t n = json_array_size(epochs), i;
@@ -77,7 +77,7 @@ static void print_epochs(const json_t *epochs)
 static void print_ports(const json_t *ports)
 {
 	static const char *const head[] = {
-	        "  PORT", "LINE RATE", "PAYLOAD", "USED", "PACKETS", "SENT", "LOST", "RESENT"};
+		"  PORT", "LINE RATE", "PAYLOAD", "USED", "PACKETS", "SENT", "LOST", "RESENT"};
 	struct table table = {.n_columns = 8, .align = "lrrrrrrr"};
 	struct text *row = table_row(&table);
 	json_t *port;
@@ -108,13 +108,13 @@ static void print_ports(const json_t *ports)
 static void print_report(const json_t *r)
 {
 	const json_t *blackout = json_object_get(r, "blackout_ms"),
-	             *verify = json_object_get(r, "verify");
+		     *verify = json_object_get(r, "verify");
 	const char *error = json_string_value(json_object_get(r, "error"));
 	int column;
 
 	column = printf("%s %s %s: %s", text_of(r, "vm").s,
-	        strcmp(text_of(r, "role").s, "destination") == 0 ? "from" : "to",
-	        text_of(r, "peer").s, text_of(r, "result").s);
+		strcmp(text_of(r, "role").s, "destination") == 0 ? "from" : "to",
+		text_of(r, "peer").s, text_of(r, "result").s);
 	if (error != NULL) {
 		column += printf(": ");
 		text_wrap(stdout, error, column, 2, 80);
@@ -124,12 +124,12 @@ static void print_report(const json_t *r)
 	printf("  session    %s, begun %s\n", text_of(r, "id").s, text_of(r, "started").s);
 	printf("  total      %s\n", cell_ms(r, "total_ms").s);
 	printf("  blackout   %s at the source; predicted %s, seen by the guest %s\n",
-	        cell_ms(blackout, "source").s, cell_ms(blackout, "predicted").s,
-	        cell_ms(blackout, "guest").s);
+		cell_ms(blackout, "source").s, cell_ms(blackout, "predicted").s,
+		cell_ms(blackout, "guest").s);
 	printf("  state      %s of device state\n", text_bytes(text_number(r, "state_bytes", 0)).s);
 	if (json_is_true(json_object_get(verify, "enabled")))
 		printf("  verify     %s pages compared, %s differ\n", cell_count(verify, "pages").s,
-		        cell_count(verify, "mismatched").s);
+			cell_count(verify, "mismatched").s);
 	else
 		printf("  verify     off\n");
 	print_phases(json_object_get(r, "phases"));
@@ -149,7 +149,7 @@ static int load(const struct ctl *ctl, const char *from, const char *vm_or_id, j
 		return CTL_OK;
 	if (*report == NULL)
 		snprintf(error.text, sizeof(error.text), "%.200s: line %d: %.160s", from, why.line,
-		        why.text);
+			why.text);
 	else
 		snprintf(error.text, sizeof(error.text), "%.200s: not a report", from);
 	json_decref(*report);
@@ -159,7 +159,7 @@ static int load(const struct ctl *ctl, const char *from, const char *vm_or_id, j
 int ctl_report(const struct ctl *ctl, int argc, char **argv)
 {
 	static const struct option options[] = {{"plot", required_argument, NULL, 'p'},
-	        {"from", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+		{"from", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
 	const char *plot = NULL, *from = NULL;
 	struct ctl_error error = {.code = -1};
 	json_t *report = NULL;

@@ -16,7 +16,7 @@ static void add_row(struct table *table, const char *const *cells)
 int ctl_list(const struct ctl *ctl, int argc, char **argv)
 {
 	static const char *const head[] = {
-	        "ID", "VM", "ROLE", "PEER", "PHASE", "LEFT", "TIME", "BLACKOUT"};
+		"ID", "VM", "ROLE", "PEER", "PHASE", "LEFT", "TIME", "BLACKOUT"};
 	struct table table = {.n_columns = 8, .align = "llllllrr"};
 	json_t *result = NULL, *s;
 	size_t i;
@@ -46,8 +46,8 @@ int ctl_list(const struct ctl *ctl, int argc, char **argv)
 			row[3] = text_of(s, "peer");
 			row[4] = strcmp(ended.s, "-") == 0 ? text_of(s, "phase") : ended;
 			row[5] = strcmp(ended.s, "-") == 0
-			                 ? text_bytes(text_number(s, "remaining_bytes", 0))
-			                 : text_format("-");
+					 ? text_bytes(text_number(s, "remaining_bytes", 0))
+					 : text_format("-");
 			row[6] = text_ms(text_number(s, "elapsed_ms", -1));
 			row[7] = text_ms(text_number(s, "blackout_ms", -1));
 		}
@@ -86,14 +86,14 @@ int ctl_peers(const struct ctl *ctl, int argc, char **argv)
 		row[0] = text_of(p, "name");
 		row[1] = text_of(p, "address");
 		row[2] = text_format("%s", connected ? "connected" : "down");
-		row[3] =
-		        connected ? text_ms(text_number(p, "rtt_us", -1) / 1000) : text_format("-");
+		row[3] = connected ? text_format("%.0f us", text_number(p, "rtt_us", 0))
+				   : text_format("-");
 		row[4] = text_format("%s of %s", text_of(p, "paths_up").s, text_of(p, "paths").s);
 		row[5] = text_of(p, "version");
 	}
 	table_print(&table, stdout);
 	json_array_foreach(json_object_get(result, "peers"), i,
-	        p) if (json_is_string(json_object_get(p, "error")))
+		p) if (json_is_string(json_object_get(p, "error")))
 	{
 		int column = printf("%s: ", text_of(p, "name").s);
 
@@ -106,7 +106,7 @@ int ctl_peers(const struct ctl *ctl, int argc, char **argv)
 int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 {
 	static const char *const head[] = {
-	        "NAME", "LINK", "RATE", "ADDRESS", "MTU", "DRIVER", "RX", "TX"};
+		"NAME", "LINK", "RATE", "ADDRESS", "MTU", "DRIVER", "RX", "TX"};
 	struct table table = {.n_columns = 8, .align = "llrlrlrr"};
 	json_t *result = NULL, *p, *n;
 	const char *name;
@@ -132,7 +132,7 @@ int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 			break;
 		row[0] = text_of(p, "name");
 		row[1] = text_format(
-		        "%s", json_is_true(json_object_get(p, "link_up")) ? "up" : "DOWN");
+			"%s", json_is_true(json_object_get(p, "link_up")) ? "up" : "DOWN");
 		row[2] = text_rate(text_number(p, "rate_bps", 0));
 		row[3] = text_of(p, "address");
 		row[4] = text_of(p, "mtu");
@@ -144,13 +144,13 @@ int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 	json_array_foreach(json_object_get(result, "ports"), i, p)
 	{
 		printf("\n%s: %s, %s, %s queues\n", text_of(p, "name").s, text_of(p, "mac").s,
-		        text_of(p, "device").s, text_of(p, "queues").s);
+			text_of(p, "device").s, text_of(p, "queues").s);
 		printf("  received %s packets, sent %s packets\n",
-		        text_count(text_number(p, "rx_packets", 0)).s,
-		        text_count(text_number(p, "tx_packets", 0)).s);
+			text_count(text_number(p, "rx_packets", 0)).s,
+			text_count(text_number(p, "tx_packets", 0)).s);
 		json_object_foreach(json_object_get(p, "drops"), name,
-		        n) if (json_number_value(n) > 0) printf("  dropped, %s: %s\n",
-		        text_format("%s", name).s, text_count(json_number_value(n)).s);
+			n) if (json_number_value(n) > 0) printf("  dropped, %s: %s\n",
+			text_format("%s", name).s, text_count(json_number_value(n)).s);
 	}
 	json_decref(result);
 	return CTL_OK;

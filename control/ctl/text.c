@@ -38,10 +38,10 @@ static struct text scaled(double value, const char *const *units, size_t n, doub
 		i++;
 	}
 	return text_format("%.*f %s",
-	        i == 0 || value >= 99.95 ? 0
-	        : value >= 9.995         ? 1
-	                                 : 2,
-	        value, units[i]);
+		i == 0 || value >= 99.95 ? 0
+		: value >= 9.995         ? 1
+					 : 2,
+		value, units[i]);
 }
 
 struct text text_bytes(double bytes)
@@ -70,9 +70,9 @@ struct text text_ms(double ms)
 		return text_format("%.1f s", ms / 1000);
 	if (ms < 3600000)
 		return text_format(
-		        "%.0f min %02.0f s", floor(ms / 60000), floor(fmod(ms, 60000) / 1000));
+			"%.0f min %02.0f s", floor(ms / 60000), floor(fmod(ms, 60000) / 1000));
 	return text_format(
-	        "%.0f h %02.0f min", floor(ms / 3600000), floor(fmod(ms, 3600000) / 60000));
+		"%.0f h %02.0f min", floor(ms / 3600000), floor(fmod(ms, 3600000) / 60000));
 }
 
 struct text text_count(double n)
@@ -133,7 +133,7 @@ void text_wrap(FILE *f, const char *s, int first, int indent, int width)
 struct text *table_row(struct table *table)
 {
 	struct text(*rows)[TEXT_COLUMNS] =
-	        realloc(table->rows, (size_t)(table->n_rows + 1) * sizeof(*rows));
+		realloc(table->rows, (size_t)(table->n_rows + 1) * sizeof(*rows));
 
 	if (rows == NULL)
 		return NULL;
@@ -166,7 +166,7 @@ void table_print(struct table *table, FILE *f)
 			int pad = width[c] - columns(cell);
 
 			fprintf(f, "%s%*s%s", c == 0 ? "" : "  ", table->align[c] == 'r' ? pad : 0,
-			        "", cell);
+				"", cell);
 			if (table->align[c] != 'r' && c + 1 < table->n_columns)
 				fprintf(f, "%*s", pad, "");
 		}

@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* What loads is complete; libcyaml must not refuse what the checks let pass. */
 	if (gw_config_load_text((const char *)data, size, "f", &online, &config, &err) == 0) {
 		if (config->name == NULL || config->n_ports == 0 ||
-		        config->dataplane.n_workers == 0 || config->ports[0].mtu < 1500 ||
-		        config->migration.blackout_limit_ms == 0)
+			config->dataplane.n_workers == 0 || config->ports[0].mtu < 1500 ||
+			config->migration.blackout_limit_ms == 0)
 			abort();
 	} else if (config != NULL || strncmp(err.text, "f: cannot load", 14) == 0) {
 		abort();

@@ -33,7 +33,7 @@ static void later(void *ctx, const json_t *params, struct gw_rpc_call *call)
 }
 
 static const struct gw_rpc_method fuzz_methods[] = {
-        {"a", answer, true}, {"f", fail, true}, {"l", later, true}, {NULL, NULL, false}};
+	{"a", answer, true}, {"f", fail, true}, {"l", later, true}, {NULL, NULL, false}};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -35,7 +35,7 @@ static void refused_(const char *text, const char *says, unsigned int line)
 
 	if (!ok)
 		fprintf(stderr, "line %u: rc %d: got \"%s\", wanted \"%s\"\n", line, rc, err.text,
-		        says);
+			says);
 	snprintf(where, sizeof(where), "line %u", line);
 	CU_assertImplementation(ok, line, where, __FILE__, "", CU_FALSE);
 	gw_config_free(&config);
@@ -89,15 +89,15 @@ static void test_defaults(void)
 static void test_everything_set(void)
 {
 	static const char text[] =
-	        "name: a-host\nrun_dir: /r\nlog_level: debug\n"
-	        "control: {listen: '0.0.0.0:80', insecure: true, cpu: 3}\n"
-	        "dataplane:\n  workers: [2, 1]\n  integrity: none\n  huge_pages: false\n"
-	        "ports:\n"
-	        "- {name: a, device: '3b:00.0', address: 10.0.0.1/24, gateway: 10.0.0.9, mtu: "
-	        "9000, rate: 2.5G}\n"
-	        "- {name: b, device: virtio_user0, address: 10.0.1.1/31, rate: 10G, queues: 2}\n"
-	        "peers:\n- name: b\n  address: '[::1]:7411'\n- name: c\n  address: localhost:1\n"
-	        "migration:\n  on_limit: switchover\n  after: leave\n  verify: true\n";
+		"name: a-host\nrun_dir: /r\nlog_level: debug\n"
+		"control: {listen: '0.0.0.0:80', insecure: true, cpu: 3}\n"
+		"dataplane:\n  workers: [2, 1]\n  integrity: none\n  huge_pages: false\n"
+		"ports:\n"
+		"- {name: a, device: '3b:00.0', address: 10.0.0.1/24, gateway: 10.0.0.9, mtu: "
+		"9000, rate: 2.5G}\n"
+		"- {name: b, device: virtio_user0, address: 10.0.1.1/31, rate: 10G, queues: 2}\n"
+		"peers:\n- name: b\n  address: '[::1]:7411'\n- name: c\n  address: localhost:1\n"
+		"migration:\n  on_limit: switchover\n  after: leave\n  verify: true\n";
 	struct gw_config *c;
 	struct gw_err err;
 
@@ -133,7 +133,7 @@ static void test_refused_values(void)
 	refused(PORT "  zzzzzzzz: 1\n", "f.yaml:5: ports[0].zzzzzzzz: unknown key; godwitd --help");
 	refused("control:\n  cpu: 1\n  cpu: 2\n" PORT, "f.yaml:3: cpu: stands here a second time");
 	refused("control:\n  cpu: fast\n" PORT,
-	        "f.yaml:2: control.cpu: 'fast' is not valid; allowed: 0..1023");
+		"f.yaml:2: control.cpu: 'fast' is not valid; allowed: 0..1023");
 	refused("control:\n  cpu: 010\n" PORT, "'010' is not valid");
 	refused("control:\n  cpu: 0x1\n" PORT, "'0x1' is not valid");
 	refused("control:\n  cpu: -1\n" PORT, "'-1' is not valid");
@@ -149,10 +149,10 @@ static void test_refused_values(void)
 	refused("name: \"a\\e[31m\"\n" PORT, "'a?[31m' is not valid");
 	refused("name: \"a\\0b\"\n" PORT, "NUL");
 	refused(PORT "  mtu: 1499\n",
-	        "ports[0].mtu: '1499' is not valid; allowed: 1500..9600 bytes");
+		"ports[0].mtu: '1499' is not valid; allowed: 1500..9600 bytes");
 	refused(PORT "  mtu: 9601\n", "'9601' is not valid");
 	refused(PORT "  rate: 10GB\n",
-	        "f.yaml:5: ports[0].rate: '10GB' is not valid; allowed: 0 (no cap)");
+		"f.yaml:5: ports[0].rate: '10GB' is not valid; allowed: 0 (no cap)");
 	refused(PORT "  rate: 2T\n", "'2T' is not valid");
 	refused(PORT "  gateway: 10.0.1.1\n", "in the port's subnet 10.0.0.1/24");
 	refused(PORT "  gateway: 10.0.0.1\n", "another host's address");
@@ -175,7 +175,7 @@ static void test_refused_structure(void)
 	refused("peers: &a\n- *a\n" PORT, "aliases are not supported");
 	refused("name: &n x\nrun_dir: *n\n" PORT, "aliases are not supported");
 	refused("ports:\n- name: a\n  device: net_tap0\n",
-	        "f.yaml:2: ports[0]: address is missing");
+		"f.yaml:2: ports[0]: address is missing");
 	refused("ports:\n- a\n", "ports[0]: must hold options");
 	refused("peers: [{name: a}]\n" PORT, "peers[0]: address is missing");
 }
@@ -189,16 +189,16 @@ static void test_contradictions(void)
 	refused(text, "f.yaml:5: ports[1].name: 'p0' is used already in line 2");
 	snprintf(text, sizeof(text), second, "p1", "net_memif0,role=client", "10.0.1.1/24");
 	refused(text,
-	        "f.yaml:6: ports[1].device: 'net_memif0,role=client' is used already in line 3");
+		"f.yaml:6: ports[1].device: 'net_memif0,role=client' is used already in line 3");
 	snprintf(text, sizeof(text), second, "p1", "net_memif1", "10.0.0.1/16");
 	refused(text, "f.yaml:7: ports[1].address: '10.0.0.1/16' is used already in line 4");
 	refused("ports:\n- {name: a, device: '3B:00.0', address: 10.0.0.1/24}\n"
-	        "- {name: b, device: '0000:3b:00.0', address: 10.0.1.1/24}\n",
-	        "ports[1].device: '0000:3b:00.0' is used already");
+		"- {name: b, device: '0000:3b:00.0', address: 10.0.1.1/24}\n",
+		"ports[1].device: '0000:3b:00.0' is used already");
 	refused(PORT "peers: [{name: a, address: 'h:1'}, {name: a, address: 'i:1'}]\n",
-	        "peers[1].name: 'a' is used already");
+		"peers[1].name: 'a' is used already");
 	refused("dataplane: {workers: [1, 2, 1]}\n" PORT,
-	        "dataplane.workers: CPU 1 is named twice");
+		"dataplane.workers: CPU 1 is named twice");
 	refused("dataplane: {workers: [7]}\n" PORT, "dataplane.workers: CPU 7 is not online");
 	refused("dataplane: {workers: []}\n" PORT, "must be a list of 1 to 16 CPUs");
 	refused("dataplane: {workers: 1}\n" PORT, "must be a list of 1 to 16 CPUs");
@@ -213,15 +213,15 @@ static void test_all_reported(void)
 	struct gw_err err;
 
 	CU_ASSERT_EQUAL(load("log_level: loud\ncontrol: {cpu: x}\n" PORT "  mtu: 1\n  gateway: 1\n",
-	                        &c, &err),
-	        -EINVAL);
+				&c, &err),
+		-EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "f.yaml:1: log_level"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "(and 3 more, listed above)"));
 	/* More than are kept. */
 	CU_ASSERT_EQUAL(
-	        load("a: 1\nb: 1\nc: 1\nd: 1\ne: 1\nf: 1\ng: 1\nh: 1\ni: 1\nj: 1\nk: 1\nl: 1\n", &c,
-	                &err),
-	        -EINVAL);
+		load("a: 1\nb: 1\nc: 1\nd: 1\ne: 1\nf: 1\ng: 1\nh: 1\ni: 1\nj: 1\nk: 1\nl: 1\n", &c,
+			&err),
+		-EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "f.yaml: ports: none"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "(and 12 more"));
 }
@@ -232,21 +232,21 @@ static void test_values(void)
 		const char *text;
 		uint64_t bps;
 	} rates[] = {{"10G", 10000000000}, {"2.5G", 2500000000}, {"2500M", 2500000000}, {"0", 0},
-	        {"64K", 64000}, {"1T", 1000000000000}, {"123456", 123456}, {"0.000000001G", 1}};
+		{"64K", 64000}, {"1T", 1000000000000}, {"123456", 123456}, {"0.000000001G", 1}};
 	static const char *const bad_rates[] = {"", "G", ".5G", "1.G", "1g", "1.5", "0.0001K",
-	        "10 G", "-1G", "99999999999999G", "9999999999999T", "1GG", "1.2345678901G"};
+		"10 G", "-1G", "99999999999999G", "9999999999999T", "1GG", "1.2345678901G"};
 	static const char *const devices[] = {"0000:3b:00.0", "3b:00.7",
-	        "net_memif0,role=server,id=1", "net_af_packet0,iface=veth0",
-	        "virtio_user0,path=/dev/vhost-net", "0000:3b:00.0,a=b", "net_ring_a"};
+		"net_memif0,role=server,id=1", "net_af_packet0,iface=veth0",
+		"virtio_user0,path=/dev/vhost-net", "0000:3b:00.0,a=b", "net_ring_a"};
 	static const char *const bad_devices[] = {"", "eth0", "0000:3b:20.0", "3b:00.8", "3b:00",
-	        "net_", "net_a b", "net_a,", "net_a,b", "net_a,=b", "net_a,b=c,", "0000:3b:00.0x",
-	        "virtio_user", "3b:00.0 "};
+		"net_", "net_a b", "net_a,", "net_a,b", "net_a,=b", "net_a,b=c,", "0000:3b:00.0x",
+		"virtio_user", "3b:00.0 "};
 	static const char *const addresses[] = {"10.0.0.1/24", "192.168.1.254/30", "10.0.0.0/31"};
 	static const char *const bad_addresses[] = {"10.0.0.1", "10.0.0.1/", "10.0.0.1/32",
-	        "10.0.0.1/7", "10.0.0.0/24", "10.0.0.255/24", "224.0.0.1/24", "127.0.0.1/8",
-	        "0.0.0.1/8", "10.0.0/24", "10.0.0.1/024", "::1/64", "1000000000000000000/24"};
+		"10.0.0.1/7", "10.0.0.0/24", "10.0.0.255/24", "224.0.0.1/24", "127.0.0.1/8",
+		"0.0.0.1/8", "10.0.0/24", "10.0.0.1/024", "::1/64", "1000000000000000000/24"};
 	static const char *const bad_endpoints[] = {"", "host", "host:", "host:0", "host:65536",
-	        ":1", "1.2.3:1", "[::1:1", "[x]:1", "a_b:1", "-a:1", "::1:80"};
+		":1", "1.2.3:1", "[::1:1", "[x]:1", "a_b:1", "-a:1", "::1:80"};
 	uint32_t ip, prefix;
 	uint64_t bps;
 	char id[64];
@@ -333,7 +333,7 @@ static void test_table(void)
 
 			CU_ASSERT_PTR_NOT_NULL(strstr(help, o->key));
 			if (o->fallback != NULL && o->type != GW_OPTION_CPUS &&
-			        strcmp(o->fallback, GW_OPTION_HOST_NAME) != 0)
+				strcmp(o->fallback, GW_OPTION_HOST_NAME) != 0)
 				CU_ASSERT_EQUAL(gw_value_check(o, o->fallback), 0);
 		}
 	}
@@ -347,7 +347,7 @@ static void test_files(void)
 
 	CU_ASSERT_EQUAL(gw_config_load("/nonexistent/godwit.yaml", &config, &err), -ENOENT);
 	CU_ASSERT_STRING_EQUAL(
-	        err.text, "/nonexistent/godwit.yaml: cannot read: No such file or directory");
+		err.text, "/nonexistent/godwit.yaml: cannot read: No such file or directory");
 	CU_ASSERT_EQUAL(gw_config_load("/", &config, &err), -EISDIR);
 	CU_ASSERT_EQUAL(gw_config_load("/dev/zero", &config, &err), -EFBIG);
 	CU_ASSERT_PTR_NULL(config);
@@ -356,11 +356,11 @@ static void test_files(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {{"defaults", test_defaults}, {"everything set", test_everything_set},
-	        {"refused values", test_refused_values},
-	        {"refused structure", test_refused_structure},
-	        {"contradictions", test_contradictions}, {"all reported", test_all_reported},
-	        {"values", test_values}, {"cpu list", test_cpu_list}, {"examples", test_examples},
-	        {"table", test_table}, {"files", test_files}, CU_TEST_INFO_NULL};
+		{"refused values", test_refused_values},
+		{"refused structure", test_refused_structure},
+		{"contradictions", test_contradictions}, {"all reported", test_all_reported},
+		{"values", test_values}, {"cpu list", test_cpu_list}, {"examples", test_examples},
+		{"table", test_table}, {"files", test_files}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"config", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

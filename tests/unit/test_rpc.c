@@ -65,7 +65,7 @@ static void refuse(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	(void)ctx;
 	gw_rpc_error(call, GW_RPC_REFUSED, json_pack("{s:[s]}", "reasons", "because"),
-	        "refused '%s'", json_string_value(json_object_get(params, "vm")));
+		"refused '%s'", json_string_value(json_object_get(params, "vm")));
 }
 
 static void big(void *ctx, const json_t *params, struct gw_rpc_call *call)
@@ -81,8 +81,8 @@ static void big(void *ctx, const json_t *params, struct gw_rpc_call *call)
 }
 
 static const struct gw_rpc_method methods[] = {{"echo", echo, true}, {"hold", hold, false},
-        {"release", release, false}, {"count", count, true}, {"refuse", refuse, true},
-        {"big", big, true}, {NULL, NULL, false}};
+	{"release", release, false}, {"count", count, true}, {"refuse", refuse, true},
+	{"big", big, true}, {NULL, NULL, false}};
 
 static void on_stop(void *ctx, uint32_t events)
 {
@@ -154,7 +154,7 @@ static const char *hear(int fd, int timeout_ms)
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	while (n < sizeof(line) - 1 && poll(&p, 1, timeout_ms) == 1 &&
-	        recv(fd, line + n, 1, 0) == 1 && line[n] != '\n')
+		recv(fd, line + n, 1, 0) == 1 && line[n] != '\n')
 		n++;
 	line[n] = '\0';
 	return line;
@@ -184,21 +184,21 @@ static void test_answers(void)
 
 	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"echo\",\"params\":{\"a\":[1,2]}}\n");
 	CU_ASSERT_STRING_EQUAL(
-	        hear(fd, 5000), "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"a\":[1,2]}}");
+		hear(fd, 5000), "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"a\":[1,2]}}");
 	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"method\":\"echo\"}\r\n\r\n\n");
 	CU_ASSERT_STRING_EQUAL(hear(fd, 5000), "{\"jsonrpc\":\"2.0\",\"id\":\"x\",\"result\":{}}");
 	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"refuse\",\"params\":{\"vm\":\"a\"}}"
-	        "\n");
+		"\n");
 	CU_ASSERT_STRING_EQUAL(hear(fd, 5000), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{"
-	                                       "\"code\":2,\"message\":\"refused 'a'\","
-	                                       "\"data\":{\"reasons\":[\"because\"]}}}");
+					       "\"code\":2,\"message\":\"refused 'a'\","
+					       "\"data\":{\"reasons\":[\"because\"]}}}");
 	close(fd);
 }
 
 static void test_partial_lines(void)
 {
 	static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n"
-	                           "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"echo\"}\n{\"js";
+				   "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"echo\"}\n{\"js";
 	int fd = dial();
 
 	for (const char *p = text; *p != '\0'; p++)
@@ -226,7 +226,7 @@ static void test_errors(void)
 	CU_ASSERT_TRUE(heard(fd, "-32700"));
 	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"fly\"}\n");
 	CU_ASSERT_TRUE(
-	        heard(fd, "\"id\":1,\"error\":{\"code\":-32601,\"message\":\"no method 'fly'\""));
+		heard(fd, "\"id\":1,\"error\":{\"code\":-32601,\"message\":\"no method 'fly'\""));
 	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":[1]}\n");
 	CU_ASSERT_TRUE(heard(fd, "-32602"));
 	close(fd);
@@ -240,7 +240,7 @@ static void test_notification(void)
 	before = atoi(strstr(hear(fd, 5000), "\"result\":") + 9);
 	/* Counts too when the client is gone before it is read. */
 	say(fd, "{\"jsonrpc\":\"2.0\",\"method\":\"count\"}\n{\"jsonrpc\":\"2.0\",\"method\":"
-	        "\"count\"}\n");
+		"\"count\"}\n");
 	close(fd);
 	say(other, "{\"jsonrpc\":\"2.0\",\"method\":\"fly\"}\n");
 	say(other, "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"count\"}\n");
@@ -322,7 +322,7 @@ static void test_calls_bounded(void)
 static void test_stalled_reader(void)
 {
 	static const char request[] =
-	        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"big\",\"params\":{\"bytes\":100000}}\n";
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"big\",\"params\":{\"bytes\":100000}}\n";
 	int fd = dial(), other;
 	size_t sent = 0;
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -344,7 +344,7 @@ static void test_big_answer(void)
 	ssize_t got;
 
 	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"big\",\"params\":{\"bytes\":20000000}}"
-	        "\n");
+		"\n");
 	shutdown(fd, SHUT_WR);
 	while ((got = recv(fd, buf, sizeof(buf), 0)) > 0)
 		n += (int)got;
@@ -353,7 +353,7 @@ static void test_big_answer(void)
 	/* More than a client may have waiting: it is dropped, the server goes on. */
 	fd = dial();
 	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"big\",\"params\":{\"bytes\":70000000}}"
-	        "\n");
+		"\n");
 	CU_ASSERT_TRUE(closed(fd));
 	close(fd);
 }
@@ -394,7 +394,7 @@ static void test_socket(void)
 	CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
 	CU_ASSERT_EQUAL_FATAL(gw_loop_create(&second_loop), 0);
 	CU_ASSERT_EQUAL(
-	        gw_rpc_create(second_loop, path, methods, NULL, &second, &err), -EADDRINUSE);
+		gw_rpc_create(second_loop, path, methods, NULL, &second, &err), -EADDRINUSE);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another godwitd listens"));
 	CU_ASSERT_EQUAL(stat(path, &st), 0);
 
@@ -417,9 +417,9 @@ static void test_socket(void)
 	long_path[0] = '/';
 	long_path[255] = '\0';
 	CU_ASSERT_EQUAL(
-	        gw_rpc_create(second_loop, long_path, methods, NULL, &second, &err), -ENAMETOOLONG);
+		gw_rpc_create(second_loop, long_path, methods, NULL, &second, &err), -ENAMETOOLONG);
 	CU_ASSERT_EQUAL(gw_rpc_create(second_loop, "/nonexistent/x", methods, NULL, &second, &err),
-	        -ENOENT);
+		-ENOENT);
 	CU_ASSERT_PTR_NULL(second);
 	gw_loop_free(&second_loop);
 }
@@ -427,12 +427,12 @@ static void test_socket(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {{"answers", test_answers}, {"partial lines", test_partial_lines},
-	        {"errors", test_errors}, {"notification", test_notification},
-	        {"half closed", test_half_closed_gets_answers},
-	        {"gone", test_gone_before_the_answer}, {"too long", test_too_long},
-	        {"calls bounded", test_calls_bounded}, {"stalled reader", test_stalled_reader},
-	        {"big answer", test_big_answer}, {"many clients", test_many_clients},
-	        {"socket", test_socket}, CU_TEST_INFO_NULL};
+		{"errors", test_errors}, {"notification", test_notification},
+		{"half closed", test_half_closed_gets_answers},
+		{"gone", test_gone_before_the_answer}, {"too long", test_too_long},
+		{"calls bounded", test_calls_bounded}, {"stalled reader", test_stalled_reader},
+		{"big answer", test_big_answer}, {"many clients", test_many_clients},
+		{"socket", test_socket}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"rpc", setup, teardown, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "request.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int send_plain(struct gw_connection *c, enum gw_export_type type)
+{
+	struct gw_export_msg m;
+
+	return gw_connection_send(c, &m, type, sizeof(m), NULL, 0);
+}
+
+void gw_connection_stop_tracking(struct gw_connection *c)
+{
+	if (!c->tracking)
+		return;
+	/* A thread that waits in gw_export_push() would hold stop() up for ever. */
+	gw_sink_fail(&c->sink, -ECANCELED);
+	c->d.source->stop(c->d.source_ctx);
+	c->tracking = false;
+}
+
+static int on_start(struct gw_connection *c, struct gw_export_reason *why)
+{
+	int ret;
+
+	if (c->tracking)
+		return gw_export_why(why, -EALREADY, "tracking is on already");
+	gw_sink_arm(&c->sink);
+	ret = c->d.source->start(c->d.source_ctx, &c->sink, why);
+	if (ret < 0)
+		return ret;
+	c->tracking = true;
+	gw_sink_take_pages(&c->sink);
+	return send_plain(c, GW_EXPORT_STARTED);
+}
+
+static int on_sync(struct gw_connection *c, uint64_t epoch, struct gw_export_reason *why)
+{
+	struct gw_export_synced s = {.epoch = epoch};
+	int ret;
+
+	if (!c->tracking)
+		return gw_export_why(why, -EINVAL, "SYNC without START");
+	ret = c->d.source->harvest(c->d.source_ctx, &c->sink, why);
+	if (gw_sink_error(&c->sink) < 0) /* also of pushes by other threads */
+		ret = gw_sink_error(&c->sink);
+	if (ret < 0) {
+		/* What it had taken is lost: no SYNC may succeed before a new START. */
+		gw_sink_fail(&c->sink, ret);
+		c->over = ret == -EPIPE || ret == -ESHUTDOWN || ret == -EPROTO;
+		return ret;
+	}
+	s.pages = gw_sink_take_pages(&c->sink);
+	for (uint32_t i = 0; i < c->rings.n_rings; i++)
+		s.head[i] = __atomic_load_n(&c->sink.ring[i].ring->head, __ATOMIC_ACQUIRE);
+	return gw_connection_send(c, &s, GW_EXPORT_SYNCED, sizeof(s), NULL, 0);
+}
+
+static int on_save(struct gw_connection *c, struct gw_export_reason *why)
+{
+	struct gw_export_state s = {.size = 0};
+	int fd = -1, ret;
+
+	if (!c->config->lifecycle->paused(c->config->ctx))
+		return gw_export_why(why, -EINVAL, "SAVE while the guest runs");
+	ret = c->config->lifecycle->save(c->config->ctx, &fd, &s.size, why);
+	if (ret < 0)
+		return ret;
+	c->saved = true;
+	ret = gw_connection_send(c, &s, GW_EXPORT_SAVED, sizeof(s), &fd, 1);
+	close(fd);
+	return ret;
+}
+
+static int on_load(
+        struct gw_connection *c, uint64_t size_bytes, int fd, struct gw_export_reason *why)
+{
+	struct stat st;
+	int ret;
+
+	if (!c->config->lifecycle->paused(c->config->ctx))
+		return gw_export_why(why, -EINVAL, "LOAD while the guest runs");
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size < size_bytes)
+		return gw_export_why(why, -EINVAL, "LOAD: the descriptor is smaller than its size");
+	ret = c->config->lifecycle->load(c->config->ctx, fd, size_bytes, why);
+	if (ret < 0)
+		return ret;
+	return send_plain(c, GW_EXPORT_LOADED);
+}
+
+static int on_pause(struct gw_connection *c, struct gw_export_reason *why)
+{
+	bool was_paused = c->config->lifecycle->paused(c->config->ctx);
+	int ret = c->config->lifecycle->pause(c->config->ctx, why);
+
+	if (ret < 0)
+		return ret;
+	if (!was_paused)
+		c->paused_here = true;
+	return send_plain(c, GW_EXPORT_PAUSED);
+}
+
+static int on_resume(struct gw_connection *c, struct gw_export_reason *why)
+{
+	int ret = c->config->lifecycle->resume(c->config->ctx, why);
+
+	if (ret < 0)
+		return ret;
+	c->paused_here = false;
+	c->saved = false;
+	return send_plain(c, GW_EXPORT_RESUMED);
+}
+
+/* Size and descriptors of each request; 0: not a request. */
+static size_t request_length(uint32_t type, unsigned int *n_fds)
+{
+	*n_fds = type == GW_EXPORT_LOAD ? 1 : 0;
+	switch (type) {
+	case GW_EXPORT_START:
+	case GW_EXPORT_STOP:
+	case GW_EXPORT_PAUSE:
+	case GW_EXPORT_RESUME:
+	case GW_EXPORT_SAVE:
+	case GW_EXPORT_QUIT:
+		return sizeof(struct gw_export_msg);
+	case GW_EXPORT_SYNC:
+		return sizeof(struct gw_export_sync);
+	case GW_EXPORT_LOAD:
+		return sizeof(struct gw_export_state);
+	default:
+		return 0;
+	}
+}
+
+static bool supported(const struct gw_connection *c, uint32_t type)
+{
+	bool tracks = type == GW_EXPORT_START || type == GW_EXPORT_STOP || type == GW_EXPORT_SYNC;
+
+	return tracks ? c->d.source != NULL : c->config->lifecycle != NULL;
+}
+
+static int dispatch(struct gw_connection *c, const union gw_request *r, const int *fds,
+        struct gw_export_reason *why)
+{
+	switch (r->msg.type) {
+	case GW_EXPORT_START:
+		return on_start(c, why);
+	case GW_EXPORT_STOP:
+		gw_connection_stop_tracking(c);
+		return send_plain(c, GW_EXPORT_STOPPED);
+	case GW_EXPORT_SYNC:
+		return on_sync(c, r->sync.epoch, why);
+	case GW_EXPORT_PAUSE:
+		return on_pause(c, why);
+	case GW_EXPORT_RESUME:
+		return on_resume(c, why);
+	case GW_EXPORT_SAVE:
+		return on_save(c, why);
+	case GW_EXPORT_LOAD:
+		return on_load(c, r->state.size, fds[0], why);
+	case GW_EXPORT_QUIT:
+		c->quit = c->over = true;
+		return 0;
+	default:
+		return -EINVAL; /* request_length() let none pass */
+	}
+}
+
+void gw_request_serve(struct gw_connection *c, const union gw_request *r, size_t len,
+        const int *fds, unsigned int n_fds)
+{
+	struct gw_export_reason why = {""};
+	unsigned int want_fds;
+	int ret;
+
+	if (len < sizeof(r->msg) || r->msg.length != len ||
+	        len != request_length(r->msg.type, &want_fds) || n_fds != want_fds) {
+		c->over = true;
+		return;
+	}
+	if (!supported(c, r->msg.type))
+		ret = gw_export_why(&why, -EOPNOTSUPP, "this exporter does not offer that");
+	else
+		ret = dispatch(c, r, fds, &why);
+	if (ret < 0 && !c->over)
+		gw_connection_send_error(c, r->msg.type, ret, why.text);
+}

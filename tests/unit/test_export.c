@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* dataplane/export: server and client together over a socket, with a made-up guest. */
+#include "../../dataplane/export/exporter.h"
+
+#include "export_peer.h"
+
+#include <CUnit/Basic.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define RAM_PAGES 8192u
+#define RING_ENTRIES 64u
+
+static char dir[64];
+static char path[96];
+
+/* A guest whose every harvest names `runs` single pages, two apart: no run swallows another. */
+struct fake {
+	struct gw_export_server *server;
+	int ram_fd;
+	uint32_t runs;
+	int describe_error;
+	bool no_track;
+	bool paused;
+	int tracking; /* atomic */
+	int resumed;  /* atomic */
+	int quit;     /* atomic */
+	int starts;
+};
+
+static int fake_start(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why)
+{
+	struct fake *f = ctx;
+
+	(void)sink;
+	(void)why;
+	f->starts++;
+	__atomic_store_n(&f->tracking, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static int fake_harvest(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why)
+{
+	struct fake *f = ctx;
+
+	(void)why;
+	for (uint32_t i = 0; i < f->runs; i++) {
+		int ret = gw_export_push(sink, 0, 0, i * 2 % RAM_PAGES, 1);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static void fake_stop(void *ctx)
+{
+	__atomic_store_n(&((struct fake *)ctx)->tracking, 0, __ATOMIC_SEQ_CST);
+}
+
+static const struct gw_export_source_ops fake_source = {fake_start, fake_harvest, fake_stop};
+
+static int fake_describe(void *ctx, struct gw_export_description *d, struct gw_export_reason *why)
+{
+	struct fake *f = ctx;
+
+	if (f->describe_error != 0)
+		return gw_export_why(why, f->describe_error, "no guest yet");
+	strcpy(d->vm_name, "fake");
+	d->n_regions = 1;
+	d->region[0] = (struct gw_export_region){
+		.size = RAM_PAGES * 4096ull, .page_size = 4096, .numa_node = -1, .name = "ram"};
+	d->region_fd[0] = dup(f->ram_fd);
+	d->n_rings = 2;
+	if (f->no_track)
+		strcpy(d->track_error, "kernel too old");
+	else
+		d->source = &fake_source;
+	d->source_ctx = f;
+	return 0;
+}
+
+static int fake_pause(void *ctx, struct gw_export_reason *why)
+{
+	(void)why;
+	((struct fake *)ctx)->paused = true;
+	return 0;
+}
+
+static int fake_resume(void *ctx, struct gw_export_reason *why)
+{
+	struct fake *f = ctx;
+
+	(void)why;
+	f->paused = false;
+	__atomic_add_fetch(&f->resumed, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static bool fake_paused(void *ctx)
+{
+	return ((struct fake *)ctx)->paused;
+}
+
+static int fake_save(void *ctx, int *fd, uint64_t *size_bytes, struct gw_export_reason *why)
+{
+	(void)ctx;
+	(void)why;
+	*fd = memfd_create("state", MFD_CLOEXEC);
+	*size_bytes = 5;
+	return write(*fd, "hello", 5) == 5 ? 0 : -EIO;
+}
+
+static int fake_load(void *ctx, int fd, uint64_t size_bytes, struct gw_export_reason *why)
+{
+	char buf[8] = "";
+
+	(void)ctx;
+	if (size_bytes != 5 || pread(fd, buf, 5, 0) != 5 || strcmp(buf, "hello") != 0)
+		return gw_export_why(why, -EPROTO, "not my state");
+	return 0;
+}
+
+static void fake_quit(void *ctx)
+{
+	__atomic_store_n(&((struct fake *)ctx)->quit, 1, __ATOMIC_SEQ_CST);
+}
+
+static const struct gw_export_lifecycle_ops fake_lifecycle = {
+	fake_pause, fake_resume, fake_paused, fake_save, fake_load, fake_quit};
+
+static void fake_open(struct fake *f, bool lifecycle)
+{
+	struct gw_export_config config = {
+		.socket_path = path,
+		.ring_entries = RING_ENTRIES,
+		.describe = fake_describe,
+		.lifecycle = lifecycle ? &fake_lifecycle : NULL,
+		.ctx = f,
+	};
+	struct gw_export_reason why = {""};
+
+	memset(f, 0, sizeof(*f));
+	f->ram_fd = memfd_create("ram", MFD_CLOEXEC);
+	CU_ASSERT_EQUAL_FATAL(ftruncate(f->ram_fd, RAM_PAGES * 4096ll), 0);
+	CU_ASSERT_EQUAL_FATAL(gw_export_server_create(&config, &f->server, &why), 0);
+}
+
+static void fake_close(struct fake *f)
+{
+	struct stat st;
+
+	gw_export_server_free(&f->server);
+	CU_ASSERT_EQUAL(stat(path, &st), -1);
+	close(f->ram_fd);
+}
+
+static bool becomes(const int *atomic, int value)
+{
+	for (int i = 0; i < 5000; i++) {
+		if (__atomic_load_n(atomic, __ATOMIC_SEQ_CST) == value)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static void test_sync_larger_than_ring(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, false);
+	f.runs = 4000; /* more than 60 times the ring */
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_STRING_EQUAL(gw_exporter_info(p.x)->vm_name, "fake");
+	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->caps, GW_EXPORT_CAP_TRACK);
+	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->n_rings, 2);
+	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->pid, getpid());
+	CU_ASSERT_EQUAL(gw_exporter_pause(p.x), -EINVAL);
+
+	/* Without START there is nothing to sync; START twice is an error, not a second start. */
+	CU_ASSERT_EQUAL(peer_sync(&p, 0), GW_EXPORT_ERROR);
+	CU_ASSERT_EQUAL(p.ev.error.request, GW_EXPORT_SYNC);
+	CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
+	CU_ASSERT_EQUAL(gw_exporter_start(p.x), -EALREADY);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_STARTED);
+	CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_ERROR);
+	CU_ASSERT_EQUAL(f.starts, 1);
+
+	for (uint64_t epoch = 1; epoch <= 3; epoch++) {
+		peer_forget(&p);
+		CU_ASSERT_EQUAL(peer_sync(&p, epoch), GW_EXPORT_SYNCED);
+		CU_ASSERT_EQUAL(p.ev.synced.epoch, epoch);
+		CU_ASSERT_EQUAL(p.ev.synced.head[0], epoch * 4000);
+		CU_ASSERT_EQUAL(p.ev.synced.pages, 4000);
+		CU_ASSERT_EQUAL(p.pages, 4000);
+		for (uint32_t i = 0; i < 4000; i++)
+			CU_ASSERT_EQUAL(p.dirty[0][i * 2], 1);
+	}
+
+	/* STOP, START, and on with the same rings. */
+	CU_ASSERT_EQUAL(gw_exporter_stop(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_STOPPED);
+	CU_ASSERT_EQUAL(f.tracking, 0);
+	CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_STARTED);
+	CU_ASSERT_EQUAL(peer_sync(&p, 9), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(p.ev.synced.head[0], 16000);
+	gw_exporter_free(&p.x);
+	CU_ASSERT(becomes(&f.tracking, 0));
+	fake_close(&f);
+}
+
+static void start_and_stall(struct peer *p, struct fake *f)
+{
+	f->runs = 4000;
+	CU_ASSERT_EQUAL_FATAL(peer_open(p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(gw_exporter_start(p->x), 0);
+	CU_ASSERT_EQUAL(peer_wait(p), GW_EXPORT_STARTED);
+	p->drains = false;
+	CU_ASSERT_EQUAL(gw_exporter_sync(p->x, 1), 0);
+	for (int i = 0; i < 1000 && gw_ring_pending(&p->ring[0]) < RING_ENTRIES; i++)
+		usleep(1000);
+	CU_ASSERT_EQUAL(gw_ring_pending(&p->ring[0]), RING_ENTRIES);
+	CU_ASSERT_EQUAL(gw_exporter_read(p->x, &p->ev, &p->err), 0);
+}
+
+static void test_client_dies_at_full_ring(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, false);
+	start_and_stall(&p, &f);
+	gw_exporter_free(&p.x);
+	CU_ASSERT(becomes(&f.tracking, 0));
+	/* and the next one is served, with rings of its own */
+	CU_ASSERT_EQUAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(gw_ring_pending(&p.ring[0]), 0);
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+}
+
+static void test_stop_at_full_ring(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, false);
+	start_and_stall(&p, &f);
+	CU_ASSERT_EQUAL(gw_exporter_stop(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_ERROR);
+	CU_ASSERT_EQUAL(p.ev.error.request, GW_EXPORT_SYNC);
+	CU_ASSERT_EQUAL(p.ev.error.code, -ECANCELED);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_STOPPED);
+	p.drains = true;
+	CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_STARTED);
+	CU_ASSERT_EQUAL(peer_sync(&p, 2), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(p.ev.synced.pages, 4000);
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+}
+
+static void test_shutdown_at_full_ring(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, false);
+	start_and_stall(&p, &f);
+	fake_close(&f);
+	CU_ASSERT_EQUAL(f.tracking, 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), -EPIPE);
+	gw_exporter_free(&p.x);
+}
+
+static void test_broken_ring_ends_client(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, false);
+	start_and_stall(&p, &f);
+	p.ring[0].ring->tail = 1ull << 40;
+	CU_ASSERT_EQUAL(peer_wait(&p), -EPIPE);
+	CU_ASSERT(becomes(&f.tracking, 0));
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+}
+
+static void test_second_client_waits(void)
+{
+	static struct peer a, b;
+	struct fake f;
+	struct pollfd fd;
+
+	fake_open(&f, false);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&a, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(path, 0, &b.x, &b.err), 0);
+	fd = (struct pollfd){.fd = gw_exporter_fd(b.x), .events = POLLIN};
+	CU_ASSERT_EQUAL(poll(&fd, 1, 50), 0);
+	gw_exporter_free(&a.x);
+	CU_ASSERT_EQUAL(peer_wait(&b), GW_EXPORT_HELLO);
+	gw_exporter_free(&b.x);
+	fake_close(&f);
+}
+
+static void test_refusals(void)
+{
+	static struct peer p;
+	struct gw_export_config config = {.socket_path = path, .describe = fake_describe};
+	struct gw_export_server *second = NULL;
+	struct gw_export_reason why = {""};
+	struct fake f;
+
+	fake_open(&f, false);
+	CU_ASSERT_EQUAL(gw_export_server_create(&config, &second, &why), -EADDRINUSE);
+	f.no_track = true;
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->caps, 0);
+	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->n_rings, 0);
+	CU_ASSERT_STRING_EQUAL(gw_exporter_info(p.x)->track_error, "kernel too old");
+	CU_ASSERT_EQUAL(gw_exporter_start(p.x), -EINVAL);
+	gw_exporter_free(&p.x);
+
+	f.describe_error = -EAGAIN;
+	CU_ASSERT_EQUAL(peer_open(&p, path), GW_EXPORT_ERROR);
+	CU_ASSERT_EQUAL(p.ev.error.request, GW_EXPORT_HELLO);
+	CU_ASSERT_STRING_EQUAL(p.ev.error.text, "no guest yet");
+	CU_ASSERT_EQUAL(peer_wait(&p), -EPIPE);
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+	CU_ASSERT_EQUAL(gw_exporter_connect(path, 0, &p.x, &p.err), -ENOENT);
+}
+
+static int bind_at(const char *at, bool listens)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	strcpy(addr.sun_path, at);
+	CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	if (listens)
+		CU_ASSERT_EQUAL_FATAL(listen(fd, 4), 0);
+	return fd;
+}
+
+static void test_stale_socket_is_replaced(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	close(bind_at(path, true)); /* as a killed process leaves it */
+	fake_open(&f, false);
+	CU_ASSERT_EQUAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+}
+
+static void test_lifecycle(void)
+{
+	static struct peer p;
+	struct fake f;
+	char buf[8] = "";
+	int fd;
+
+	fake_open(&f, true);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->caps, GW_EXPORT_CAP_TRACK | GW_EXPORT_CAP_LIFECYCLE);
+	CU_ASSERT_EQUAL(gw_exporter_save(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_ERROR); /* the guest runs */
+	CU_ASSERT_EQUAL(gw_exporter_pause(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_PAUSED);
+	CU_ASSERT_EQUAL(gw_exporter_save(p.x), 0);
+	CU_ASSERT_EQUAL_FATAL(peer_wait(&p), GW_EXPORT_SAVED);
+	fd = p.ev.saved.fd;
+	CU_ASSERT_EQUAL(p.ev.saved.size, 5);
+	CU_ASSERT_EQUAL(pread(fd, buf, 5, 0), 5);
+	CU_ASSERT_EQUAL(gw_exporter_load(p.x, fd, 5), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_LOADED);
+	CU_ASSERT_EQUAL(gw_exporter_load(p.x, fd, 6), 0); /* more than is there */
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_ERROR);
+	CU_ASSERT_EQUAL(gw_exporter_load(p.x, fd, 4), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_ERROR);
+	CU_ASSERT_STRING_EQUAL(p.ev.error.text, "not my state");
+	close(fd);
+	CU_ASSERT_EQUAL(gw_exporter_resume(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_RESUMED);
+	CU_ASSERT_EQUAL(gw_exporter_quit(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), -EPIPE);
+	CU_ASSERT(becomes(&f.quit, 1));
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+}
+
+static void test_hang_up_resumes(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, true);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(gw_exporter_pause(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_PAUSED);
+	gw_exporter_free(&p.x);
+	CU_ASSERT(becomes(&f.resumed, 1));
+
+	/* After SAVED it may run elsewhere: it stays paused until somebody says otherwise. */
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(gw_exporter_pause(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_PAUSED);
+	CU_ASSERT_EQUAL(gw_exporter_save(p.x), 0);
+	CU_ASSERT_EQUAL_FATAL(peer_wait(&p), GW_EXPORT_SAVED);
+	close(p.ev.saved.fd);
+	gw_exporter_free(&p.x);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_NOT_EQUAL(gw_exporter_info(p.x)->caps & GW_EXPORT_CAP_PAUSED, 0);
+	gw_exporter_free(&p.x);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(f.resumed, 1);
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+}
+
+static int make_dir(void)
+{
+	strcpy(dir, "/tmp/godwit-test.XXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	snprintf(path, sizeof(path), "%s/vm.export", dir);
+	return 0;
+}
+
+static int remove_dir(void)
+{
+	return rmdir(dir) != 0;
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{"SYNC larger than the ring", test_sync_larger_than_ring},
+		{"client dies at a full ring", test_client_dies_at_full_ring},
+		{"STOP at a full ring", test_stop_at_full_ring},
+		{"shutdown at a full ring", test_shutdown_at_full_ring},
+		{"broken ring ends the client", test_broken_ring_ends_client},
+		{"second client waits", test_second_client_waits},
+		{"refusals", test_refusals},
+		{"stale socket", test_stale_socket_is_replaced},
+		{"lifecycle", test_lifecycle},
+		{"hang-up resumes", test_hang_up_resumes},
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{"export", make_dir, remove_dir, NULL, NULL, tests},
+		CU_SUITE_INFO_NULL,
+	};
+	unsigned int failed;
+
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+		return 2;
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failed != 0;
+}

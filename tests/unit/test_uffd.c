@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* dataplane/export/uffd_wp.c: a writer that never rests, and a copy that must be equal in the end.
+ */
+#include "../../dataplane/export/uffd_wp.h"
+
+#include "export_peer.h"
+
+#include <CUnit/Basic.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define REGIONS 2u /* mapped apart */
+#define REGION_PAGES 2048u
+#define REGION_BYTES (REGION_PAGES * 4096ull)
+#define RAM_PAGES (REGIONS * REGION_PAGES)
+#define EPOCHS 30
+
+struct ram {
+	int fd;
+	uint8_t *base[REGIONS];
+	struct gw_uffd_source *source;
+	char path[64];
+	int quit; /* atomic */
+	uint64_t written;
+};
+
+static uint8_t copy[REGIONS][REGION_BYTES];
+
+static int describe(void *ctx, struct gw_export_description *d, struct gw_export_reason *why)
+{
+	struct ram *r = ctx;
+
+	(void)why;
+	strcpy(d->vm_name, "writer");
+	d->n_regions = REGIONS;
+	d->n_rings = 1;
+	for (uint32_t i = 0; i < REGIONS; i++) {
+		d->region[i] = (struct gw_export_region){.size = REGION_BYTES,
+			.file_offset = i * REGION_BYTES,
+			.page_size = 4096,
+			.numa_node = -1,
+			.id = (uint8_t)i,
+			.name = "ram"};
+		d->region_fd[i] = dup(r->fd);
+	}
+	d->source = gw_uffd_source_ops();
+	d->source_ctx = r->source;
+	return 0;
+}
+
+static void *writer(void *arg)
+{
+	struct ram *r = arg;
+	uint64_t state = 88172645463325252ull;
+
+	while (!__atomic_load_n(&r->quit, __ATOMIC_RELAXED)) {
+		uint64_t *at;
+
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		at = (uint64_t *)(r->base[state % REGIONS] + (state >> 8) % (REGION_BYTES / 8) * 8);
+		__atomic_store_n(at, state, __ATOMIC_RELAXED);
+		r->written++;
+		if (r->written % 64 == 0)
+			usleep(50);
+	}
+	return NULL;
+}
+
+/* Harvested pages only, and in this order: harvest, then read. */
+static uint64_t copy_dirty(struct peer *p, const struct ram *r)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < RAM_PAGES; i++) {
+		uint32_t region = i / REGION_PAGES, page = i % REGION_PAGES;
+
+		if (p->dirty[region][page] == 0)
+			continue;
+		memcpy(copy[region] + page * 4096, r->base[region] + page * 4096, 4096);
+		n++;
+	}
+	peer_forget(p);
+	return n;
+}
+
+static bool equal(const struct ram *r)
+{
+	return memcmp(copy[0], r->base[0], REGION_BYTES) == 0 &&
+	       memcmp(copy[1], r->base[1], REGION_BYTES) == 0;
+}
+
+static void migrate(struct ram *r, struct peer *p)
+{
+	pthread_t t;
+	uint64_t copied = 0;
+
+	memset(copy, 0, sizeof(copy));
+	r->quit = 0;
+	CU_ASSERT_EQUAL_FATAL(gw_exporter_start(p->x), 0);
+	CU_ASSERT_EQUAL_FATAL(peer_wait(p), GW_EXPORT_STARTED);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&t, NULL, writer, r), 0);
+	for (uint32_t i = 0; i < REGIONS; i++)
+		memcpy(copy[i], r->base[i], REGION_BYTES);
+	for (uint64_t epoch = 1; epoch <= EPOCHS; epoch++) {
+		CU_ASSERT_EQUAL(peer_sync(p, epoch), GW_EXPORT_SYNCED);
+		CU_ASSERT_EQUAL(p->ev.synced.pages, p->pages);
+		copied += copy_dirty(p, r);
+		usleep(2000);
+	}
+	CU_ASSERT(copied > 100);
+	__atomic_store_n(&r->quit, 1, __ATOMIC_RELAXED);
+	pthread_join(t, NULL);
+	CU_ASSERT_FALSE(equal(r)); /* there was work left */
+	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 1), GW_EXPORT_SYNCED);
+	copy_dirty(p, r);
+	CU_ASSERT_TRUE(equal(r));
+
+	/* Nothing was written since, so nothing may be named; one write names one page. */
+	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 2), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(p->pages, 0);
+	__atomic_store_n(&r->base[1][77 * 4096], 1, __ATOMIC_RELAXED);
+	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 3), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(p->pages, 1);
+	CU_ASSERT_EQUAL(p->dirty[1][77], 1);
+	peer_forget(p);
+	CU_ASSERT_EQUAL(gw_exporter_stop(p->x), 0);
+	CU_ASSERT_EQUAL(peer_wait(p), GW_EXPORT_STOPPED);
+}
+
+static struct ram ram;
+
+static void test_no_page_lost(void)
+{
+	static struct peer p;
+	struct gw_export_config config = {
+		.socket_path = ram.path, .ring_entries = 64, .describe = describe, .ctx = &ram};
+	struct gw_export_server *server = NULL;
+	struct gw_export_reason why = {""};
+
+	CU_ASSERT_EQUAL_FATAL(gw_export_server_create(&config, &server, &why), 0);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, ram.path), GW_EXPORT_HELLO);
+	migrate(&ram, &p);
+	migrate(&ram, &p); /* again on the same connection */
+	gw_exporter_free(&p.x);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, ram.path), GW_EXPORT_HELLO);
+	migrate(&ram, &p); /* and on a new one */
+	gw_exporter_free(&p.x);
+	gw_export_server_free(&server);
+}
+
+static uint64_t minor_faults_of_writing(void)
+{
+	char line[512];
+	unsigned long before = 0, after = 0;
+	FILE *f;
+
+	for (int i = 0; i < 2; i++) {
+		f = fopen("/proc/thread-self/stat", "re");
+		if (f == NULL || fgets(line, sizeof(line), f) == NULL)
+			return UINT64_MAX;
+		sscanf(strrchr(line, ')'), ") %*c %*d %*d %*d %*d %*d %*u %lu",
+			i == 0 ? &before : &after);
+		fclose(f);
+		for (uint32_t page = 0; i == 0 && page < RAM_PAGES; page++)
+			__atomic_add_fetch(
+				&ram.base[page / REGION_PAGES][page % REGION_PAGES * 4096], 1,
+				__ATOMIC_RELAXED);
+	}
+	return after - before;
+}
+
+static void test_stop_costs_nothing(void)
+{
+	const struct gw_export_source_ops *ops = gw_uffd_source_ops();
+	struct gw_export_reason why = {""};
+
+	minor_faults_of_writing();
+	CU_ASSERT_EQUAL(ops->start(ram.source, NULL, &why), 0);
+	CU_ASSERT(minor_faults_of_writing() >= RAM_PAGES);
+	ops->stop(ram.source);
+	ops->stop(ram.source);
+	minor_faults_of_writing();
+	CU_ASSERT(minor_faults_of_writing() < RAM_PAGES / 16);
+}
+
+static void test_private_memory_is_refused(void)
+{
+	struct gw_uffd_range range = {NULL, 1 << 20, 0};
+	struct gw_uffd_source *s = NULL;
+	struct gw_export_reason why = {""};
+	FILE *f = tmpfile();
+
+	/* a file on a disk file system where there is one, else nothing to see */
+	if (f == NULL || ftruncate(fileno(f), 1 << 20) != 0)
+		return;
+	range.addr = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(f), 0);
+	CU_ASSERT_EQUAL_FATAL(gw_uffd_source_create(&range, 1, &s, &why), 0);
+	if (gw_uffd_source_ops()->start(s, NULL, &why) == 0)
+		gw_uffd_source_ops()->stop(s); /* /tmp is tmpfs here */
+	else
+		CU_ASSERT_NOT_EQUAL(why.text[0], '\0');
+	gw_uffd_source_free(&s);
+	munmap(range.addr, 1 << 20);
+	fclose(f);
+}
+
+static int open_ram(void)
+{
+	struct gw_export_reason why;
+	struct gw_uffd_range range[REGIONS];
+
+	snprintf(ram.path, sizeof(ram.path), "/tmp/godwit-test-%d.export", getpid());
+	ram.fd = memfd_create("ram", MFD_CLOEXEC);
+	if (ram.fd < 0 || ftruncate(ram.fd, REGIONS * REGION_BYTES) < 0)
+		return 2;
+	for (uint32_t i = 0; i < REGIONS; i++) {
+		ram.base[i] = mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ram.fd,
+			(off_t)(i * REGION_BYTES));
+		if (ram.base[i] == MAP_FAILED)
+			return 2;
+		range[i] = (struct gw_uffd_range){ram.base[i], REGION_BYTES, (uint8_t)i};
+	}
+	if (gw_uffd_source_create(range, REGIONS, &ram.source, &why) == 0)
+		return 0;
+	printf("skipped: %s\n", why.text);
+	return 77;
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{"no page lost", test_no_page_lost},
+		{"STOP leaves no cost", test_stop_costs_nothing},
+		{"memory that cannot be tracked", test_private_memory_is_refused},
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{"uffd", NULL, NULL, NULL, NULL, tests},
+		CU_SUITE_INFO_NULL,
+	};
+	unsigned int failed;
+	int ret = open_ram();
+
+	if (ret != 0)
+		return ret;
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+		return 2;
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	gw_uffd_source_free(&ram.source);
+	return failed != 0;
+}

@@ -118,20 +118,32 @@ static void take_rtt(struct gw_tx_path *p, uint32_t echo, uint32_t hold, uint64_
 	}
 }
 
-/* Loss by reordering: everything from una that is far enough left of the largest and old enough. */
+/* The timeout without its back-off: 2 srtt and the ACK delay. */
+static uint64_t base_pto_ns(const struct gw_tx_path *p)
+{
+	uint64_t pto_ns = 2 * p->srtt_ns + GW_RX_ACK_DELAY_NS;
+
+	return pto_ns > GW_TX_PTO_MIN_NS ? pto_ns : GW_TX_PTO_MIN_NS;
+}
+
+/* Everything from una that was overtaken: by `reorder` packets and a while, or by any and a whole
+ * timeout (what a probe's ACK shows of the tail). */
 static void detect_losses(struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx)
 {
 	uint64_t age_ns = p->srtt_ns + p->srtt_ns / 4 + GW_RX_ACK_DELAY_NS;
+	uint64_t old_ns = base_pto_ns(p);
 
 	if (!p->any_acked)
 		return;
-	for (uint64_t n = p->una; n + p->reorder <= p->largest_acked; n++) {
+	for (uint64_t n = p->una; n < p->largest_acked; n++) {
 		struct gw_tx_record *r = &p->record[n & MASK];
+		uint64_t since_ns = now_ns > r->sent_ns ? now_ns - r->sent_ns : 0;
 
 		if (r->state != GW_TX_OUT)
 			continue;
-		if (now_ns - r->sent_ns < age_ns)
-			break; /* sent in order: the rest is younger */
+		/* Sent in order: what follows is younger and was overtaken by fewer. */
+		if (since_ns < age_ns || (n + p->reorder > p->largest_acked && since_ns < old_ns))
+			break;
 		settle_one(p, r, true, settle, ctx);
 	}
 	advance_una(p);
@@ -192,17 +204,13 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 
 uint64_t gw_tx_path_pto_ns(const struct gw_tx_path *p)
 {
-	uint64_t pto_ns = 2 * p->srtt_ns + GW_RX_ACK_DELAY_NS;
-
-	if (pto_ns < GW_TX_PTO_MIN_NS)
-		pto_ns = GW_TX_PTO_MIN_NS;
-	return pto_ns << (p->pto_count < 6 ? p->pto_count : 6);
+	return base_pto_ns(p) << (p->pto_count < 6 ? p->pto_count : 6);
 }
 
 enum gw_tx_due gw_tx_path_timer(
 	struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx)
 {
-	uint64_t base_ns, dead_ns, since_ns;
+	uint64_t dead_ns, since_ns;
 
 	if (p->inflight_packets == 0)
 		return GW_TX_NOTHING;
@@ -210,8 +218,7 @@ enum gw_tx_due gw_tx_path_timer(
 	if (p->inflight_packets == 0 || now_ns < p->last_ack_ns)
 		return GW_TX_NOTHING;
 	since_ns = now_ns - p->last_ack_ns;
-	base_ns = 2 * p->srtt_ns + GW_RX_ACK_DELAY_NS;
-	dead_ns = 3 * (base_ns > GW_TX_PTO_MIN_NS ? base_ns : GW_TX_PTO_MIN_NS);
+	dead_ns = 3 * base_pto_ns(p);
 	if (dead_ns < GW_TX_DEAD_MIN_NS)
 		dead_ns = GW_TX_DEAD_MIN_NS;
 	/* A probe must have gone out before silence means death: a poll core that was away saw

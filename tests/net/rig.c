@@ -251,8 +251,15 @@ int rig_start(struct rig *rig, const struct rig_conf *conf)
 	return ret;
 }
 
+static void print_drop(void *ctx, const char *name, uint64_t count)
+{
+	printf("  %s: %s %llu\n", (const char *)ctx, name, (unsigned long long)count);
+}
+
 void rig_stop(struct rig *rig)
 {
+	gw_dp_drops(rig->a, print_drop, (void *)(uintptr_t)"a");
+	gw_dp_drops(rig->b, print_drop, (void *)(uintptr_t)"b");
 	gw_dp_link_free(&rig->out);
 	gw_dp_link_free(&rig->in);
 	gw_dp_free(&rig->a);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pure: the description of a VM (gw_hv_description()) from what QEMU and the exporter said. */
+#pragma once
+
+#include "hypervisor.h"
+
+/* Members of a description that both kinds have: kind, version, uuid, regions, run_state. A new
+ * object, or NULL: no memory. */
+json_t *gw_describe_base(const char *kind, const char *version, const struct gw_exporter_info *info,
+        enum gw_hv_run run);
+
+/* Adds what the answers tell (keys: as asked by gw_qemu_ask_description()); a missing answer leaves
+ * its member out, wrong types count as missing. */
+void gw_describe_qemu(json_t *description, const json_t *answers);
+
+/* QEMU's word for the run state, of query-status. */
+enum gw_hv_run gw_hv_run_from_qemu(const json_t *status);
+const char *gw_hv_run_name(enum gw_hv_run run);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The hypervisor's process, held by a pidfd: its end is seen for certain, and nobody else who gets
+ * its number later is ever signalled. */
+#pragma once
+
+#include "../loop.h"
+
+#include <sys/types.h>
+
+struct gw_process;
+
+/* pid: of a peer that is connected now (SO_PEERCRED), so it is still that process. */
+int gw_process_open(struct gw_loop *loop, pid_t pid, struct gw_process **out);
+void gw_process_free(struct gw_process **p);
+
+/* Calls gone(ctx) once from the loop when the process has ended (also when it has already), and no
+ * more after gw_process_free(). kill_after_ns: SIGKILL then, if it has not ended by itself. */
+void gw_process_await_end(
+        struct gw_process *p, uint64_t kill_after_ns, void (*gone)(void *ctx), void *ctx);

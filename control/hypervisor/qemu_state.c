@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * QEMU: device state out of one process and into another. It goes through one end of a socket pair
+ * that QEMU is handed over QMP (getfd): no path is left behind, and an unprivileged QEMU can use
+ * it.
+ */
+#include "qemu.h"
+
+#include "describe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define FD_NAME "godwit-state"
+#define SOCKET_BUFFER_BYTES (4 << 20)
+#define FIRST_CAPACITY (1u << 20)
+#define BYTES_PER_TURN (8u << 20) /* other sessions want the control core too */
+
+struct gw_qemu_stream {
+	struct gw_hv *hv;
+	struct gw_watch *watch;
+	int fd;        /* ours; -1: all is read, or written */
+	uint8_t *buf;  /* SAVE: what was read */
+	uint64_t size; /* SAVE: read; LOAD: written */
+	uint64_t capacity;
+	bool completed; /* QEMU says so */
+};
+
+void gw_qemu_state_drop(struct gw_hv *hv)
+{
+	struct gw_qemu_stream *s = hv->qemu->stream;
+
+	if (s == NULL)
+		return;
+	hv->qemu->stream = NULL;
+	gw_watch_free(&s->watch);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->buf);
+	free(s);
+}
+
+static void stream_end(struct gw_qemu_stream *s)
+{
+	gw_watch_free(&s->watch);
+	close(s->fd);
+	s->fd = -1;
+}
+
+/* ---- out of QEMU ---- */
+
+/* All bytes are here, and QEMU has put its disks aside. */
+static void save_finish_if_done(struct gw_hv *hv)
+{
+	struct gw_qemu_stream *s = hv->qemu->stream;
+
+	if (!s->completed || s->fd >= 0)
+		return;
+	hv->op->saved = s->buf;
+	hv->op->size = s->size;
+	s->buf = NULL;
+	gw_hv_finish(hv, 0, NULL);
+}
+
+static int save_room(struct gw_qemu_stream *s)
+{
+	uint64_t limit = s->hv->state_limit_bytes;
+	uint64_t capacity = s->capacity == 0 ? FIRST_CAPACITY : 2 * s->capacity;
+	uint8_t *buf;
+
+	if (s->size < s->capacity)
+		return 0;
+	/* One byte more than allowed, so that a state of exactly the limit can be told from more.
+	 */
+	if (capacity > limit + 1)
+		capacity = limit + 1;
+	if (s->size == capacity)
+		return -EFBIG;
+	buf = realloc(s->buf, capacity);
+	if (buf == NULL)
+		return -ENOMEM;
+	s->buf = buf;
+	s->capacity = capacity;
+	return 0;
+}
+
+static void save_io(void *ctx, uint32_t events)
+{
+	struct gw_qemu_stream *s = ctx;
+	struct gw_hv *hv = s->hv;
+	uint64_t stop_at = s->size + BYTES_PER_TURN;
+
+	(void)events;
+	while (s->size < stop_at) {
+		ssize_t n;
+
+		if (save_room(s) != 0 || s->size > hv->state_limit_bytes) {
+			gw_hv_fail(hv, -EFBIG, "the device state is larger than the limit");
+			return;
+		}
+		n = read(s->fd, s->buf + s->size, s->capacity - s->size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			stream_end(s);
+			save_finish_if_done(hv);
+			return;
+		}
+		s->size += (uint64_t)n;
+	}
+}
+
+/* ---- into QEMU ---- */
+
+static void load_io(void *ctx, uint32_t events)
+{
+	struct gw_qemu_stream *s = ctx;
+	struct gw_hv *hv = s->hv;
+	uint64_t stop_at = s->size + BYTES_PER_TURN;
+
+	(void)events;
+	while (s->size < hv->op->size && s->size < stop_at) {
+		ssize_t n = send(s->fd, hv->op->load + s->size, hv->op->size - s->size,
+		        MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n < 0) {
+			/* QEMU closed it: the MIGRATION event, or its end, says why. */
+			stream_end(s);
+			return;
+		}
+		s->size += (uint64_t)n;
+	}
+	if (s->size == hv->op->size)
+		stream_end(s);
+}
+
+static void on_loaded_status(void *arg, int result, const json_t *ret, const struct gw_err *err)
+{
+	struct gw_hv *hv = arg;
+
+	if (gw_qemu_failed(hv, result, err))
+		return;
+	hv->run = gw_hv_run_from_qemu(ret);
+	hv->qemu->loaded = hv->run == GW_HV_PAUSED;
+	if (hv->qemu->loaded)
+		gw_hv_finish(hv, 0, NULL);
+	else
+		gw_hv_fail(hv, -EIO,
+		        "the guest is not paused after loading (%s); was QEMU started without -S?",
+		        gw_hv_run_name(hv->run));
+}
+
+/* ---- both ---- */
+
+static void on_why_failed(void *arg, int result, const json_t *ret, const struct gw_err *err)
+{
+	const char *why = json_string_value(json_object_get(ret, "error-desc"));
+	struct gw_hv *hv = arg;
+
+	(void)result;
+	(void)err;
+	gw_hv_fail(hv, -EREMOTEIO, "QEMU failed to %s the device state: %s",
+	        hv->op->kind == GW_HV_OP_SAVE ? "save" : "load",
+	        why != NULL ? why : "it does not say why");
+}
+
+void gw_qemu_state_event(struct gw_hv *hv, const char *migration_status)
+{
+	struct gw_qemu_stream *s = hv->qemu->stream;
+
+	if (s == NULL)
+		return;
+	if (strcmp(migration_status, "failed") == 0 || strcmp(migration_status, "cancelled") == 0) {
+		gw_qmp_forget(hv->qemu->qmp);
+		gw_qemu_state_drop(hv);
+		gw_qemu_ask(hv, "query-migrate", NULL, -1, on_why_failed);
+	} else if (strcmp(migration_status, "completed") == 0 && !s->completed) {
+		s->completed = true;
+		if (hv->op->kind == GW_HV_OP_SAVE) {
+			save_finish_if_done(hv);
+		} else {
+			gw_qemu_state_drop(hv);
+			gw_qemu_ask(hv, "query-status", NULL, -1, on_loaded_status);
+		}
+	}
+}
+
+static void on_started(void *arg, int result, const json_t *ret, const struct gw_err *err)
+{
+	struct gw_hv *hv = arg;
+
+	(void)ret;
+	gw_qemu_failed(hv, result, err);
+}
+
+static void on_fd_passed(void *arg, int result, const json_t *ret, const struct gw_err *err)
+{
+	struct gw_hv *hv = arg;
+	struct gw_qemu_stream *s = hv->qemu->stream;
+	bool save = hv->op->kind == GW_HV_OP_SAVE;
+
+	(void)ret;
+	if (gw_qemu_failed(hv, result, err))
+		return;
+	s->watch = gw_watch_add(
+	        hv->loop, s->fd, save ? EPOLLIN : EPOLLOUT, save ? save_io : load_io, s);
+	if (s->watch == NULL) {
+		gw_hv_fail(hv, -ENOMEM, "no memory");
+		return;
+	}
+	hv->qemu->migrated = true;
+	gw_qemu_ask(hv, save ? "migrate" : "migrate-incoming",
+	        json_pack("{s:s}", "uri", "fd:" FD_NAME), -1, on_started);
+}
+
+static void stream_start(struct gw_hv *hv)
+{
+	struct gw_qemu_stream *s = calloc(1, sizeof(*s));
+	int bytes = SOCKET_BUFFER_BYTES;
+	int pair[2];
+
+	if (s == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+		gw_hv_fail(hv, -errno, "no socket for the device state: %s", strerror(errno));
+		free(s);
+		return;
+	}
+	s->hv = hv;
+	s->fd = pair[0];
+	hv->qemu->stream = s;
+	/* Larger buffers only save turns of the loop. */
+	for (int i = 0; i < 2; i++)
+		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	fcntl(s->fd, F_SETFL, O_NONBLOCK);
+	gw_qemu_ask(hv, "getfd", json_pack("{s:s}", "fdname", FD_NAME), pair[1], on_fd_passed);
+	close(pair[1]);
+}
+
+void gw_qemu_save(struct gw_hv *hv)
+{
+	if (hv->run != GW_HV_PAUSED)
+		gw_hv_fail(hv, -EBUSY, "the guest is not paused, its state cannot be saved");
+	else
+		stream_start(hv);
+}
+
+void gw_qemu_load(struct gw_hv *hv)
+{
+	if (hv->run != GW_HV_INCOMING)
+		gw_hv_fail(hv, -EBUSY, "the guest does not wait for its state (%s)",
+		        gw_hv_run_name(hv->run));
+	else
+		stream_start(hv);
+}

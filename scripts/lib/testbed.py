@@ -105,9 +105,13 @@ class Testbed:
         self.processes.append(p)
         return p
 
+    def memif(self, index, mtu=1500, rate="10G", rsize=8):
+        """One pair of memif ports; rings of 2 to the rsize frames."""
+        return MemifPair(self.directory, index, mtu, rate, rsize)
+
     def memifs(self, count, mtu=1500, rate="10G"):
         """Pairs of memif ports."""
-        return [MemifPair(self.directory, i, mtu, rate) for i in range(count)]
+        return [self.memif(i, mtu, rate) for i in range(count)]
 
     def veths(self, count, mtu=1500, rate="1G"):
         """Pairs of af_packet ports over virtual cables, in this test bed's own namespace."""

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every figure that godwit claims, measured: a row each with name, value, unit, target, met."""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+from procs import Failed
+from rpc import RpcError
+from testbed import Testbed
+
+GIGA = 1e9
+PAGE = 4096
+# Bytes on the wire beside a packet's payload, layer 1: Ethernet 14, IPv4 20, UDP 8, godwit 32,
+# CRC32C 4, and 24 of frame check, preamble and gap.
+OVERHEAD = 14 + 20 + 8 + 32 + 24
+CRC = 4
+
+
+def payload_share(mtu, crc=True):
+    """The share of a port's bits that can be guest bytes, over IPv4."""
+    overhead = OVERHEAD + (CRC if crc else 0)
+    room = mtu - 20 - 8 - 32 - (CRC if crc else 0)
+    pages = room // PAGE
+    if pages:
+        return pages * PAGE / (pages * PAGE + overhead)
+    return PAGE / (PAGE + 3 * overhead)
+
+
+def move_native(ports, mtu, rate, ram_mib, integrity="crc32c", rsize=8, repeat=3):
+    """Moves an idle synthetic guest of non-zero pages, both memories populated; its reports."""
+    reports = []
+    for _ in range(repeat):
+        with Testbed() as tb:
+            wires = [tb.memif(i, mtu, rate, rsize) for i in range(ports)]
+            pair = tb.hosts(wires, start=False, verify=False)
+            for host in pair:
+                host.config["dataplane"]["integrity"] = integrity
+                host.config["log_level"] = "warning"
+                host.start()
+            a, b = pair
+            guest = tb.native("bench", ram_mib=ram_mib, write_rate=0, check_rate=0,
+                              extra=["--holes", "0", "--zero", "0", "--compressible", "0"])
+            guest.start(a)
+            guest.start(b, incoming=True)
+            reports.append(a.migrate("bench", b, populate_first=True).wait_completed())
+    return reports
+
+
+def paced(mtu):
+    """Gb/s of guest bytes on the slower of two 10 Gb/s ports through epoch 0."""
+    reports = move_native(2, mtu, "10G", 2048)
+    value = statistics.median(min(p["payload_bps"] for p in r["ports"]) for r in reports) / GIGA
+    return value, "Gb/s per port", 0.95 * 10 * payload_share(mtu), "at least"
+
+
+def bulk_clear():
+    """Gb/s from source RAM to destination RAM: one unpaced memif port, integrity none."""
+    def speed(report):
+        epoch = report["epochs"][0]
+        return epoch["pages"] * PAGE * 8 / (epoch["duration_ms"] / 1e3) / GIGA
+    reports = move_native(1, 9000, "0", 2048, integrity="none", rsize=7, repeat=5)
+    return statistics.median(map(speed, reports)), "Gb/s", 40.0, "at least"
+
+
+def blackout_guest():
+    """The longest gap of the demo's guest around its move, seen by one clock outside."""
+    gaps = []
+    for _ in range(5):
+        with Testbed() as tb:
+            a, b = tb.hosts(tb.memifs(2, 9000, "10G"), verify=False)
+            guest = tb.qemu("bench", backends=(1024,), load="gw.rate=5000 gw.ram=60%")
+            source = guest.start(a)
+            source.wait_ready()
+            destination = guest.start(b, incoming=True)
+            observer = tb.observe(source, destination)
+            observer.wait_found()
+            source.wait_advance(1000)
+            a.migrate("bench", b).wait_completed()
+            destination.wait_advance(200)
+            gaps.append(observer.finish()["moves"][-1]["gap_ms"])
+    return statistics.median(gaps), "ms", 30.0, "at most"
+
+
+def idle_cpu(seconds=10):
+    """Share of one core that a godwitd with two ports and no session takes."""
+    with Testbed() as tb:
+        a, _ = tb.hosts(tb.memifs(2), start=False)
+        a.start()
+        time.sleep(1)
+        stat = pathlib.Path(f"/proc/{a.daemon.pid}/stat")
+
+        def ticks():
+            fields = stat.read_text().rpartition(")")[2].split()
+            return int(fields[11]) + int(fields[12])
+        before, start = ticks(), time.monotonic()
+        time.sleep(seconds)
+        used = (ticks() - before) / os.sysconf("SC_CLK_TCK")
+        return 100 * used / (time.monotonic() - start), "% of a core", 1.0, "at most"
+
+
+ROWS = {
+    "paced_2x10_mtu9000": lambda: paced(9000),
+    "paced_2x10_mtu1500": lambda: paced(1500),
+    "bulk_clear": bulk_clear,
+    "blackout_guest": blackout_guest,
+    "idle_cpu": idle_cpu,
+}
+
+
+def measure(name):
+    """One row, as a dictionary."""
+    value, unit, target, sense = ROWS[name]()
+    met = value >= target if sense == "at least" else value <= target
+    return {"name": name, "value": round(value, 3), "unit": unit,
+            "target": f"{sense} {target:.4g}", "met": met}
+
+
+def show(row):
+    """One line of the table."""
+    print(f"{row['name']:<22} {row['value']:>10} {row['unit']:<14} {row['target']:<16} "
+          f"{'met' if row['met'] else 'NOT met'}", flush=True)
+
+
+def main():
+    """Exit code 0 when every row was measured, whether its target was met or not."""
+    p = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measures godwit on this machine. Several runs a row, "
+        "the median is printed. Run it on a quiet machine: two poll cores take two CPUs.",
+        epilog="rows: " + ", ".join(ROWS))
+    p.add_argument("row", nargs="*", help="rows to measure (default: all)")
+    p.add_argument("--json", action="store_true", help="one JSON array instead of the table")
+    o = p.parse_args()
+    unknown = [r for r in o.row if r not in ROWS]
+    if unknown:
+        p.error(f"no row {unknown[0]!r}; rows: {', '.join(ROWS)}")
+    rows = []
+    for name in o.row or ROWS:
+        try:
+            rows.append(measure(name))
+        except (Failed, RpcError, OSError) as e:
+            print(f"bench: {name}: {e}", file=sys.stderr)
+            return 1
+        if not o.json:
+            show(rows[-1])
+    if o.json:
+        print(json.dumps(rows, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

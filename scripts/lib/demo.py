@@ -142,6 +142,9 @@ def judge(report, seen, source_state, destination_state):
     good = (at_b["runs"] and at_b["errors"] == 0 and seen["both_ran"] == 0 and mismatched == 0 and
             source_state != "running" and destination_state == "running")
     table([
+        ("time of the whole migration", milliseconds(report.get("total_ms"))),
+        ("epochs", len(report.get("epochs", []))),
+        *((f"port {p['name']}, guest bytes", port_use(p)) for p in report.get("ports", [])),
         ("blackout, as godwit counts it", milliseconds(blackout.get("total"))),
         ("blackout, as the guest's memory shows it", milliseconds(blackout["guest"])),
         ("pages that differ after the move", "unknown" if mismatched is None else mismatched),
@@ -152,6 +155,13 @@ def judge(report, seen, source_state, destination_state):
     ])
     say("all is well" if good else "NOT well, see above")
     return good
+
+
+def port_use(port):
+    """'8.90 Gb/s, 97 % of what its cap allows'."""
+    text = f"{(port.get('payload_bps') or 0) / 1e9:.2f} Gb/s"
+    share = port.get("payload_utilisation")
+    return text if share is None else f"{text}, {share:.0%} of what its cap allows"
 
 
 def milliseconds(value):

@@ -36,7 +36,7 @@ def _refused(tb, *codes, **options):
 
 def test_direct_disk(tb):
     """A disk past the host's page cache can write guest memory behind the tracking."""
-    _refused(tb, "disk_direct", disk_options="cache.direct=on")
+    _refused(tb, "direct_io", disk_options="cache.direct=on")
 
 
 def test_private_memory(tb):
@@ -48,7 +48,7 @@ def test_memory_on_disk(tb):
     """A memory file on a disk file system cannot be write-protected."""
     if os.stat(tb.directory).st_dev == os.stat("/dev/shm").st_dev:
         raise Skip("/tmp is a tmpfs here")
-    _refused(tb, "memory_not_tmpfs", kind="disk-file")
+    _refused(tb, "memory_on_disk", kind="disk-file")
 
 
 def test_hugetlb(tb):
@@ -73,7 +73,7 @@ def test_virtio_mem(tb):
 
 def test_several_at_once(tb):
     """All reasons come together, not one per attempt."""
-    _refused(tb, "disk_direct", "memory_private", kind="private", disk_options="cache.direct=on")
+    _refused(tb, "direct_io", "memory_private", kind="private", disk_options="cache.direct=on")
 
 
 def test_unknown_names(tb):

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "convergence.h"
+
+#include "../dataplane/base/clock.h"
+
+#define LABELS_FOR_SWITCHOVER 2u
+
+/* An epoch below these says more about latency than about the wire. */
+#define RATE_MIN_BYTES (1u << 20)
+#define RATE_MIN_NS (2 * GW_NS_PER_MS)
+
+static uint64_t sat_add(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+uint64_t gw_convergence_send_ns(uint64_t bytes, uint64_t rate_bps)
+{
+	__extension__ typedef unsigned __int128 wide;
+	wide ns;
+
+	if (rate_bps == 0)
+		rate_bps = GW_CONVERGENCE_RATE_UNKNOWN_BPS;
+	ns = (wide)bytes * 8 * GW_NS_PER_S / rate_bps;
+	return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
+}
+
+uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s)
+{
+	uint64_t bytes = s->next_pages > UINT64_MAX / GW_CONVERGENCE_PAGE_BYTES
+				 ? UINT64_MAX
+				 : s->next_pages * GW_CONVERGENCE_PAGE_BYTES;
+	uint64_t ns = gw_convergence_send_ns(sat_add(bytes, s->state_bytes), s->rate_bps);
+
+	return sat_add(sat_add(ns, sat_add(s->rtt_ns, s->rtt_ns / 2)), s->state_ns);
+}
+
+enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_limits *limits,
+	const struct gw_convergence_sample *s, uint64_t epoch_ns, uint16_t label, bool out_of_time)
+{
+	uint64_t send_ns;
+
+	if (gw_convergence_blackout_ns(s) <= limits->blackout_ns)
+		return GW_CONVERGENCE_SWITCH;
+	if (out_of_time || label + LABELS_FOR_SWITCHOVER >= limits->label_max)
+		return limits->switch_on_limit ? GW_CONVERGENCE_SWITCH : GW_CONVERGENCE_GIVE_UP;
+
+	/* An epoch that will be clearly shorter than the one that filled it converges; hurrying
+	 * through any other only sends the same pages more often. */
+	send_ns = gw_convergence_send_ns(s->next_pages * GW_CONVERGENCE_PAGE_BYTES, s->rate_bps);
+	return send_ns < epoch_ns - epoch_ns / 20 ? GW_CONVERGENCE_AGAIN : GW_CONVERGENCE_PACED;
+}
+
+uint64_t gw_convergence_rate_bps(uint64_t known_bps, uint64_t bytes, uint64_t duration_ns)
+{
+	__extension__ typedef unsigned __int128 wide;
+	wide bps;
+
+	if (bytes < RATE_MIN_BYTES || duration_ns < RATE_MIN_NS)
+		return known_bps;
+	bps = (wide)bytes * 8 * GW_NS_PER_S / duration_ns;
+	return bps > UINT64_MAX ? UINT64_MAX : (uint64_t)bps;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* When to switch over: pure arithmetic over what an epoch gave. No I/O, no clock. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GW_CONVERGENCE_PAGE_BYTES 4096u
+
+/* What the data plane and the hypervisor told at the end of an epoch. */
+struct gw_convergence_sample {
+	uint64_t next_pages;  /* dirtied since the epoch's SYNC: what the next epoch would send */
+	uint64_t rate_bps;    /* guest bytes acknowledged per second, in bits, all ports; 0: not
+				 measured */
+	uint64_t rtt_ns;      /* 0: unknown, counts as nothing */
+	uint64_t state_bytes; /* device state, estimated */
+	uint64_t state_ns;    /* time to save and load it, estimated */
+};
+
+struct gw_convergence_limits {
+	uint64_t blackout_ns;  /* the blackout that is allowed */
+	uint64_t min_epoch_ns; /* an epoch lasts at least this long while nothing is gained by
+				  hurrying */
+	bool switch_on_limit;  /* when time or labels run out: switch over (true) or give up */
+	uint16_t label_max;
+};
+
+enum gw_convergence_verdict {
+	GW_CONVERGENCE_SWITCH,
+	GW_CONVERGENCE_AGAIN, /* next epoch at once: it will be shorter than this one was */
+	GW_CONVERGENCE_PACED, /* next epoch, but let it last min_epoch_ns */
+	GW_CONVERGENCE_GIVE_UP,
+};
+
+/* Rate where none was measured and no port has a cap. */
+#define GW_CONVERGENCE_RATE_UNKNOWN_BPS 1000000000ull
+
+/* remaining bytes / rate: the time to send what an epoch left. Saturates at UINT64_MAX. */
+uint64_t gw_convergence_send_ns(uint64_t bytes, uint64_t rate_bps);
+
+/* Predicted blackout = (remaining bytes + device state) / rate + 1.5 RTT + state_ns (design section
+ * 3). */
+uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s);
+
+/* epoch_ns: how long the epoch took from open to SYNC; out_of_time: max_total_s has passed; label:
+ * of that epoch. The final epochs need two labels more, so the label limit strikes two before
+ * label_max. */
+enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_limits *limits,
+	const struct gw_convergence_sample *s, uint64_t epoch_ns, uint16_t label, bool out_of_time);
+
+/* The acknowledged rate over epochs. Only an epoch long and large enough to be bound by the wire
+ * and not by latency replaces what is known. Returns the rate to use from now on. */
+uint64_t gw_convergence_rate_bps(uint64_t known_bps, uint64_t bytes, uint64_t duration_ns);

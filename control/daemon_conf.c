@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon_conf.h"
+
+#include "../dataplane/base/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int gw_daemon_log_level(const struct gw_config *config, struct gw_err *err)
+{
+	static const struct {
+		const char *name;
+		enum gw_log_level level;
+	} levels[] = {{"error", GW_LOG_ERROR}, {"warning", GW_LOG_WARN}, {"info", GW_LOG_INFO},
+		{"debug", GW_LOG_DEBUG}};
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (strcmp(config->log_level, levels[i].name) == 0) {
+			gw_log_set_level(levels[i].level);
+			return 0;
+		}
+	}
+	return gw_err(err, -EINVAL, "log_level: '%s'; allowed: error, warning, info, debug",
+		config->log_level);
+}
+
+static int make_directory(const char *key, const char *path, struct gw_err *err)
+{
+	char part[PATH_MAX];
+	size_t n = strlen(path);
+
+	if (n == 0 || n >= sizeof(part))
+		return gw_err(err, -ENAMETOOLONG, "%s: '%s' is not a path", key, path);
+	memcpy(part, path, n + 1);
+	for (char *p = part + 1; p <= part + n; p++) {
+		char was = *p;
+
+		if (was != '/' && was != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(part, 0755) != 0 && errno != EEXIST)
+			return gw_err(err, -errno, "%s: cannot create %s: %s", key, part,
+				strerror(errno));
+		*p = was;
+	}
+	return 0;
+}
+
+int gw_daemon_directories(const struct gw_config *config, struct gw_err *err)
+{
+	int rc = make_directory("run_dir", config->run_dir, err);
+
+	if (rc == 0)
+		rc = make_directory("vm_dir", config->vm_dir, err);
+	if (rc == 0)
+		rc = make_directory("report_dir", config->report_dir, err);
+	return rc;
+}
+
+static int parse_ipv4(const char *text, uint32_t *out, unsigned long *prefix)
+{
+	char host[INET_ADDRSTRLEN + 4];
+	char *slash, *end = NULL;
+	struct in_addr in;
+
+	if (strlen(text) >= sizeof(host))
+		return -EINVAL;
+	strcpy(host, text);
+	slash = strchr(host, '/');
+	if (slash != NULL) {
+		*slash = '\0';
+		*prefix = strtoul(slash + 1, &end, 10);
+		if (*end != '\0' || end == slash + 1 || *prefix > 32)
+			return -EINVAL;
+	}
+	if (inet_pton(AF_INET, host, &in) != 1)
+		return -EINVAL;
+	*out = ntohl(in.s_addr);
+	return 0;
+}
+
+static int port_conf(
+	const struct gw_config_port *p, struct gw_dp_port_conf *out, struct gw_err *err)
+{
+	unsigned long prefix = 33, none;
+
+	*out = (struct gw_dp_port_conf){.name = p->name,
+		.device = p->device,
+		.mtu = p->mtu,
+		.rate_bps = p->rate_bps,
+		.queues = p->queues,
+		.rx_descriptors = p->rx_descriptors,
+		.tx_descriptors = p->tx_descriptors};
+	if (parse_ipv4(p->address, &out->ipv4, &prefix) != 0 || prefix > 32)
+		return gw_err(err, -EINVAL, "port '%s': address '%s'; allowed: A.B.C.D/PREFIX",
+			p->name, p->address);
+	out->prefix = (uint8_t)prefix;
+	if (p->gateway != NULL && parse_ipv4(p->gateway, &out->gateway, &none) != 0)
+		return gw_err(err, -EINVAL, "port '%s': gateway '%s'; allowed: A.B.C.D", p->name,
+			p->gateway);
+	return 0;
+}
+
+int gw_daemon_dp_conf(const struct gw_config *config, struct gw_dp_conf *conf, struct gw_err *err)
+{
+	memset(conf, 0, sizeof(*conf));
+	conf->control_cpu = config->control.cpu;
+	conf->n_workers = config->dataplane.n_workers;
+	conf->n_ports = config->n_ports;
+	if (conf->n_workers == 0 || conf->n_workers > GW_DP_MAX_WORKERS ||
+		conf->n_ports > GW_DP_MAX_PORTS)
+		return gw_err(err, -EINVAL, "dataplane: 1..%u workers and at most %u ports",
+			GW_DP_MAX_WORKERS, GW_DP_MAX_PORTS);
+	for (uint32_t i = 0; i < conf->n_workers; i++)
+		conf->worker_cpu[i] = config->dataplane.workers[i];
+	conf->integrity = config->dataplane.integrity == GW_CONFIG_CRC32C ? GW_DP_CRC32C
+									  : GW_DP_INTEGRITY_NONE;
+	conf->memory_mib = config->dataplane.memory_mib;
+	conf->huge_pages = config->dataplane.huge_pages;
+	conf->idle_sleep_us = config->dataplane.idle_sleep_us;
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		int rc = port_conf(&config->ports[i], &conf->port[i], err);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* godwitd: a list of starts and one unwind. */
+#include "../config/config.h"
+#include "../dataplane/base/log.h"
+#include "daemon_conf.h"
+#include "manager.h"
+#include "service.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#define DEFAULT_CONFIG "/etc/godwit/godwitd.yaml"
+
+struct daemon {
+	struct gw_config *config;
+	struct gw_loop *loop;
+	struct gw_service *service;
+	struct gw_dp *dp;
+	struct gw_manager *manager;
+	struct gw_watch *sigterm, *sigint;
+};
+
+static void usage(FILE *f)
+{
+	fprintf(f,
+		"usage: godwitd [--config FILE] [--check-config]\n"
+		"  --config FILE    configuration, default " DEFAULT_CONFIG "\n"
+		"  --check-config   read the configuration, say what is wrong with it, and exit\n"
+		"  --version        print the version and exit\n"
+		"  --help           print this and every configuration option, and exit\n\n");
+}
+
+static void stopped(void *arg)
+{
+	struct daemon *d = arg;
+
+	gw_loop_stop(d->loop);
+}
+
+static void on_signal(void *ctx, uint32_t signo)
+{
+	struct daemon *d = ctx;
+
+	gw_info("signal %u: stopping", signo);
+	sd_notify(0, "STOPPING=1");
+	gw_manager_stop(d->manager, stopped, d);
+}
+
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	/* Before any thread exists, so that all inherit it. */
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int start(struct daemon *d, struct gw_err *err)
+{
+	struct gw_dp_conf conf;
+	int rc;
+
+	rc = gw_daemon_directories(d->config, err);
+	if (rc != 0)
+		return rc;
+	rc = gw_daemon_dp_conf(d->config, &conf, err);
+	if (rc != 0)
+		return rc;
+	rc = gw_loop_create(&d->loop);
+	if (rc != 0)
+		return gw_err(err, rc, "event loop: %s", strerror(-rc));
+	rc = gw_service_create(d->loop, d->config, &d->service, err);
+	if (rc != 0)
+		return rc;
+	rc = gw_dp_create(&conf, &d->dp, err);
+	if (rc != 0)
+		return rc;
+	rc = gw_manager_create(d->loop, d->dp, d->config, &d->manager, err);
+	if (rc != 0)
+		return rc;
+	gw_service_set_manager(d->service, d->manager);
+	d->sigterm = gw_watch_signal(d->loop, SIGTERM, on_signal, d);
+	d->sigint = gw_watch_signal(d->loop, SIGINT, on_signal, d);
+	if (d->sigterm == NULL || d->sigint == NULL)
+		return gw_err(err, -ENOMEM, "signals: %s", strerror(errno));
+	return 0;
+}
+
+static void unwind(struct daemon *d)
+{
+	if (d->sigterm != NULL)
+		gw_watch_free(&d->sigterm);
+	if (d->sigint != NULL)
+		gw_watch_free(&d->sigint);
+	gw_service_free(&d->service);
+	gw_manager_free(&d->manager);
+	if (d->loop != NULL)
+		gw_loop_free(&d->loop);
+	if (d->dp != NULL)
+		gw_dp_free(&d->dp);
+	gw_config_free(&d->config);
+}
+
+static int run(const char *path, bool check_only)
+{
+	struct daemon d = {0};
+	struct gw_err err = {.text = ""};
+	int rc = gw_config_load(path, &d.config, &err);
+
+	if (rc == 0)
+		rc = gw_daemon_log_level(d.config, &err);
+	if (rc == 0 && !check_only)
+		rc = start(&d, &err);
+	if (rc != 0)
+		gw_error("%s", err.text);
+	if (rc == 0 && !check_only) {
+		gw_info("godwitd %s: '%s' is ready", GODWIT_VERSION, d.config->name);
+		sd_notify(0, "READY=1");
+		rc = gw_loop_run(d.loop);
+		gw_info("stopped");
+	}
+	unwind(&d);
+	return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+		{"check-config", no_argument, NULL, 'k'}, {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	const char *path = DEFAULT_CONFIG;
+	bool check_only = false;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'k':
+			check_only = true;
+			break;
+		case 'v':
+			printf("godwitd %s (DPDK %s)\n", GODWIT_VERSION, GODWIT_DPDK_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			usage(stdout);
+			gw_config_print_help(stdout);
+			return EXIT_SUCCESS;
+		default:
+			usage(stderr);
+			return EXIT_FAILURE;
+		}
+	}
+	if (optind < argc) {
+		usage(stderr);
+		return EXIT_FAILURE;
+	}
+	block_signals();
+	return run(path, check_only);
+}

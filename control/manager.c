@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "manager.h"
+
+#include "../dataplane/base/clock.h"
+#include "../dataplane/base/log.h"
+#include "answers.h"
+#include "history.h"
+#include "reasons.h"
+#include "recovery.h"
+#include "rpc.h"
+#include "sink_run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define MAX_RUNS 64u
+#define POLL_NS GW_NS_PER_MS
+#define POLL_SWITCHOVER_NS (100 * GW_NS_PER_US)
+#define POLL_LINGER_NS (10 * GW_NS_PER_MS) /* what workers still say after the last session */
+#define LINGER_NS (2 * GW_NS_PER_S)
+#define COMMIT_NS (60 * GW_NS_PER_S)
+#define COMMIT_VERIFY_NS (600 * GW_NS_PER_S)
+#define STOP_STEP_NS (20 * GW_NS_PER_MS)
+#define STOP_NS (30 * GW_NS_PER_S)
+#define STOP_COMMITTED_NS (5 * GW_NS_PER_S)
+
+struct gw_manager {
+	struct gw_run_env env;
+	struct gw_run *run[MAX_RUNS];
+	uint32_t runs;
+	struct gw_history *history;
+	struct gw_recovery *recovery;
+	struct gw_timer *poll_timer, *stop_timer;
+	uint64_t period_ns, last_run_ns;
+	uint64_t stop_ns; /* when stopping began, 0: not */
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};
+
+/* A migration whose peer is being connected. */
+struct start {
+	struct gw_manager *m;
+	struct gw_src_params params;
+	gw_admission admission;
+	void *arg;
+};
+
+static struct gw_run *find_id(const struct gw_manager *m, const char *id)
+{
+	for (uint32_t i = 0; i < m->runs; i++)
+		if (strcmp(m->run[i]->id, id) == 0)
+			return m->run[i];
+	return NULL;
+}
+
+static struct gw_run *find_vm(const struct gw_manager *m, const char *vm)
+{
+	for (uint32_t i = 0; i < m->runs; i++)
+		if (strcmp(m->run[i]->vm, vm) == 0)
+			return m->run[i];
+	return NULL;
+}
+
+static void set_period(struct gw_manager *m, uint64_t period_ns)
+{
+	if (m->period_ns == period_ns)
+		return;
+	m->period_ns = period_ns;
+	if (period_ns != 0)
+		gw_timer_set(m->poll_timer, period_ns, period_ns);
+	else
+		gw_timer_stop(m->poll_timer);
+}
+
+static void add(struct gw_manager *m, struct gw_run *run)
+{
+	m->run[m->runs++] = run;
+	set_period(m, POLL_NS);
+}
+
+static void poll_events(struct gw_manager *m)
+{
+	struct gw_dp_event ev;
+
+	while (gw_dp_poll_event(m->env.dp, &ev) == 1)
+		for (uint32_t i = 0; i < m->runs; i++)
+			if (m->run[i] == ev.ctx)
+				m->run[i]->ops->dp_event(m->run[i], &ev);
+}
+
+static void poll(void *ctx)
+{
+	struct gw_manager *m = ctx;
+	uint64_t now = gw_now_ns();
+	bool switchover = false;
+
+	poll_events(m);
+	for (uint32_t i = 0; i < m->runs; i++) {
+		gw_run_tick(m->run[i], now);
+		switchover = switchover || gw_run_view(m->run[i]).phase == GW_SWITCHOVER;
+	}
+	if (m->runs > 0)
+		m->last_run_ns = now;
+	if (switchover)
+		set_period(m, POLL_SWITCHOVER_NS);
+	else if (m->runs > 0)
+		set_period(m, POLL_NS);
+	else
+		set_period(m, now - m->last_run_ns < LINGER_NS ? POLL_LINGER_NS : 0);
+}
+
+static void keep(struct gw_manager *m, struct gw_run *run)
+{
+	struct gw_session_view v = gw_run_view(run);
+	json_t *status = gw_run_status(run);
+	json_t *report = gw_meter_report(run->meter, &v, run->conf.verify);
+	struct gw_err err;
+
+	gw_info("session %s (%s): %s%s%s", run->id, run->vm,
+		gw_result_name(v.result) != NULL ? gw_result_name(v.result) : "ended",
+		v.error[0] != '\0' ? ": " : "", v.error);
+	if (gw_report_write(report, m->env.config->report_dir, &err) != 0)
+		gw_warn("session %s (%s): report: %s", run->id, run->vm, err.text);
+	gw_history_add(m->history, status, report);
+}
+
+static void finished(void *ctx, struct gw_run *run)
+{
+	struct gw_manager *m = ctx;
+
+	if (run->admitted && !run->conf.dry)
+		keep(m, run);
+	for (uint32_t i = 0; i < m->runs; i++)
+		if (m->run[i] == run)
+			m->run[i] = m->run[--m->runs];
+	gw_run_free(&run);
+}
+
+/* ---- what peers say ---- */
+
+static void refuse(struct gw_conn *conn, const char *id, const char *code, const char *message)
+{
+	json_t *reasons = json_array();
+
+	gw_reasons_add(reasons, "destination", code, message,
+		"try again when the other session has ended");
+	gw_conn_send(conn, GW_MESSAGE_PREPARED,
+		json_pack("{s:s, s:o}", "session", id, "reasons", reasons));
+}
+
+static int on_prepare(
+	struct gw_manager *m, struct gw_conn *conn, const char *id, const json_t *body)
+{
+	struct gw_dst_params p = {.description = json_object_get(body, "description")};
+	struct gw_run *run;
+
+	if (gw_peer_initiator(gw_conn_peer(conn)) || find_id(m, id) != NULL ||
+		!json_is_object(p.description))
+		return -EPROTO;
+	if (gw_message_text(body, "vm", p.vm, sizeof(p.vm)) != 0 || !gw_name_valid(p.vm))
+		return -EPROTO;
+	snprintf(p.id, sizeof(p.id), "%s", id);
+	p.conf.dry = gw_message_bool(body, "dry");
+	p.conf.verify = gw_message_bool(body, "verify");
+	if (m->runs == MAX_RUNS || m->stop_ns != 0 || find_vm(m, p.vm) != NULL)
+		refuse(conn, id, "busy",
+			find_vm(m, p.vm) != NULL ? "a session for this VM exists already"
+						 : "no more sessions are taken");
+	else if (gw_dst_run_start(&m->env, &p, conn, &run) != 0)
+		refuse(conn, id, "no_memory", "out of memory");
+	else
+		add(m, run);
+	return 0;
+}
+
+static int on_message(
+	void *ctx, struct gw_conn *conn, enum gw_message_type type, const json_t *body)
+{
+	struct gw_manager *m = ctx;
+	char id[GW_UUID_TEXT];
+	struct gw_run *run;
+
+	if (gw_message_text(body, "session", id, sizeof(id)) != 0 || !gw_uuid_valid(id))
+		return -EPROTO;
+	if (type == GW_MESSAGE_PREPARE)
+		return on_prepare(m, conn, id, body);
+	run = find_id(m, id);
+	if (run != NULL && !run->over)
+		return gw_run_message(run, conn, type, body);
+	gw_answer_for_ended(m->env.config->run_dir, conn, type, id);
+	return 0;
+}
+
+static void on_gone(void *ctx, struct gw_conn *conn, const char *reason)
+{
+	struct gw_manager *m = ctx;
+
+	for (uint32_t i = 0; i < m->runs; i++)
+		if (m->run[i]->conn == conn)
+			gw_run_conn_gone(m->run[i], reason);
+}
+
+/* ---- what people ask ---- */
+
+void gw_manager_defaults(const struct gw_manager *m, struct gw_migrate *out)
+{
+	const struct gw_config *c = m->env.config;
+
+	*out = (struct gw_migrate){.verify = c->migration.verify,
+		.quit_after = strcmp(c->migration.after, "quit") == 0,
+		.switch_on_limit = c->migration.on_limit == GW_CONFIG_SWITCHOVER,
+		.blackout_limit_ms = c->migration.blackout_limit_ms,
+		.max_total_s = c->migration.max_total_s};
+}
+
+static struct gw_session_conf session_conf(
+	const struct gw_manager *m, const struct gw_migrate *what)
+{
+	const struct gw_config *c = m->env.config;
+
+	return (struct gw_session_conf){
+		.limits = {.blackout_ns = what->blackout_limit_ms * GW_NS_PER_MS,
+			.min_epoch_ns = c->migration.min_epoch_ms * GW_NS_PER_MS,
+			.switch_on_limit = what->switch_on_limit,
+			.label_max = GW_DP_LABEL_MAX},
+		.sync_timeout_ns = c->migration.sync_timeout_ms * GW_NS_PER_MS,
+		.commit_timeout_ns = what->verify ? COMMIT_VERIFY_NS : COMMIT_NS,
+		.dry = what->dry,
+		.verify = what->verify,
+		.populate_first = what->populate_first,
+		.quit_after = what->quit_after};
+}
+
+/* A random (version 4) UUID. */
+static void new_id(char out[GW_UUID_TEXT])
+{
+	uint8_t b[16];
+
+	if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
+		memset(b, 0, sizeof(b)); /* cannot be: so few bytes are never refused */
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	snprintf(out, GW_UUID_TEXT,
+		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		b[15]);
+}
+
+static void connected(void *arg, struct gw_conn *conn, const char *why)
+{
+	struct start *st = arg;
+	struct gw_manager *m = st->m;
+	char text[GW_ERR_TEXT + GW_NAME_MAX];
+	struct gw_run *run = NULL;
+
+	if (conn == NULL) {
+		snprintf(text, sizeof(text), "%s: %s", st->params.peer, why);
+		st->admission(st->arg, NULL, GW_RPC_UNREACHABLE, text, NULL);
+	} else if (m->stop_ns != 0 || m->runs == MAX_RUNS) {
+		st->admission(st->arg, NULL, GW_RPC_STATE, "no more sessions are taken", NULL);
+	} else if (find_vm(m, st->params.vm) != NULL) {
+		st->admission(st->arg, NULL, GW_RPC_CONFLICT,
+			"a session for this VM exists already", NULL);
+	} else if (gw_src_run_start(&m->env, &st->params, conn, st->admission, st->arg, &run) !=
+		   0) {
+		st->admission(st->arg, NULL, GW_RPC_STATE, "out of memory", NULL);
+	} else {
+		add(m, run);
+	}
+	free(st);
+}
+
+void gw_manager_migrate(
+	struct gw_manager *m, const struct gw_migrate *what, gw_admission admission, void *arg)
+{
+	struct start *st;
+
+	if (find_vm(m, what->vm) != NULL) {
+		admission(arg, NULL, GW_RPC_CONFLICT, "a session for this VM exists already", NULL);
+		return;
+	}
+	st = calloc(1, sizeof(*st));
+	if (st == NULL) {
+		admission(arg, NULL, GW_RPC_STATE, "out of memory", NULL);
+		return;
+	}
+	st->m = m;
+	st->admission = admission;
+	st->arg = arg;
+	new_id(st->params.id);
+	snprintf(st->params.vm, sizeof(st->params.vm), "%s", what->vm);
+	snprintf(st->params.peer, sizeof(st->params.peer), "%s", what->host);
+	st->params.conf = session_conf(m, what);
+	st->params.max_total_ns = what->max_total_s * GW_NS_PER_S;
+	if (gw_peers_get(m->env.peers, what->host, connected, st) != 0) {
+		free(st);
+		admission(arg, NULL, GW_RPC_NOT_FOUND, "no such peer is configured", NULL);
+	}
+}
+
+json_t *gw_manager_status(const struct gw_manager *m, const char *id, const char *vm)
+{
+	struct gw_run *run = id != NULL ? find_id(m, id) : find_vm(m, vm);
+
+	return run != NULL ? gw_run_status(run)
+			   : json_incref(gw_history_find(m->history, id, vm, 0));
+}
+
+json_t *gw_manager_report(const struct gw_manager *m, const char *id, const char *vm)
+{
+	struct gw_run *run = id != NULL ? find_id(m, id) : find_vm(m, vm);
+
+	return run != NULL ? NULL : json_incref(gw_history_find(m->history, id, vm, 1));
+}
+
+json_t *gw_manager_list(const struct gw_manager *m)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < m->runs; i++)
+		json_array_append_new(array, gw_run_status(m->run[i]));
+	gw_history_list(m->history, array);
+	return array;
+}
+
+int gw_manager_abort(struct gw_manager *m, const char *id, const char *vm, const char *reason,
+	char out_id[GW_UUID_TEXT])
+{
+	struct gw_run *run = id != NULL ? find_id(m, id) : find_vm(m, vm);
+
+	if (run == NULL)
+		return gw_history_find(m->history, id, vm, 0) != NULL ? GW_RPC_STATE
+								      : GW_RPC_NOT_FOUND;
+	if (gw_run_view(run).committed || run->over)
+		return GW_RPC_STATE;
+	snprintf(out_id, GW_UUID_TEXT, "%s", run->id);
+	gw_run_abort(run, reason);
+	return 0;
+}
+
+struct gw_peers *gw_manager_peers(const struct gw_manager *m)
+{
+	return m->env.peers;
+}
+
+struct gw_dp *gw_manager_dp(const struct gw_manager *m)
+{
+	return m->env.dp;
+}
+
+const struct gw_config *gw_manager_config(const struct gw_manager *m)
+{
+	return m->env.config;
+}
+
+/* ---- start and stop ---- */
+
+void gw_manager_recover_source(struct gw_manager *m, const struct gw_record *record)
+{
+	struct gw_session_conf conf;
+	struct gw_migrate what;
+	struct gw_run *run;
+
+	gw_manager_defaults(m, &what);
+	conf = session_conf(m, &what);
+	if (m->runs == MAX_RUNS || gw_src_run_recover(&m->env, &conf, record, &run) != 0)
+		gw_error("session %s (%s): cannot be taken up again", record->id, record->vm);
+	else
+		add(m, run);
+}
+
+static void stop_step(void *ctx)
+{
+	struct gw_manager *m = ctx;
+	uint64_t waited = gw_now_ns() - m->stop_ns;
+	bool open = false;
+
+	for (uint32_t i = 0; i < m->runs; i++)
+		open = open || !gw_run_view(m->run[i]).committed;
+	if (m->runs > 0 && waited < (open ? STOP_NS : STOP_COMMITTED_NS))
+		return;
+	for (uint32_t i = 0; i < m->runs; i++)
+		gw_warn("session %s (%s): left as it is, its record is kept", m->run[i]->id,
+			m->run[i]->vm);
+	gw_timer_stop(m->stop_timer);
+	m->stopped(m->stopped_arg);
+}
+
+void gw_manager_stop(struct gw_manager *m, void (*done)(void *arg), void *arg)
+{
+	if (m->stop_ns != 0)
+		return;
+	m->stop_ns = gw_now_ns();
+	m->stopped = done;
+	m->stopped_arg = arg;
+	for (uint32_t i = 0; i < m->runs; i++)
+		if (!gw_run_view(m->run[i]).committed)
+			gw_run_abort(m->run[i], "godwitd is stopping");
+	gw_timer_set(m->stop_timer, STOP_STEP_NS, STOP_STEP_NS);
+}
+
+int gw_manager_create(struct gw_loop *loop, struct gw_dp *dp, const struct gw_config *config,
+	struct gw_manager **out, struct gw_err *err)
+{
+	struct gw_manager *m = calloc(1, sizeof(*m));
+	const struct gw_peers_conf peers = {.loop = loop,
+		.dp = dp,
+		.config = config,
+		.message = on_message,
+		.gone = on_gone,
+		.ctx = m};
+	int rc = -ENOMEM;
+
+	if (m == NULL)
+		return gw_err(err, rc, "out of memory");
+	m->env = (struct gw_run_env){
+		.loop = loop, .dp = dp, .config = config, .finished = finished, .ctx = m};
+	m->poll_timer = gw_timer_create(loop, poll, m);
+	m->stop_timer = gw_timer_create(loop, stop_step, m);
+	if (m->poll_timer == NULL || m->stop_timer == NULL || gw_history_create(&m->history) != 0) {
+		gw_err(err, rc, "out of memory");
+		goto fail;
+	}
+	rc = gw_peers_create(&peers, &m->env.peers, err);
+	if (rc != 0)
+		goto fail;
+	rc = gw_recovery_create(loop, config, m, &m->recovery, err);
+	if (rc != 0)
+		goto fail;
+	*out = m;
+	return 0;
+fail:
+	gw_manager_free(&m);
+	return rc;
+}
+
+void gw_manager_free(struct gw_manager **manager)
+{
+	struct gw_manager *m = *manager;
+
+	if (m == NULL)
+		return;
+	gw_recovery_free(&m->recovery);
+	while (m->runs > 0)
+		gw_run_free(&m->run[--m->runs]);
+	gw_peers_free(&m->env.peers);
+	gw_history_free(&m->history);
+	gw_timer_free(&m->poll_timer);
+	gw_timer_free(&m->stop_timer);
+	free(m);
+	*manager = NULL;
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "peer.h"
+
+#include "../dataplane/base/clock.h"
+#include "../dataplane/base/log.h"
+#include "../dataplane/export/godwit_export.h"
+#include "link_message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define HEARTBEAT_NS GW_NS_PER_S
+#define BACKLOG_MAX (64u << 20)
+#define MESSAGES_PER_WAKE 64
+
+struct gw_peer {
+	struct gw_peer_conf conf;
+	struct gw_peer_callbacks cb;
+	struct gw_transport transport;
+	struct gw_watch *watch;
+	struct gw_timer *timer; /* heartbeat and silence; fires at once to report an end */
+	struct gw_message_reader *reader;
+	uint8_t *out;
+	size_t out_have, out_sent, out_size;
+	bool initiator, connected, up, ended;
+	uint64_t heard_ns, said_ns, rtt_ns;
+	struct gw_dp_host host;
+	char name[GW_NAME_MAX], version[32], address[128];
+	char reason[GW_ERR_TEXT];
+};
+
+/* Notes the first reason and lets the timer report it, so that no caller sees the peer vanish under
+ * it. */
+static void end(struct gw_peer *p, const char *reason)
+{
+	if (p->ended)
+		return;
+	p->ended = true;
+	snprintf(p->reason, sizeof(p->reason), "%s", reason);
+	gw_watch_free(&p->watch);
+	gw_timer_set(p->timer, 1, 0);
+}
+
+static void want(struct gw_peer *p)
+{
+	bool writes = !p->connected || p->out_have > p->out_sent;
+
+	if (p->watch != NULL)
+		gw_watch_set(p->watch, writes ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void flush(struct gw_peer *p)
+{
+	while (p->connected && p->out_sent < p->out_have) {
+		ssize_t n = p->transport.ops->write(
+			&p->transport, p->out + p->out_sent, p->out_have - p->out_sent);
+
+		if (n == -EAGAIN)
+			break;
+		if (n < 0) {
+			end(p, strerror((int)-n));
+			return;
+		}
+		p->out_sent += (size_t)n;
+	}
+	if (p->out_sent == p->out_have)
+		p->out_sent = p->out_have = 0;
+	want(p);
+}
+
+static int queue(struct gw_peer *p, const uint8_t *bytes, size_t n)
+{
+	if (p->out_sent > 0) {
+		memmove(p->out, p->out + p->out_sent, p->out_have - p->out_sent);
+		p->out_have -= p->out_sent;
+		p->out_sent = 0;
+	}
+	if (p->out_have + n > BACKLOG_MAX)
+		return -ENOBUFS;
+	if (p->out_have + n > p->out_size) {
+		size_t size = (p->out_have + n) * 2;
+		uint8_t *out = realloc(p->out, size);
+
+		if (out == NULL)
+			return -ENOMEM;
+		p->out = out;
+		p->out_size = size;
+	}
+	memcpy(p->out + p->out_have, bytes, n);
+	p->out_have += n;
+	return 0;
+}
+
+void gw_peer_send(struct gw_peer *p, enum gw_message_type type, json_t *body)
+{
+	uint8_t *bytes = NULL;
+	size_t n = 0;
+	int rc;
+
+	if (p->ended) {
+		json_decref(body);
+		return;
+	}
+	rc = gw_message_encode(type, body, &bytes, &n);
+	if (rc == 0)
+		rc = queue(p, bytes, n);
+	free(bytes);
+	if (rc != 0) {
+		end(p, rc == -ENOBUFS ? "it takes no more messages" : strerror(-rc));
+		return;
+	}
+	p->said_ns = gw_now_ns();
+	flush(p);
+}
+
+static void say_hello(struct gw_peer *p)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "version", json_string(GODWIT_VERSION));
+	json_object_set_new(o, "name", gw_message_string(p->conf.self_name));
+	json_object_set_new(o, "abi", json_integer(GW_EXPORT_ABI));
+	json_object_set_new(o, "host", gw_link_message_host(p->conf.host));
+	gw_peer_send(p, GW_MESSAGE_HELLO, o);
+}
+
+static void take_hello(struct gw_peer *p, const json_t *body)
+{
+	if (gw_message_text(body, "name", p->name, sizeof(p->name)) != 0 ||
+		!gw_name_valid(p->name)) {
+		end(p, "its hello has no valid name");
+		return;
+	}
+	if (gw_message_text(body, "version", p->version, sizeof(p->version)) != 0 ||
+		gw_link_message_host_read(json_object_get(body, "host"), &p->host) != 0) {
+		end(p, "its hello is not valid");
+		return;
+	}
+	if (!p->initiator)
+		say_hello(p);
+	p->up = true;
+	p->cb.up(p->cb.ctx, p);
+}
+
+static void heartbeat(struct gw_peer *p, enum gw_message_type type, const json_t *body)
+{
+	uint64_t t;
+
+	if (gw_message_u64(body, "t", INT64_MAX, &t) != 0) {
+		end(p, "its heartbeat is not valid");
+	} else if (type == GW_MESSAGE_PING) {
+		gw_peer_send(p, GW_MESSAGE_PONG, json_pack("{s:I}", "t", (json_int_t)t));
+	} else if (t <= p->heard_ns) {
+		/* t comes back from the peer: an invented one only spoils the figure shown for this
+		 * peer. */
+		p->rtt_ns = p->heard_ns - t;
+	}
+}
+
+static void take(struct gw_peer *p, enum gw_message_type type, const json_t *body)
+{
+	if (!p->up) {
+		if (type == GW_MESSAGE_HELLO)
+			take_hello(p, body);
+		else
+			end(p, "it did not say hello");
+	} else if (type == GW_MESSAGE_HELLO) {
+		end(p, "it said hello twice");
+	} else if (type == GW_MESSAGE_PING || type == GW_MESSAGE_PONG) {
+		heartbeat(p, type, body);
+	} else if (p->cb.message(p->cb.ctx, p, type, body) != 0) {
+		char text[96];
+
+		snprintf(text, sizeof(text), "its message '%s' is not valid here",
+			gw_message_name(type));
+		end(p, text);
+	}
+}
+
+static void drain(struct gw_peer *p)
+{
+	enum gw_message_type type;
+	struct gw_err err;
+	json_t *body;
+	int rc = 1;
+
+	while (!p->ended && (rc = gw_message_next(p->reader, &type, &body, &err)) == 1) {
+		take(p, type, body);
+		json_decref(body);
+	}
+	if (rc < 0)
+		end(p, err.text);
+}
+
+static void readable(struct gw_peer *p)
+{
+	for (int i = 0; i < MESSAGES_PER_WAKE && !p->ended; i++) {
+		uint8_t *at;
+		size_t room;
+		ssize_t n;
+
+		if (gw_message_reader_room(p->reader, &at, &room) != 0) {
+			end(p, "out of memory");
+			return;
+		}
+		n = p->transport.ops->read(&p->transport, at, room);
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0) {
+			end(p, n == 0 ? "it closed the connection" : strerror((int)-n));
+			return;
+		}
+		p->heard_ns = gw_now_ns();
+		gw_message_reader_got(p->reader, (size_t)n);
+		drain(p);
+	}
+}
+
+static void on_socket(void *ctx, uint32_t events)
+{
+	struct gw_peer *p = ctx;
+
+	if (!p->connected) {
+		int rc = gw_transport_connected(&p->transport);
+
+		if (rc != 0) {
+			end(p, strerror(-rc));
+			return;
+		}
+		if (!(events & EPOLLOUT))
+			return;
+		p->connected = true;
+		p->heard_ns = gw_now_ns();
+		say_hello(p);
+		flush(p);
+		return;
+	}
+	if (events & EPOLLOUT)
+		flush(p);
+	if (!p->ended && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		readable(p);
+}
+
+static void on_timer(void *ctx)
+{
+	struct gw_peer *p = ctx;
+	uint64_t now = gw_now_ns();
+	char text[64];
+
+	if (p->ended) {
+		gw_timer_stop(p->timer);
+		p->transport.ops->close(&p->transport);
+		p->cb.gone(p->cb.ctx, p, p->reason);
+		return;
+	}
+	if (now - p->heard_ns > p->conf.timeout_ns) {
+		snprintf(text, sizeof(text), "silent for %llu ms",
+			(unsigned long long)((now - p->heard_ns) / GW_NS_PER_MS));
+		end(p, text);
+		return;
+	}
+	if (p->up)
+		gw_peer_send(p, GW_MESSAGE_PING, json_pack("{s:I}", "t", (json_int_t)now));
+}
+
+static int create(const struct gw_peer_conf *conf, const char *address,
+	const struct gw_peer_callbacks *cb, struct gw_transport transport, bool initiator,
+	struct gw_peer **out)
+{
+	struct gw_peer *p = calloc(1, sizeof(*p));
+	int rc = -ENOMEM;
+
+	if (p == NULL)
+		goto fail;
+	p->conf = *conf;
+	p->cb = *cb;
+	p->transport = transport;
+	p->initiator = initiator;
+	p->connected = !initiator;
+	p->heard_ns = p->said_ns = gw_now_ns();
+	snprintf(p->address, sizeof(p->address), "%s", address);
+	rc = gw_message_reader_create(&p->reader);
+	if (rc != 0)
+		goto fail;
+	rc = -ENOMEM;
+	p->timer = gw_timer_create(conf->loop, on_timer, p);
+	if (p->timer == NULL)
+		goto fail;
+	p->watch = gw_watch_add(
+		conf->loop, transport.fd, initiator ? EPOLLOUT : EPOLLIN, on_socket, p);
+	if (p->watch == NULL) {
+		rc = -errno;
+		goto fail;
+	}
+	gw_timer_set(p->timer, HEARTBEAT_NS, HEARTBEAT_NS);
+	*out = p;
+	return 0;
+fail:
+	if (p != NULL) {
+		gw_timer_free(&p->timer);
+		gw_message_reader_free(&p->reader);
+		free(p);
+	}
+	transport.ops->close(&transport);
+	return rc;
+}
+
+int gw_peer_connect(const struct gw_peer_conf *conf, const char *address,
+	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err)
+{
+	struct gw_transport t;
+	int rc = gw_transport_connect(address, &t, err);
+
+	if (rc != 0)
+		return rc;
+	rc = create(conf, address, cb, t, true, out);
+	return rc == 0 ? 0 : gw_err(err, rc, "peer %s: %s", address, strerror(-rc));
+}
+
+int gw_peer_accept(const struct gw_peer_conf *conf, int fd, const char *address,
+	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err)
+{
+	struct gw_transport t;
+	int rc;
+
+	gw_transport_accepted(fd, &t);
+	rc = create(conf, address, cb, t, false, out);
+	return rc == 0 ? 0 : gw_err(err, rc, "peer %s: %s", address, strerror(-rc));
+}
+
+void gw_peer_free(struct gw_peer **peer)
+{
+	struct gw_peer *p = *peer;
+
+	if (p == NULL)
+		return;
+	gw_watch_free(&p->watch);
+	gw_timer_free(&p->timer);
+	p->transport.ops->close(&p->transport);
+	gw_message_reader_free(&p->reader);
+	free(p->out);
+	free(p);
+	*peer = NULL;
+}
+
+size_t gw_peer_backlog(const struct gw_peer *p)
+{
+	return p->out_have - p->out_sent;
+}
+
+bool gw_peer_is_up(const struct gw_peer *p)
+{
+	return p->up && !p->ended;
+}
+
+bool gw_peer_initiator(const struct gw_peer *p)
+{
+	return p->initiator;
+}
+
+const char *gw_peer_name(const struct gw_peer *p)
+{
+	return p->name;
+}
+
+const char *gw_peer_address(const struct gw_peer *p)
+{
+	return p->address;
+}
+
+const char *gw_peer_version(const struct gw_peer *p)
+{
+	return p->version;
+}
+
+uint64_t gw_peer_rtt_ns(const struct gw_peer *p)
+{
+	return p->rtt_ns;
+}
+
+const struct gw_dp_host *gw_peer_host(const struct gw_peer *p)
+{
+	return &p->host;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One control connection to another godwitd. The side that wants to migrate connects (initiator);
+ * the other accepts. Both say hello; then messages pass, and while nothing else does, a heartbeat
+ * every second. Silence for the peer time limit means that the peer is gone.
+ */
+#pragma once
+
+#include "../dataplane/dataplane.h"
+#include "loop.h"
+#include "message.h"
+#include "transport.h"
+
+struct gw_peer;
+
+struct gw_peer_conf {
+	struct gw_loop *loop;
+	const char *self_name;         /* of this host */
+	const struct gw_dp_host *host; /* of this host */
+	uint64_t timeout_ns;
+};
+
+struct gw_peer_callbacks {
+	/* Hello was exchanged. */
+	void (*up)(void *ctx, struct gw_peer *peer);
+	/* body is borrowed. Anything but hello and heartbeat. A negative return closes the
+	 * connection. */
+	int (*message)(
+		void *ctx, struct gw_peer *peer, enum gw_message_type type, const json_t *body);
+	/* The last call: the owner frees the peer, in it or later. Never from inside a call into
+	 * the peer. */
+	void (*gone)(void *ctx, struct gw_peer *peer, const char *reason);
+	void *ctx;
+};
+
+int gw_peer_connect(const struct gw_peer_conf *conf, const char *address,
+	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err);
+/* fd becomes the peer's, also where this fails. address is for people. */
+int gw_peer_accept(const struct gw_peer_conf *conf, int fd, const char *address,
+	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err);
+void gw_peer_free(struct gw_peer **peer);
+
+/* body is stolen (NULL: none). A message that cannot be sent ends the connection: gone follows. */
+void gw_peer_send(struct gw_peer *peer, enum gw_message_type type, json_t *body);
+/* Bytes that wait to be written: large transfers pause while it is high. */
+size_t gw_peer_backlog(const struct gw_peer *peer);
+
+bool gw_peer_is_up(const struct gw_peer *peer);
+bool gw_peer_initiator(const struct gw_peer *peer);
+const char *gw_peer_name(const struct gw_peer *peer); /* as it calls itself; "" before up */
+const char *gw_peer_address(const struct gw_peer *peer);
+const char *gw_peer_version(const struct gw_peer *peer);
+uint64_t gw_peer_rtt_ns(const struct gw_peer *peer); /* of the heartbeat; 0: unknown */
+const struct gw_dp_host *gw_peer_host(const struct gw_peer *peer);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a godwitd that died left unfinished, from its records: a source's session is taken up again
+ * by its machine, a destination's is settled here. */
+#pragma once
+
+#include "../config/config.h"
+#include "loop.h"
+
+struct gw_manager;
+struct gw_recovery;
+
+int gw_recovery_create(struct gw_loop *loop, const struct gw_config *config,
+	struct gw_manager *manager, struct gw_recovery **out, struct gw_err *err);
+void gw_recovery_free(struct gw_recovery **r);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A running session: one of the pure machines (session.h), and what its actions act upon.
+ * source_run.c and sink_run.c carry out what only their role does; what both do is here. The
+ * manager owns runs and sees only the functions below; the fields are for the two roles.
+ */
+#pragma once
+
+#include "../dataplane/dataplane.h"
+#include "conn.h"
+#include "hypervisor/hypervisor.h"
+#include "meter.h"
+#include "peers.h"
+#include "record.h"
+#include "session.h"
+
+#define GW_RUN_QUEUE 32u
+#define GW_RUN_MAX_JOBS 72u /* populate threads and the few others */
+
+struct gw_run;
+
+/* What sessions need of the daemon. */
+struct gw_run_env {
+	struct gw_loop *loop;
+	struct gw_dp *dp;
+	struct gw_peers *peers;
+	const struct gw_config *config;
+	void (*finished)(void *ctx, struct gw_run *run); /* frees it */
+	void *ctx;
+};
+
+struct gw_run_ops {
+	void (*step)(struct gw_run *run, const struct gw_session_event *ev,
+		struct gw_session_actions *out);
+	struct gw_session_view (*view)(const struct gw_run *run);
+	/* An action that is this role's own. */
+	void (*perform)(struct gw_run *run, enum gw_session_action_type type, uint64_t value);
+	/* Before a step: the role may fill in and note what came. */
+	void (*observe)(struct gw_run *run, struct gw_session_event *ev);
+	int (*message)(struct gw_run *run, enum gw_message_type type, const json_t *body);
+	void (*dp_event)(struct gw_run *run, const struct gw_dp_event *ev);
+	void (*tick)(struct gw_run *run, uint64_t now_ns);
+	void (*export_event)(struct gw_run *run, const struct gw_exporter_event *ev);
+	void (*finish)(
+		struct gw_run *run); /* closes what the machine left; then the run is freed */
+	void (*free)(struct gw_run *run);
+};
+
+struct gw_run {
+	const struct gw_run_env *env;
+	const struct gw_run_ops *ops;
+	bool is_source, admitted, over;
+	char id[GW_UUID_TEXT], vm[GW_NAME_MAX], peer[GW_NAME_MAX];
+	struct gw_session_conf conf;
+	bool was_paused;
+	bool announced_pause; /* PAUSING is recorded: the poll timer runs fast */
+
+	struct gw_conn *conn; /* NULL while lost; held */
+	struct gw_link *link; /* of the stream */
+	struct gw_hv *hv;
+	bool hv_open; /* ... and described; otherwise no operation is possible */
+	struct gw_ram *ram;
+	struct gw_timer *timer;
+	struct gw_timer *end_timer;
+	struct gw_meter *meter;
+	json_t *reasons; /* array: what forbids the session, both ends */
+
+	struct gw_session_event queue[GW_RUN_QUEUE];
+	uint32_t queued;
+	bool feeding;
+
+	struct gw_job *job[GW_RUN_MAX_JOBS];
+	uint32_t jobs;
+	void (*when_free)(struct gw_run *run); /* waits for the last job */
+};
+
+/* ---- for the manager ---- */
+void gw_run_free(struct gw_run **run);
+int gw_run_message(
+	struct gw_run *run, struct gw_conn *conn, enum gw_message_type type, const json_t *body);
+void gw_run_conn_gone(struct gw_run *run, const char *reason);
+void gw_run_tick(struct gw_run *run, uint64_t now_ns);
+void gw_run_abort(struct gw_run *run, const char *reason);
+struct gw_session_view gw_run_view(const struct gw_run *run);
+json_t *gw_run_status(const struct gw_run *run);
+
+/* ---- for the roles ---- */
+/* Fills the common part; on failure the caller frees with gw_run_free(). */
+int gw_run_init(struct gw_run *run, const struct gw_run_env *env, const struct gw_run_ops *ops,
+	const char *id, const char *vm, const char *peer, bool is_source);
+void gw_run_attach(struct gw_run *run, struct gw_conn *conn);
+/* Events. text may be NULL. */
+void gw_run_event(struct gw_run *run, const struct gw_session_event *ev);
+void gw_run_feed(struct gw_run *run, enum gw_session_event_type type, int result, uint64_t value,
+	const char *text);
+void gw_run_fault(struct gw_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Sends a message with "session"; body is stolen (NULL: none). Nothing happens without a
+ * connection. */
+void gw_run_send(struct gw_run *run, enum gw_message_type type, json_t *body);
+/* A helper job; done (may be NULL) runs on the control thread while no other session code does. */
+int gw_run_job(struct gw_run *run, void (*work)(struct gw_job *job, void *arg),
+	void (*done)(void *arg), void *arg);
+/* Cancels jobs and calls fn when the last has ended: at once where there is none. */
+void gw_run_when_free(struct gw_run *run, void (*fn)(struct gw_run *run));
+/* Adds a reason of this end. */
+void gw_run_reason(struct gw_run *run, const char *code, const char *message, const char *remedy);

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "service.h"
+
+#include "../dataplane/base/clock.h"
+#include "../dataplane/export/godwit_export.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define INVALID_PARAMS -32602
+#define PEERS_STEP_NS (50 * GW_NS_PER_MS)
+#define PEERS_STEPS 40u /* two seconds for paths to be probed */
+#define MAX_BLACKOUT_MS 60000u
+
+struct gw_service {
+	struct gw_loop *loop;
+	struct gw_rpc *rpc;
+	struct gw_manager *manager;
+	LIST_HEAD(, peers_query) queries;
+};
+
+/* ---- parameters ---- */
+
+struct ids {
+	const char *id, *vm;
+};
+
+/* Every key must be among `allowed` (NULL-terminated). Answers the call and returns false where one
+ * is not. */
+static bool known_keys(struct gw_rpc_call *call, const json_t *params, const char *const *allowed)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)params, key, value)
+	{
+		const char *const *a = allowed;
+
+		while (*a != NULL && strcmp(*a, key) != 0)
+			a++;
+		if (*a == NULL) {
+			gw_rpc_error(call, INVALID_PARAMS, NULL, "unknown parameter '%.64s'", key);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool take_ids(struct gw_rpc_call *call, const json_t *params, struct ids *out)
+{
+	out->id = json_string_value(json_object_get(params, "id"));
+	out->vm = out->id == NULL ? json_string_value(json_object_get(params, "vm")) : NULL;
+	if (out->id == NULL && out->vm == NULL) {
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "id or vm is needed");
+		return false;
+	}
+	return true;
+}
+
+static int optional_bool(const json_t *params, const char *key, bool *out)
+{
+	const json_t *v = json_object_get(params, key);
+
+	if (v == NULL)
+		return 0;
+	*out = json_is_true(v);
+	return json_is_boolean(v) ? 0 : -EINVAL;
+}
+
+static int optional_u32(
+	const json_t *params, const char *key, uint32_t min, uint32_t max, uint32_t *out)
+{
+	uint64_t v;
+
+	if (json_object_get(params, key) == NULL)
+		return 0;
+	if (gw_message_u64(params, key, max, &v) != 0 || v < min)
+		return -EINVAL;
+	*out = (uint32_t)v;
+	return 0;
+}
+
+/* yes is what the first of two words means. */
+static int optional_word(
+	const json_t *params, const char *key, const char *first, const char *second, bool *out)
+{
+	const json_t *v = json_object_get(params, key);
+	const char *s = json_string_value(v);
+
+	if (v == NULL)
+		return 0;
+	if (s == NULL || (strcmp(s, first) != 0 && strcmp(s, second) != 0))
+		return -EINVAL;
+	*out = strcmp(s, first) == 0;
+	return 0;
+}
+
+static bool take_migrate(
+	struct gw_service *s, struct gw_rpc_call *call, const json_t *params, struct gw_migrate *m)
+{
+	gw_manager_defaults(s->manager, m);
+	m->vm = json_string_value(json_object_get(params, "vm"));
+	m->host = json_string_value(json_object_get(params, "host"));
+	if (m->vm == NULL || m->host == NULL)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "vm and host are needed");
+	else if (!gw_name_valid(m->vm))
+		gw_rpc_error(call, GW_RPC_NOT_FOUND, NULL, "no VM has this name");
+	else if (optional_bool(params, "verify", &m->verify) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "verify: true or false");
+	else if (optional_bool(params, "populate_first", &m->populate_first) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "populate_first: true or false");
+	else if (optional_word(params, "after", "quit", "leave", &m->quit_after) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "after: quit or leave");
+	else if (optional_word(params, "on_limit", "switchover", "abort", &m->switch_on_limit) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "on_limit: abort or switchover");
+	else if (optional_u32(params, "blackout_limit_ms", 1, MAX_BLACKOUT_MS,
+			 &m->blackout_limit_ms) != 0)
+		gw_rpc_error(
+			call, INVALID_PARAMS, NULL, "blackout_limit_ms: 1..%u", MAX_BLACKOUT_MS);
+	else if (optional_u32(params, "max_total_s", 0, UINT32_MAX, &m->max_total_s) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL,
+			"max_total_s: a number of seconds, 0: no limit");
+	else
+		return true;
+	return false;
+}
+
+/* ---- sessions ---- */
+
+static void admitted(
+	void *arg, struct gw_run *run, int code, const char *text, const json_t *reasons)
+{
+	struct gw_rpc_call *call = arg;
+
+	if (code == 0)
+		gw_rpc_reply(call, json_pack("{s:s}", "id", run->id));
+	else
+		gw_rpc_error(call, code,
+			reasons != NULL ? json_pack("{s:o}", "reasons", json_deep_copy(reasons))
+					: NULL,
+			"%s", text);
+}
+
+static void migrate(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	static const char *const keys[] = {"vm", "host", "verify", "after", "populate_first",
+		"blackout_limit_ms", "max_total_s", "on_limit", NULL};
+	struct gw_service *s = ctx;
+	struct gw_migrate m;
+
+	if (known_keys(call, params, keys) && take_migrate(s, call, params, &m))
+		gw_manager_migrate(s->manager, &m, admitted, call);
+}
+
+static void checked(
+	void *arg, struct gw_run *run, int code, const char *text, const json_t *reasons)
+{
+	struct gw_rpc_call *call = arg;
+
+	(void)run;
+	if (code == 0 || code == GW_RPC_REFUSED)
+		gw_rpc_reply(call,
+			json_pack("{s:b, s:o}", "ok", json_array_size(reasons) == 0, "reasons",
+				reasons != NULL ? json_deep_copy(reasons) : json_array()));
+	else
+		gw_rpc_error(call, code, NULL, "%s", text);
+}
+
+static void check(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	static const char *const keys[] = {"vm", "host", NULL};
+	struct gw_service *s = ctx;
+	struct gw_migrate m;
+
+	if (!known_keys(call, params, keys) || !take_migrate(s, call, params, &m))
+		return;
+	m.dry = true;
+	gw_manager_migrate(s->manager, &m, checked, call);
+}
+
+static void list(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+
+	(void)params;
+	gw_rpc_reply(call, json_pack("{s:o}", "sessions", gw_manager_list(s->manager)));
+}
+
+static void show(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+	struct ids ids;
+	json_t *status;
+
+	if (!take_ids(call, params, &ids))
+		return;
+	status = gw_manager_status(s->manager, ids.id, ids.vm);
+	if (status != NULL)
+		gw_rpc_reply(call, status);
+	else
+		gw_rpc_error(call, GW_RPC_NOT_FOUND, NULL, "no such session");
+}
+
+static void abort_session(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+	char id[GW_UUID_TEXT], reason[128];
+	struct ids ids;
+	int rc;
+
+	if (!take_ids(call, params, &ids))
+		return;
+	gw_message_reason(params, "reason", reason, sizeof(reason));
+	rc = gw_manager_abort(s->manager, ids.id, ids.vm, reason, id);
+	if (rc == 0)
+		gw_rpc_reply(call, json_pack("{s:s}", "id", id));
+	else
+		gw_rpc_error(call, rc, NULL,
+			rc == GW_RPC_STATE ? "the session cannot be aborted any more"
+					   : "no such session");
+}
+
+static void report(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+	char path[PATH_MAX];
+	struct ids ids;
+	json_t *o;
+
+	if (!take_ids(call, params, &ids))
+		return;
+	o = gw_manager_report(s->manager, ids.id, ids.vm);
+	if (o == NULL && ids.id != NULL && gw_uuid_valid(ids.id)) {
+		snprintf(path, sizeof(path), "%s/%s.json",
+			gw_manager_config(s->manager)->report_dir, ids.id);
+		o = json_load_file(path, 0, NULL);
+	}
+	if (o != NULL)
+		gw_rpc_reply(call, o);
+	else
+		gw_rpc_error(call, GW_RPC_NOT_FOUND, NULL, "no report: no such session has ended");
+}
+
+/* ---- the host ---- */
+
+/* `peers` connects to those configured, so it answers when they are there or have failed. */
+struct peers_query {
+	LIST_ENTRY(peers_query) link;
+	struct gw_service *s;
+	struct gw_rpc_call *call;
+	struct gw_timer *timer;
+	uint32_t waiting, steps;
+};
+
+static void peers_step(void *ctx)
+{
+	struct peers_query *q = ctx;
+	struct gw_peers *peers = gw_manager_peers(q->s->manager);
+
+	if (++q->steps < PEERS_STEPS && (q->waiting > 0 || !gw_peers_settled(peers)))
+		return;
+	if (q->waiting > 0)
+		gw_peers_forget(peers, q);
+	gw_rpc_reply(q->call, json_pack("{s:o}", "peers", gw_peers_json(peers)));
+	LIST_REMOVE(q, link);
+	gw_timer_free(&q->timer);
+	free(q);
+}
+
+static void peer_came(void *arg, struct gw_conn *conn, const char *why)
+{
+	struct peers_query *q = arg;
+
+	(void)conn;
+	(void)why;
+	q->waiting--;
+}
+
+static void peers(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+	const struct gw_config *c = gw_manager_config(s->manager);
+	struct peers_query *q = calloc(1, sizeof(*q));
+
+	(void)params;
+	if (q != NULL)
+		q->timer = gw_timer_create(s->loop, peers_step, q);
+	if (q == NULL || q->timer == NULL) {
+		free(q);
+		gw_rpc_error(call, GW_RPC_STATE, NULL, "out of memory");
+		return;
+	}
+	q->s = s;
+	q->call = call;
+	LIST_INSERT_HEAD(&s->queries, q, link);
+	for (uint32_t i = 0; i < c->n_peers; i++) {
+		q->waiting++;
+		if (gw_peers_get(gw_manager_peers(s->manager), c->peers[i].name, peer_came, q) != 0)
+			q->waiting--;
+	}
+	gw_timer_set(q->timer, 1, PEERS_STEP_NS);
+}
+
+static void add_drop(void *ctx, const char *name, uint64_t count)
+{
+	json_object_set_new(ctx, name, json_integer((json_int_t)count));
+}
+
+static json_t *port_json(const struct gw_dp_port_info *p)
+{
+	struct in_addr in = {.s_addr = htonl(p->ipv4)};
+	char mac[18], ip[INET_ADDRSTRLEN], address[INET_ADDRSTRLEN + 4];
+
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2],
+		p->mac[3], p->mac[4], p->mac[5]);
+	inet_ntop(AF_INET, &in, ip, sizeof(ip));
+	snprintf(address, sizeof(address), "%s/%u", ip, p->prefix);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:{}}",
+		"name", p->name, "device", p->device, "driver", p->driver, "mac", mac, "address",
+		address, "mtu", (json_int_t)p->mtu, "link_up", p->link_up ? 1 : 0, "rate_bps",
+		(json_int_t)p->rate_bps, "queues", (json_int_t)p->queues, "rx_packets",
+		(json_int_t)p->rx_packets, "rx_bytes", (json_int_t)p->rx_bytes, "tx_packets",
+		(json_int_t)p->tx_packets, "tx_bytes", (json_int_t)p->tx_bytes, "drops");
+}
+
+static void ports(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+	struct gw_dp *dp = gw_manager_dp(s->manager);
+	json_t *array = json_array(), *drops = json_object();
+
+	(void)params;
+	for (uint32_t i = 0; i < gw_dp_port_count(dp); i++) {
+		struct gw_dp_port_info info;
+
+		gw_dp_port_info(dp, i, &info);
+		json_array_append_new(array, port_json(&info));
+	}
+	/* The data plane counts drops by worker: they are the host's, not a port's. */
+	gw_dp_drops(dp, add_drop, drops);
+	gw_rpc_reply(call, json_pack("{s:o, s:o}", "ports", array, "drops", drops));
+}
+
+static void version(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+
+	(void)params;
+	gw_rpc_reply(call, json_pack("{s:s, s:s, s:s, s:i}", "version", GODWIT_VERSION, "name",
+				   gw_manager_config(s->manager)->name, "dpdk", GODWIT_DPDK_VERSION,
+				   "abi", GW_EXPORT_ABI));
+}
+
+static const struct gw_rpc_method methods[] = {{"migrate", migrate, false}, {"check", check, true},
+	{"list", list, true}, {"show", show, true}, {"abort", abort_session, false},
+	{"peers", peers, true}, {"ports", ports, true}, {"report", report, true},
+	{"version", version, true}, {NULL, NULL, false}};
+
+int gw_service_create(struct gw_loop *loop, const struct gw_config *config, struct gw_service **out,
+	struct gw_err *err)
+{
+	struct gw_service *s = calloc(1, sizeof(*s));
+	char path[PATH_MAX];
+	int rc;
+
+	if (s == NULL)
+		return gw_err(err, -ENOMEM, "out of memory");
+	s->loop = loop;
+	LIST_INIT(&s->queries);
+	snprintf(path, sizeof(path), "%s/control.sock", config->run_dir);
+	rc = gw_rpc_create(loop, path, methods, s, &s->rpc, err);
+	if (rc != 0) {
+		free(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void gw_service_free(struct gw_service **service)
+{
+	struct gw_service *s = *service;
+	struct peers_query *q;
+
+	if (s == NULL)
+		return;
+	while ((q = LIST_FIRST(&s->queries)) != NULL) {
+		gw_peers_forget(gw_manager_peers(s->manager), q);
+		gw_rpc_error(q->call, GW_RPC_STATE, NULL, "godwitd is stopping");
+		LIST_REMOVE(q, link);
+		gw_timer_free(&q->timer);
+		free(q);
+	}
+	gw_rpc_free(&s->rpc);
+	free(s);
+	*service = NULL;
+}
+
+void gw_service_set_manager(struct gw_service *s, struct gw_manager *manager)
+{
+	s->manager = manager;
+}

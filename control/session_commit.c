@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The source from READY on: GO is recorded, then sent, and only the destination's word counts. */
+#include "session_source.h"
+
+#include "../dataplane/base/clock.h"
+
+#include <stdio.h>
+
+#define ANSWER_NS GW_NS_PER_S
+
+static void close_stream(struct gw_src *s, struct gw_session_actions *out)
+{
+	s->recorded = false;
+	gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
+	gw_session_do(out, GW_DO_SEND_END, 0);
+	if (s->stream) {
+		s->stream = false;
+		gw_src_enter(s, S_CLOSING, 0, out);
+		gw_session_do(out, GW_DO_STREAM_CLOSE, 0);
+		return;
+	}
+	gw_src_enter(s, S_OVER, 0, out);
+	gw_session_do(out, GW_DO_FINISH, 0);
+}
+
+static void runs_there(struct gw_src *s, struct gw_session_actions *out)
+{
+	s->result = GW_COMPLETED;
+	s->phase = GW_DONE;
+	s->error[0] = '\0';
+	if (s->conf.quit_after) {
+		gw_src_enter(s, S_QUITTING, 0, out);
+		gw_session_do(out, GW_DO_QUIT, 0);
+		return;
+	}
+	close_stream(s, out);
+}
+
+/* Nobody knows what became of the guest, or it crashed there. It stays paused here until somebody
+ * decides. */
+static void person(struct gw_src *s, const char *text, struct gw_session_actions *out)
+{
+	s->result = GW_FAILED;
+	snprintf(s->error, sizeof(s->error), "%s; the guest stays paused here, resolve by hand",
+		text);
+	gw_src_enter(s, S_PERSON, 0, out);
+}
+
+/* GO is sent: only the destination's word counts, whatever else happens. */
+static void gone_step(
+	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
+{
+	switch (ev->type) {
+	case GW_EV_RUNNING:
+		runs_there(s, out);
+		break;
+	case GW_EV_REFUSED:
+		gw_src_refused(s, ev->text, out);
+		break;
+	case GW_EV_CRASHED:
+		person(s, "the destination's hypervisor ended while the guest was starting", out);
+		break;
+	case GW_EV_UNKNOWN:
+		person(s,
+			"the destination does not know the session after it was told to run the "
+			"guest",
+			out);
+		break;
+	case GW_EV_READY:
+		gw_session_do(out, GW_DO_SEND_GO, 0);
+		gw_src_enter(s, S_GONE, ANSWER_NS, out);
+		break;
+	case GW_EV_STARTING:
+		gw_src_enter(s, S_GONE, ANSWER_NS, out);
+		break;
+	case GW_EV_PEER_GONE:
+		gw_src_enter(s, S_LOST, ANSWER_NS, out);
+		break;
+	case GW_EV_TIMER:
+		gw_src_enter(s, s->state, ANSWER_NS, out);
+		gw_session_do(out, GW_DO_SEND_ASK, 0);
+		break;
+	default:
+		break;
+	}
+}
+
+void gw_src_commit(
+	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
+{
+	switch (s->state) {
+	case S_RECORDING_GO:
+		if (!gw_src_done(s, ev, GW_EV_RECORDED, "cannot record the commit", out))
+			break;
+		gw_src_enter(s, s->peer_gone ? S_LOST : S_GONE, ANSWER_NS, out);
+		if (!s->peer_gone)
+			gw_session_do(out, GW_DO_SEND_GO, 0);
+		break;
+	case S_GONE:
+	case S_LOST:
+		gone_step(s, ev, out);
+		break;
+	case S_PERSON:
+		/* A late word is better than a person's guess. */
+		if (ev->type == GW_EV_RUNNING || ev->type == GW_EV_REFUSED)
+			gone_step(s, ev, out);
+		break;
+	case S_QUITTING:
+		if (ev->type != GW_EV_QUIT_DONE)
+			break;
+		if (ev->result != 0)
+			snprintf(s->error, sizeof(s->error),
+				"the source's hypervisor did not end: %.200s", ev->text);
+		close_stream(s, out);
+		break;
+	default: /* S_CLOSING */
+		if (ev->type != GW_EV_STREAM_CLOSED)
+			break;
+		gw_src_enter(s, S_OVER, 0, out);
+		gw_session_do(out, GW_DO_FINISH, 0);
+		break;
+	}
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What arrives at a source session, as events for its machine. */
+#include "source_run.h"
+
+#include "../dataplane/base/clock.h"
+#include "../dataplane/base/log.h"
+#include "reasons.h"
+#include "rpc.h"
+#include "run_hv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SLOW_NS (10 * GW_NS_PER_MS)
+#define TELL_BACKLOG (4u << 20) /* large transfers leave room for what is urgent */
+#define MIB (1ull << 20)
+
+/* Until a first save has shown it: what the device state of a small machine is and takes
+ * (measured). */
+static void estimate_state(const struct gw_src_run *s, struct gw_convergence_sample *sample)
+{
+	bool native = strcmp(gw_hv_kind(s->run.hv), "native") == 0;
+
+	sample->state_bytes = native ? MIB / 16 : MIB;
+	sample->state_ns = native ? 2 * GW_NS_PER_MS : 10 * GW_NS_PER_MS;
+}
+
+static void fill_sample(struct gw_src_run *s, struct gw_session_event *ev)
+{
+	struct gw_dp_link_status st = {0};
+
+	if (s->run.link != NULL)
+		gw_dp_link_status(gw_link_dp(s->run.link), &st);
+	gw_meter_epoch_drained(s->run.meter, st.rate_bps, &ev->sample);
+	ev->sample.rtt_ns = st.rtt_ns;
+	estimate_state(s, &ev->sample);
+}
+
+static void link_text(struct gw_src_run *s, char *text, size_t size)
+{
+	struct gw_link *link = s->run.conn != NULL ? gw_conn_link(s->run.conn) : NULL;
+	struct gw_dp_link_status st = {0};
+	struct gw_dp_port_info port;
+	size_t n;
+
+	if (s->run.conn != NULL && gw_conn_link_error(s->run.conn)[0] != '\0') {
+		snprintf(text, size, "no paths to %s: %.160s", s->run.peer,
+			gw_conn_link_error(s->run.conn));
+		return;
+	}
+	if (link != NULL)
+		gw_dp_link_status(gw_link_dp(link), &st);
+	snprintf(text, size,
+		"not every core of %s is reached: %u of %u paths are up; own ports:", s->run.peer,
+		st.paths_up, st.paths);
+	for (uint32_t i = 0; i < gw_dp_port_count(s->run.env->dp); i++) {
+		gw_dp_port_info(s->run.env->dp, i, &port);
+		n = strlen(text);
+		snprintf(text + n, size - n, " %s (link %s)", port.name,
+			port.link_up ? "up" : "down");
+	}
+}
+
+static void observe_opened(struct gw_src_run *s, struct gw_session_event *ev)
+{
+	if (ev->result != 0) {
+		if (ev->result == -ENOENT || ev->result == -ECONNREFUSED)
+			s->code = GW_RPC_NOT_FOUND;
+		return;
+	}
+	/* An exporter resumes a guest that godwit paused when its socket closes: a native one must
+	 * end. */
+	gw_src_quit_after(
+		s->machine, s->run.conf.quit_after || strcmp(gw_hv_kind(s->run.hv), "native") == 0);
+	if (s->recover_pid == 0) {
+		s->run.was_paused = ev->value != 0;
+	} else if (gw_run_hv_pid(&s->run) != s->recover_pid) {
+		s->run.hv_open = false;
+		ev->result = -ESTALE;
+		snprintf(ev->text, sizeof(ev->text), "the hypervisor of that name is another one");
+	}
+}
+
+void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+
+	switch (ev->type) {
+	case GW_EV_HV_OPENED:
+		observe_opened(s, ev);
+		break;
+	case GW_EV_GUEST_STOPPED:
+	case GW_EV_GUEST_RESUMED:
+		if (!run->announced_pause)
+			run->was_paused = ev->type == GW_EV_GUEST_STOPPED;
+		break;
+	case GW_EV_PEER_GONE:
+		s->code = GW_RPC_UNREACHABLE;
+		break;
+	case GW_EV_TIMER:
+		if (s->watching_link) {
+			link_text(s, ev->text, sizeof(ev->text));
+			s->watching_link = false;
+			s->code = GW_RPC_UNREACHABLE;
+		}
+		break;
+	case GW_EV_LABEL_OPENED:
+		gw_meter_epoch_opened(run->meter, gw_src_view(s->machine).label);
+		s->waiting_idle = true;
+		break;
+	case GW_EV_IDLE:
+		gw_meter_epoch_idle(run->meter);
+		break;
+	case GW_EV_DRAINED:
+		fill_sample(s, ev);
+		break;
+	case GW_EV_PAUSED:
+		gw_meter_mark(run->meter, GW_MARK_PAUSED);
+		break;
+	case GW_EV_SAVED:
+		gw_meter_mark(run->meter, GW_MARK_SAVED);
+		break;
+	case GW_EV_READY:
+		gw_meter_mark(run->meter, GW_MARK_READY);
+		break;
+	case GW_EV_RUNNING:
+		gw_meter_mark(run->meter, GW_MARK_RUNNING);
+		break;
+	default:
+		break;
+	}
+}
+
+static int take_prepared(struct gw_src_run *s, const json_t *body)
+{
+	size_t before = json_array_size(s->run.reasons);
+	uint64_t stream = 0;
+
+	if (gw_reasons_take(s->run.reasons, json_object_get(body, "reasons")) != 0)
+		return -EPROTO;
+	/* Only a destination that is ready to receive has a stream. */
+	if (json_object_get(body, "stream") != NULL &&
+		gw_message_u64(body, "stream", UINT16_MAX, &stream) != 0)
+		return -EPROTO;
+	s->stream_number = (uint16_t)stream;
+	gw_run_feed(
+		&s->run, GW_EV_PEER_PREPARED, 0, json_array_size(s->run.reasons) - before, NULL);
+	return 0;
+}
+
+static int take_populated(struct gw_src_run *s, const json_t *body)
+{
+	bool all = true;
+	uint64_t id, pages;
+
+	if (s->stream == NULL)
+		return 0;
+	if (gw_message_u64(body, "region", UINT8_MAX, &id) != 0 ||
+		gw_message_u64(body, "pages", INT64_MAX, &pages) != 0)
+		return -EPROTO;
+	for (uint32_t i = 0; i < gw_ram_regions(s->run.ram); i++) {
+		uint64_t size;
+		uint8_t own;
+
+		gw_ram_region(s->run.ram, i, &own, &size);
+		if (own == id) {
+			if (pages > size || pages < s->populated[i])
+				return -EPROTO;
+			s->populated[i] = pages;
+			gw_dp_source_limit(s->stream, i, pages);
+		}
+		all = all && s->populated[i] == size;
+	}
+	if (all && !s->all_populated) {
+		s->all_populated = true;
+		gw_run_feed(&s->run, GW_EV_POPULATED, 0, 0, NULL);
+	}
+	return 0;
+}
+
+static int take_question(struct gw_src_run *s, const json_t *body)
+{
+	json_t *answer =
+		s->verify != NULL && s->run.jobs == 0 ? gw_verify_pages(s->verify, body) : NULL;
+
+	if (answer == NULL)
+		return -EPROTO;
+	gw_run_send(&s->run, GW_MESSAGE_DIGEST_PAGES, answer);
+	return 0;
+}
+
+/* What the destination measured; figures for people only. */
+static void take_parts(struct gw_src_run *s, const json_t *body)
+{
+	static const char *const key[] = {"fence_ns", "verify_ns", "load_ns"};
+	static const char *const part[] = {
+		"destination_fence", "destination_verify", "destination_load"};
+	uint64_t ns, pages = 0, mismatched = 0;
+
+	for (int i = 0; i < 3; i++)
+		if (gw_message_u64(body, key[i], INT64_MAX, &ns) == 0)
+			gw_meter_part(s->run.meter, part[i], ns);
+	if (s->run.conf.verify && gw_message_u64(body, "pages", INT64_MAX, &pages) == 0 &&
+		gw_message_u64(body, "mismatched", INT64_MAX, &mismatched) == 0)
+		gw_meter_verified(s->run.meter, pages, mismatched);
+}
+
+static void take_plain(struct gw_src_run *s, enum gw_session_event_type type, const json_t *body)
+{
+	char text[GW_SESSION_TEXT];
+
+	gw_message_reason(body, "reason", text, sizeof(text));
+	gw_run_feed(&s->run, type, 0, 0, text);
+}
+
+int gw_src_run_message(struct gw_run *run, enum gw_message_type type, const json_t *body)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+
+	switch (type) {
+	case GW_MESSAGE_PREPARED:
+		return take_prepared(s, body);
+	case GW_MESSAGE_POPULATED:
+		return take_populated(s, body);
+	case GW_MESSAGE_DIGEST_ASK:
+		return take_question(s, body);
+	case GW_MESSAGE_READY:
+		take_parts(s, body);
+		gw_run_feed(run, GW_EV_READY, 0, 0, NULL);
+		return 0;
+	case GW_MESSAGE_STARTING:
+		take_plain(s, GW_EV_STARTING, body);
+		return 0;
+	case GW_MESSAGE_RUNNING:
+		take_plain(s, GW_EV_RUNNING, body);
+		return 0;
+	case GW_MESSAGE_REFUSED:
+		take_plain(s, GW_EV_REFUSED, body);
+		return 0;
+	case GW_MESSAGE_CRASHED:
+		take_plain(s, GW_EV_CRASHED, body);
+		return 0;
+	case GW_MESSAGE_UNKNOWN:
+		take_plain(s, GW_EV_UNKNOWN, body);
+		return 0;
+	case GW_MESSAGE_FAILED:
+		take_parts(s, body);
+		take_plain(s, GW_EV_PEER_FAILED, body);
+		return 0;
+	case GW_MESSAGE_ABORTED:
+		take_plain(s, GW_EV_PEER_ABORTED, body);
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+void gw_src_run_export(struct gw_run *run, const struct gw_exporter_event *ev)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+	enum gw_session_event_type type;
+
+	switch (ev->type) {
+	case GW_EXPORT_STARTED:
+		gw_run_feed(run, GW_EV_TRACKING, 0, 0, NULL);
+		break;
+	case GW_EXPORT_STOPPED:
+		gw_run_feed(run, GW_EV_TRACK_STOPPED, 0, 0, NULL);
+		break;
+	case GW_EXPORT_SYNCED:
+		/* One that was given up may still be answered. */
+		if (ev->synced.epoch != s->sync_number)
+			break;
+		memcpy(s->head, ev->synced.head, sizeof(s->head));
+		gw_run_feed(run, GW_EV_SYNCED, 0, 0, NULL);
+		break;
+	case GW_EXPORT_ERROR:
+		type = ev->error.request == GW_EXPORT_START  ? GW_EV_TRACKING
+		       : ev->error.request == GW_EXPORT_SYNC ? GW_EV_SYNCED
+							     : GW_EV_TRACK_STOPPED;
+		gw_run_feed(
+			run, type, ev->error.code < 0 ? ev->error.code : -EIO, 0, ev->error.text);
+		break;
+	default:
+		break;
+	}
+}
+
+static void watch_link(struct gw_src_run *s)
+{
+	struct gw_link *link = s->run.conn != NULL ? gw_conn_link(s->run.conn) : NULL;
+	struct gw_dp_link_status st;
+
+	if (link == NULL) {
+		/* It was tried and failed: no need to wait for the time limit. */
+		if (s->run.conn != NULL && gw_conn_link_error(s->run.conn)[0] != '\0')
+			gw_run_feed(&s->run, GW_EV_TIMER, 0, 0, NULL);
+		return;
+	}
+	gw_dp_link_status(gw_link_dp(link), &st);
+	if (!st.ready)
+		return;
+	s->watching_link = false;
+	gw_run_feed(&s->run, GW_EV_LINK_UP, 0, 0, NULL);
+}
+
+static void watch_paths(struct gw_src_run *s, uint64_t now_ns)
+{
+	uint64_t limit_ns = s->run.env->config->migration.ports_down_timeout_ms * GW_NS_PER_MS;
+	struct gw_dp_link_status st = {0};
+
+	if (s->stream == NULL || s->run.link == NULL)
+		return;
+	gw_dp_link_status(gw_link_dp(s->run.link), &st);
+	if (st.paths_up > 0 || s->paths_up_ns == 0)
+		s->paths_up_ns = now_ns;
+	else if (now_ns - s->paths_up_ns > limit_ns)
+		gw_run_fault(&s->run, "all %u paths to %s have been down for %llu ms", st.paths,
+			s->run.peer,
+			(unsigned long long)((now_ns - s->paths_up_ns) / GW_NS_PER_MS));
+}
+
+static void tell(struct gw_src_run *s)
+{
+	while (s->telling && s->run.conn != NULL &&
+		gw_peer_backlog(gw_conn_peer(s->run.conn)) < TELL_BACKLOG) {
+		json_t *o = gw_extents_next(s->extents);
+
+		if (o != NULL)
+			gw_run_send(&s->run, GW_MESSAGE_EXTENTS, o);
+		else
+			s->telling = false;
+	}
+	while (s->verify_telling && s->run.conn != NULL &&
+		gw_peer_backlog(gw_conn_peer(s->run.conn)) < TELL_BACKLOG) {
+		json_t *o = gw_verify_next(s->verify);
+
+		if (o != NULL)
+			gw_run_send(&s->run, GW_MESSAGE_DIGESTS, o);
+		else
+			s->verify_telling = false;
+	}
+}
+
+void gw_src_run_tick(struct gw_run *run, uint64_t now_ns)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+
+	if (s->watching_link)
+		watch_link(s);
+	if (s->waiting_idle && s->stream != NULL && gw_dp_source_idle(s->stream)) {
+		s->waiting_idle = false;
+		gw_run_feed(run, GW_EV_IDLE, 0, 0, NULL);
+	}
+	tell(s);
+	if (now_ns < s->slow_ns)
+		return;
+	s->slow_ns = now_ns + SLOW_NS;
+	watch_paths(s, now_ns);
+	if (s->deadline_ns != 0 && now_ns > s->deadline_ns) {
+		s->deadline_ns = 0;
+		gw_run_feed(run, GW_EV_TIME_UP, 0, 0, NULL);
+	}
+}

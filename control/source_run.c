@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "source_run.h"
+
+#include "../dataplane/base/clock.h"
+#include "../dataplane/base/log.h"
+#include "rpc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WEIGHT 1u
+
+static void hv_done(
+	struct gw_run *run, enum gw_session_event_type type, int result, const struct gw_err *err)
+{
+	gw_run_feed(run, type, result, 0,
+		result == 0                           ? ""
+		: err != NULL && err->text[0] != '\0' ? err->text
+						      : strerror(-result));
+}
+
+static void paused(void *arg, int result, const struct gw_err *err)
+{
+	hv_done(arg, GW_EV_PAUSED, result, err);
+}
+
+static void unsaved(void *arg, int result, const struct gw_err *err)
+{
+	hv_done(arg, GW_EV_UNSAVED, result, err);
+}
+
+static void saved(void *arg, int result, uint8_t *state, uint64_t size, const struct gw_err *err)
+{
+	struct gw_src_run *s = arg;
+
+	free(s->state);
+	s->state = result == 0 ? state : NULL;
+	s->state_size = result == 0 ? size : 0;
+	if (result != 0)
+		free(state);
+	hv_done(&s->run, GW_EV_SAVED, result, err);
+}
+
+static void send_prepare(struct gw_src_run *s, bool dry)
+{
+	json_t *o = json_pack("{s:s, s:O, s:b, s:b}", "vm", s->run.vm, "description",
+		gw_hv_description(s->run.hv), "verify", s->run.conf.verify ? 1 : 0, "dry",
+		dry ? 1 : 0);
+
+	gw_run_send(&s->run, GW_MESSAGE_PREPARE, o);
+}
+
+static void map_ram(struct gw_src_run *s)
+{
+	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->run.hv));
+	struct gw_ram_region region[GW_EXPORT_MAX_REGIONS];
+	struct gw_err err = {.text = ""};
+	uint64_t bytes = 0;
+	int rc;
+
+	for (uint32_t i = 0; i < info->n_regions; i++) {
+		region[i] = (struct gw_ram_region){.id = info->region[i].id,
+			.size = info->region[i].size,
+			.file_offset = info->region[i].file_offset,
+			.fd = info->region_fd[i]};
+		bytes += info->region[i].size;
+	}
+	rc = gw_ram_map(region, info->n_regions, false, &s->run.ram, &err);
+	gw_meter_total(s->run.meter, bytes);
+	gw_run_feed(&s->run, GW_EV_MAPPED, rc, 0, err.text);
+}
+
+static int make_stream(struct gw_src_run *s, struct gw_err *err)
+{
+	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->run.hv));
+	struct gw_link *link = s->run.conn != NULL ? gw_conn_link(s->run.conn) : NULL;
+	struct gw_dp_source_conf conf = {.ram = s->run.ram,
+		.stream = s->stream_number,
+		.ring = info->ring,
+		.n_rings = info->n_rings,
+		.state_limit_mib = s->run.env->config->migration.state_limit_mib,
+		.weight = WEIGHT,
+		.ctx = &s->run};
+	int rc;
+
+	if (link == NULL)
+		return gw_err(err, -ENOTCONN, "the connection's paths are gone");
+	s->run.link = gw_link_get(link);
+	conf.link = gw_link_dp(link);
+	rc = gw_extents_create(s->run.ram, &s->extents);
+	if (rc != 0)
+		return gw_err(err, rc, "out of memory");
+	rc = gw_dp_source_create(s->run.env->dp, &conf, &s->stream, err);
+	if (rc != 0)
+		return rc;
+	gw_meter_source(s->run.meter, s->stream);
+	/* Nothing of epoch 0 goes out before the destination has its memory ready. */
+	for (uint32_t i = 0; i < gw_ram_regions(s->run.ram); i++)
+		gw_dp_source_limit(s->stream, i, 0);
+	return 0;
+}
+
+static void create_stream(struct gw_src_run *s)
+{
+	struct gw_err err = {.text = ""};
+	int rc = make_stream(s, &err);
+
+	gw_run_feed(&s->run, GW_EV_STREAM, rc, 0, err.text);
+}
+
+static void close_stream(struct gw_run *run)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+
+	s->telling = s->verify_telling = false;
+	if (s->stream != NULL)
+		gw_dp_source_close(s->stream);
+	else
+		gw_run_feed(run, GW_EV_STREAM_CLOSED, 0, 0, NULL);
+}
+
+struct walk {
+	struct gw_src_run *s;
+	struct gw_job *job;
+	uint32_t region;
+};
+
+static int walk_extent(void *ctx, uint64_t first, uint64_t count)
+{
+	struct walk *w = ctx;
+
+	gw_dp_source_mark_data(w->s->stream, w->region, first, count);
+	gw_extents_add(w->s->extents, w->region, first, count);
+	return gw_job_cancelled(w->job) ? -ECANCELED : 0;
+}
+
+static void walk(struct gw_job *job, void *arg)
+{
+	struct gw_src_run *s = arg;
+	struct walk w = {.s = s, .job = job};
+
+	s->walk_result = 0;
+	for (; w.region < gw_ram_regions(s->run.ram) && s->walk_result == 0; w.region++)
+		s->walk_result = gw_ram_extents(s->run.ram, w.region, walk_extent, &w);
+}
+
+static void walked(void *arg)
+{
+	struct gw_src_run *s = arg;
+
+	if (s->walk_result == 0) {
+		gw_dp_source_mark_all(s->stream);
+		s->telling = true;
+	}
+	gw_run_feed(&s->run, GW_EV_WALKED, s->walk_result, 0,
+		s->walk_result != 0 ? strerror(-s->walk_result) : NULL);
+}
+
+static void find_holes(struct gw_job *job, void *arg)
+{
+	struct gw_src_run *s = arg;
+
+	(void)job;
+	s->holes = gw_dp_source_find_holes(s->stream);
+}
+
+static void found_holes(void *arg)
+{
+	struct gw_src_run *s = arg;
+	int rc = s->holes < 0 ? (int)s->holes : 0;
+
+	gw_run_feed(&s->run, GW_EV_HOLES, rc, 0, rc != 0 ? strerror(-rc) : NULL);
+}
+
+static void digested(void *arg)
+{
+	struct gw_src_run *s = arg;
+
+	if (gw_verify_result(s->verify) == 0)
+		s->verify_telling = true;
+	else if (gw_verify_result(s->verify) != -ECANCELED)
+		gw_run_fault(&s->run, "cannot digest the guest's memory: %s",
+			strerror(-gw_verify_result(s->verify)));
+}
+
+static void send_commit(struct gw_src_run *s, uint64_t label)
+{
+	struct gw_digest128 d = gw_digest_bytes(s->state, s->state_size);
+	char hex[GW_DIGEST_TEXT];
+
+	gw_meter_mark(s->run.meter, GW_MARK_SENT);
+	gw_digest_print(d, hex);
+	gw_run_send(&s->run, GW_MESSAGE_COMMIT,
+		json_pack("{s:I, s:I, s:s, s:b, s:b}", "label", (json_int_t)label, "state_size",
+			(json_int_t)s->state_size, "state_digest", hex, "verify",
+			s->run.conf.verify ? 1 : 0, "was_paused", s->run.was_paused ? 1 : 0));
+	if (!s->run.conf.verify)
+		return;
+	if (gw_verify_create(s->run.ram, &s->verify) != 0 ||
+		gw_run_job(&s->run, gw_verify_work, digested, s) != 0)
+		gw_run_fault(&s->run, "cannot digest the guest's memory");
+}
+
+static void back(void *arg, struct gw_conn *conn, const char *why)
+{
+	struct gw_src_run *s = arg;
+
+	s->reconnecting = false;
+	if (conn == NULL) {
+		gw_run_feed(&s->run, GW_EV_PEER_GONE, -EPIPE, 0, why);
+		return;
+	}
+	gw_run_attach(&s->run, conn);
+	gw_run_send(&s->run, GW_MESSAGE_ASK, NULL);
+}
+
+static void ask(struct gw_src_run *s)
+{
+	if (s->run.conn != NULL) {
+		gw_run_send(&s->run, GW_MESSAGE_ASK, NULL);
+		return;
+	}
+	if (s->reconnecting)
+		return;
+	s->reconnecting = true;
+	if (gw_peers_get(s->run.env->peers, s->run.peer, back, s) != 0)
+		back(s, NULL, "it is not among the configured peers");
+}
+
+static void admit(struct gw_src_run *s, int code, const char *text)
+{
+	gw_admission fn = s->admission;
+
+	s->admission = NULL;
+	if (fn != NULL)
+		fn(s->admission_arg, &s->run, code, text, s->run.reasons);
+}
+
+static void finish(struct gw_run *run)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+	struct gw_session_view v = gw_src_view(s->machine);
+
+	if (run->conf.dry && v.result == GW_COMPLETED) {
+		admit(s, 0, "");
+	} else if (s->admission != NULL) {
+		if (json_array_size(run->reasons) == 0 && s->code == GW_RPC_REFUSED)
+			gw_run_reason(run, "failed", v.error, "see the log");
+		admit(s, json_array_size(run->reasons) > 0 ? GW_RPC_REFUSED : s->code, v.error);
+	}
+}
+
+static void exporter_action(struct gw_src_run *s, enum gw_session_action_type type)
+{
+	struct gw_exporter *x = s->run.hv != NULL ? gw_hv_exporter(s->run.hv) : NULL;
+	enum gw_session_event_type answer = GW_EV_TRACK_STOPPED;
+	int rc = -ENOTCONN;
+
+	if (type == GW_DO_TRACK_START) {
+		answer = GW_EV_TRACKING;
+		rc = x != NULL ? gw_exporter_start(x) : rc;
+	} else if (type == GW_DO_SYNC) {
+		answer = GW_EV_SYNCED;
+		rc = x != NULL ? gw_exporter_sync(x, ++s->sync_number) : rc;
+	} else {
+		rc = x != NULL ? gw_exporter_stop(x) : rc;
+	}
+	if (rc != 0)
+		gw_run_feed(&s->run, answer, rc, 0, strerror(-rc));
+}
+
+static void stream_action(struct gw_src_run *s, enum gw_session_action_type type, uint64_t value)
+{
+	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->run.hv));
+	enum gw_session_event_type answer = GW_EV_DRAINED;
+	struct gw_err err = {.text = ""};
+	int rc;
+
+	switch (type) {
+	case GW_DO_DRAIN:
+		rc = gw_dp_source_drain_to(s->stream, s->head, info->n_rings);
+		break;
+	case GW_DO_OPEN_LABEL:
+		answer = GW_EV_LABEL_OPENED;
+		s->waiting_idle = false;
+		rc = gw_dp_source_open(s->stream, (uint16_t)value);
+		break;
+	case GW_DO_WALK:
+		answer = GW_EV_WALKED;
+		rc = gw_run_job(&s->run, walk, walked, s);
+		break;
+	case GW_DO_FIND_HOLES:
+		answer = GW_EV_HOLES;
+		rc = gw_run_job(&s->run, find_holes, found_holes, s);
+		break;
+	default: /* GW_DO_PUT_STATE */
+		gw_meter_state(s->run.meter, s->state_size);
+		rc = gw_dp_source_state(s->stream, s->state, s->state_size, &err);
+		gw_run_feed(&s->run, GW_EV_STATE_PUT, rc, 0, err.text);
+		return;
+	}
+	if (rc != 0)
+		gw_run_feed(&s->run, answer, rc, 0, strerror(-rc));
+}
+
+static void perform(struct gw_run *run, enum gw_session_action_type type, uint64_t value)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+
+	switch (type) {
+	case GW_DO_PAUSE:
+		gw_meter_mark(run->meter, GW_MARK_PAUSE);
+		gw_hv_pause(run->hv, paused, run);
+		break;
+	case GW_DO_SAVE:
+		gw_hv_save(run->hv, saved, s);
+		break;
+	case GW_DO_UNSAVE:
+		gw_hv_unsave(run->hv, unsaved, run);
+		break;
+	case GW_DO_SEND_PREPARE:
+		send_prepare(s, value != 0);
+		break;
+	case GW_DO_MAP:
+		map_ram(s);
+		break;
+	case GW_DO_WATCH_LINK:
+		s->watching_link = true;
+		break;
+	case GW_DO_LINK_REASON:
+		gw_run_reason(run, "no_path", "no path to the destination's ports answers",
+			"check the ports and their addresses");
+		break;
+	case GW_DO_ADMITTED:
+		run->admitted = true;
+		admit(s, 0, "");
+		break;
+	case GW_DO_TRACK_START:
+	case GW_DO_TRACK_STOP:
+	case GW_DO_SYNC:
+		exporter_action(s, type);
+		break;
+	case GW_DO_STREAM_CREATE:
+		create_stream(s);
+		break;
+	case GW_DO_STREAM_CLOSE:
+		gw_run_when_free(run, close_stream);
+		break;
+	case GW_DO_SEND_COMMIT:
+		send_commit(s, value);
+		break;
+	case GW_DO_SEND_GO:
+		gw_run_send(run, GW_MESSAGE_GO, NULL);
+		break;
+	case GW_DO_SEND_ASK:
+		ask(s);
+		break;
+	case GW_DO_SEND_END:
+		gw_run_send(run, GW_MESSAGE_END, NULL);
+		break;
+	case GW_DO_SEND_ABORT:
+		gw_run_send(run, GW_MESSAGE_ABORT,
+			json_pack("{s:o}", "reason",
+				gw_message_string(gw_src_view(s->machine).error)));
+		break;
+	default:
+		stream_action(s, type, value);
+		break;
+	}
+}
+
+static void step(
+	struct gw_run *run, const struct gw_session_event *ev, struct gw_session_actions *out)
+{
+	gw_src_step(gw_src_run_of(run)->machine, ev, out);
+}
+
+static struct gw_session_view view(const struct gw_run *run)
+{
+	return gw_src_view(((const struct gw_src_run *)(const void *)run)->machine);
+}
+
+static void dp_event(struct gw_run *run, const struct gw_dp_event *ev)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+
+	switch (ev->type) {
+	case GW_DP_DRAINED:
+		gw_run_feed(run, GW_EV_DRAINED, 0, 0, NULL);
+		break;
+	case GW_DP_OPENED:
+		gw_run_feed(run, GW_EV_LABEL_OPENED, 0, ev->value, NULL);
+		break;
+	case GW_DP_SOURCE_CLOSED:
+		gw_meter_source(run->meter, NULL);
+		gw_dp_source_free(&s->stream);
+		gw_link_put(&run->link);
+		gw_run_feed(run, GW_EV_STREAM_CLOSED, 0, 0, NULL);
+		break;
+	case GW_DP_RING_BROKEN:
+		gw_run_fault(run, "the exporter's ring is broken: entry 0x%llx is impossible",
+			(unsigned long long)ev->value);
+		break;
+	default:
+		break;
+	}
+}
+
+static void free_source(struct gw_run *run)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+
+	gw_extents_free(&s->extents);
+	gw_verify_free(&s->verify);
+	free(s->state);
+	if (s->machine != NULL)
+		gw_src_free(&s->machine);
+}
+
+static const struct gw_run_ops ops = {.step = step,
+	.view = view,
+	.perform = perform,
+	.observe = gw_src_run_observe,
+	.message = gw_src_run_message,
+	.dp_event = dp_event,
+	.tick = gw_src_run_tick,
+	.export_event = gw_src_run_export,
+	.finish = finish,
+	.free = free_source};
+
+static int create(const struct gw_run_env *env, const struct gw_session_conf *conf, const char *id,
+	const char *vm, const char *peer, struct gw_src_run **out)
+{
+	struct gw_src_run *s = calloc(1, sizeof(*s));
+	struct gw_run *run;
+	int rc;
+
+	if (s == NULL)
+		return -ENOMEM;
+	run = &s->run;
+	run->conf = *conf;
+	s->code = GW_RPC_REFUSED;
+	s->paths_up_ns = gw_now_ns();
+	rc = gw_run_init(run, env, &ops, id, vm, peer, true);
+	if (rc == 0)
+		rc = gw_src_create(conf, &s->machine);
+	if (rc != 0)
+		gw_run_free(&run);
+	else
+		*out = s;
+	return rc;
+}
+
+int gw_src_run_start(const struct gw_run_env *env, const struct gw_src_params *p,
+	struct gw_conn *conn, gw_admission admission, void *arg, struct gw_run **out)
+{
+	struct gw_src_run *s;
+	int rc = create(env, &p->conf, p->id, p->vm, p->peer, &s);
+
+	if (rc != 0)
+		return rc;
+	s->admission = admission;
+	s->admission_arg = arg;
+	s->deadline_ns = p->max_total_ns != 0 ? gw_now_ns() + p->max_total_ns : 0;
+	gw_run_attach(&s->run, conn);
+	*out = &s->run;
+	gw_run_feed(&s->run, GW_EV_START, 0, 0, NULL);
+	return 0;
+}
+
+int gw_src_run_recover(const struct gw_run_env *env, const struct gw_session_conf *conf,
+	const struct gw_record *record, struct gw_run **out)
+{
+	struct gw_src_run *s;
+	int rc = create(env, conf, record->id, record->vm, record->peer, &s);
+
+	if (rc != 0)
+		return rc;
+	s->run.was_paused = record->was_paused;
+	s->recover_pid = record->pid;
+	s->run.admitted = true;
+	*out = &s->run;
+	gw_run_feed(&s->run, GW_EV_RECOVER, record->was_paused, (uint64_t)record->step, NULL);
+	return 0;
+}

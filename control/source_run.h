@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The source's driver: source_run.c carries out the machine's actions, source_in.c turns what
+ * arrives (messages, export events, the passing of time) into its events. */
+#pragma once
+
+#include "extents.h"
+#include "run.h"
+#include "verify.h"
+
+/* Told once: code 0 when a session is admitted or a dry run is through, otherwise an RPC error code
+ * with a text. reasons are borrowed. */
+typedef void (*gw_admission)(
+	void *arg, struct gw_run *run, int code, const char *text, const json_t *reasons);
+
+struct gw_src_params {
+	char id[GW_UUID_TEXT], vm[GW_NAME_MAX], peer[GW_NAME_MAX];
+	struct gw_session_conf conf;
+	uint64_t max_total_ns; /* 0: none */
+};
+
+/* Begins to move a VM over conn. admission may be called before this returns. */
+int gw_src_run_start(const struct gw_run_env *env, const struct gw_src_params *params,
+	struct gw_conn *conn, gw_admission admission, void *arg, struct gw_run **out);
+/* Takes up a session after a restart, from its record. */
+int gw_src_run_recover(const struct gw_run_env *env, const struct gw_session_conf *conf,
+	const struct gw_record *record, struct gw_run **out);
+
+/* ---- inside the driver ---- */
+struct gw_src_run {
+	struct gw_run run;
+	struct gw_src *machine;
+	gw_admission admission;
+	void *admission_arg;
+	int code; /* what to answer where it is not admitted */
+
+	struct gw_dp_source *stream;
+	uint16_t stream_number; /* the destination's */
+	uint64_t head[GW_EXPORT_MAX_RINGS];
+	uint64_t sync_number;
+	struct gw_extents *extents;
+	int walk_result;
+	int64_t holes;
+	bool telling; /* extents go out as the connection takes them */
+	uint64_t populated[GW_DP_MAX_REGIONS];
+	bool all_populated;
+
+	uint8_t *state;
+	uint64_t state_size;
+	struct gw_verify *verify;
+	bool verify_telling;
+
+	int recover_pid; /* after a restart: the hypervisor that the record names; 0: no recovery */
+	bool watching_link, waiting_idle, reconnecting;
+	uint64_t deadline_ns; /* of max_total, 0: none */
+	uint64_t paths_up_ns; /* when a path was up last */
+	uint64_t slow_ns;     /* next time for what need not be done every millisecond */
+};
+
+static inline struct gw_src_run *gw_src_run_of(struct gw_run *run)
+{
+	return (struct gw_src_run *)(void *)run;
+}
+
+void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev);
+int gw_src_run_message(struct gw_run *run, enum gw_message_type type, const json_t *body);
+void gw_src_run_export(struct gw_run *run, const struct gw_exporter_event *ev);
+void gw_src_run_tick(struct gw_run *run, uint64_t now_ns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* gw_hv_compare(): both descriptions may come from a peer or a hypervisor, so a member that is
  * missing or of the wrong type is a difference, never a crash. */
-#include "hypervisor.h"
+#include "describe.h"
 #include "reason.h"
 
 #include <inttypes.h>
@@ -17,13 +17,13 @@ static const char *text_of(const json_t *description, const char *key)
 }
 
 static void compare_text(json_t *reasons, const json_t *source, const json_t *destination,
-        const char *key, const char *code, const char *what, const char *remedy)
+	const char *key, const char *code, const char *what, const char *remedy)
 {
 	const char *s = text_of(source, key), *d = text_of(destination, key);
 
 	if (strcmp(s, d) != 0)
 		gw_reason_add(reasons, "both", code, remedy,
-		        "%s: the source has %.200s, the destination %.200s", what, s, d);
+			"%s: the source has %.200s, the destination %.200s", what, s, d);
 }
 
 static void compare_uuid(json_t *reasons, const json_t *source, const json_t *destination)
@@ -36,8 +36,8 @@ static void compare_uuid(json_t *reasons, const json_t *source, const json_t *de
 		return;
 	if (strcasecmp(s, d) != 0)
 		gw_reason_add(reasons, "both", "uuid_differs",
-		        "start the destination with the source's -uuid, or name the right VM",
-		        "these are two different VMs: UUID %.40s and %.40s", s, d);
+			"start the destination with the source's -uuid, or name the right VM",
+			"these are two different VMs: UUID %.40s and %.40s", s, d);
 }
 
 static void compare_memory(json_t *reasons, const json_t *source, const json_t *destination)
@@ -47,9 +47,9 @@ static void compare_memory(json_t *reasons, const json_t *source, const json_t *
 
 	if (s != d)
 		gw_reason_add(reasons, "both", "memory_size_differs",
-		        "start the destination with the source's memory size (-m, DIMMs)",
-		        "memory: the source has %" PRIu64 " MiB, the destination %" PRIu64 " MiB",
-		        (uint64_t)s >> 20, (uint64_t)d >> 20);
+			"start the destination with the source's memory size (-m, DIMMs)",
+			"memory: the source has %" PRIu64 " MiB, the destination %" PRIu64 " MiB",
+			(uint64_t)s >> 20, (uint64_t)d >> 20);
 }
 
 static const json_t *find_by(const json_t *array, const char *key, const json_t *value)
@@ -58,8 +58,8 @@ static const json_t *find_by(const json_t *array, const char *key, const json_t 
 	size_t i;
 
 	json_array_foreach(
-	        array, i, entry) if (value != NULL &&
-	                             json_equal(json_object_get(entry, key), value)) return entry;
+		array, i, entry) if (value != NULL &&
+				     json_equal(json_object_get(entry, key), value)) return entry;
 	return NULL;
 }
 
@@ -79,16 +79,16 @@ static void sizes_missing(const json_t *a, const json_t *b, const char *key, cha
 		if (other != NULL && json_equal(json_object_get(other, "size"), size))
 			continue;
 		snprintf(text + at, NAMES_MAX - at, "%s%s (%lld KiB)", at > 0 ? ", " : "",
-		        json_is_string(name) ? json_string_value(name) : "?",
-		        json_integer_value(size) >> 10);
+			json_is_string(name) ? json_string_value(name) : "?",
+			json_integer_value(size) >> 10);
 	}
 }
 
 static void compare_sizes(json_t *reasons, const json_t *source, const json_t *destination,
-        const char *member, const char *key, const char *code, const char *remedy)
+	const char *member, const char *key, const char *code, const char *remedy)
 {
 	const json_t *s = json_object_get(source, member),
-	             *d = json_object_get(destination, member);
+		     *d = json_object_get(destination, member);
 	char only_source[NAMES_MAX] = "", only_destination[NAMES_MAX] = "";
 
 	if (!json_is_array(s) && !json_is_array(d))
@@ -97,9 +97,9 @@ static void compare_sizes(json_t *reasons, const json_t *source, const json_t *d
 	sizes_missing(d, s, key, only_destination);
 	if (only_source[0] != '\0' || only_destination[0] != '\0')
 		gw_reason_add(reasons, "both", code, remedy,
-		        "%s differ: only at the source: %s; only at the destination: %s", member,
-		        only_source[0] != '\0' ? only_source : "none",
-		        only_destination[0] != '\0' ? only_destination : "none");
+			"%s differ: only at the source: %s; only at the destination: %s", member,
+			only_source[0] != '\0' ? only_source : "none",
+			only_destination[0] != '\0' ? only_destination : "none");
 }
 
 static size_t count_of(const json_t *array, const json_t *value)
@@ -126,8 +126,17 @@ static void devices_missing(const json_t *a, const json_t *b, char *text)
 		if (first != i || count_of(a, entry) <= count_of(b, entry))
 			continue;
 		snprintf(text + at, NAMES_MAX - at, "%s%s", at > 0 ? ", " : "",
-		        json_is_string(entry) ? json_string_value(entry) : "?");
+			json_is_string(entry) ? json_string_value(entry) : "?");
 	}
+}
+
+bool gw_devices_equal(const json_t *a, const json_t *b)
+{
+	char missing[NAMES_MAX] = "";
+
+	devices_missing(a, b, missing);
+	devices_missing(b, a, missing);
+	return missing[0] == '\0';
 }
 
 static void compare_devices(json_t *reasons, const json_t *source, const json_t *destination)
@@ -144,11 +153,11 @@ static void compare_devices(json_t *reasons, const json_t *source, const json_t 
 	devices_missing(d, s, only_destination);
 	if (only_source[0] != '\0' || only_destination[0] != '\0')
 		gw_reason_add(reasons, "both", "devices_differ",
-		        "start the destination with the same devices at the same addresses and the "
-		        "same CPU model and count",
-		        "devices differ: only at the source: %s; only at the destination: %s",
-		        only_source[0] != '\0' ? only_source : "none",
-		        only_destination[0] != '\0' ? only_destination : "none");
+			"start the destination with the same devices at the same addresses and the "
+			"same CPU model and count",
+			"devices differ: only at the source: %s; only at the destination: %s",
+			only_source[0] != '\0' ? only_source : "none",
+			only_destination[0] != '\0' ? only_destination : "none");
 }
 
 json_t *gw_hv_compare(const json_t *source, const json_t *destination)
@@ -158,18 +167,18 @@ json_t *gw_hv_compare(const json_t *source, const json_t *destination)
 	if (reasons == NULL)
 		return NULL;
 	compare_text(reasons, source, destination, "kind", "kind_differs", "kind of hypervisor",
-	        "use the same hypervisor on both ends");
+		"use the same hypervisor on both ends");
 	compare_text(reasons, source, destination, "machine", "machine_type_differs",
-	        "machine type",
-	        "start the destination with the source's versioned machine type (-machine)");
+		"machine type",
+		"start the destination with the source's versioned machine type (-machine)");
 	compare_text(reasons, source, destination, "accel", "accel_differs", "accelerator",
-	        "start the destination with the source's -accel");
+		"start the destination with the source's -accel");
 	compare_uuid(reasons, source, destination);
 	compare_memory(reasons, source, destination);
 	compare_sizes(reasons, source, destination, "regions", "id", "regions_differ",
-	        "give the destination the same memory backends, in the same order");
+		"give the destination the same memory backends, in the same order");
 	compare_sizes(reasons, source, destination, "ram_blocks", "name", "ram_blocks_differ",
-	        "give the destination the same memory backend ids, devices and firmware files");
+		"give the destination the same memory backend ids, devices and firmware files");
 	compare_devices(reasons, source, destination);
 	return reasons;
 }

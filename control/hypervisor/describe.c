@@ -29,13 +29,13 @@ enum gw_hv_run gw_hv_run_from_qemu(const json_t *status)
 		const char *word;
 		enum gw_hv_run run;
 	} words[] = {
-	        {"running", GW_HV_RUNNING},
-	        {"paused", GW_HV_PAUSED},
-	        {"prelaunch", GW_HV_PAUSED},
-	        {"postmigrate", GW_HV_PAUSED},
-	        {"finish-migrate", GW_HV_PAUSED},
-	        {"inmigrate", GW_HV_INCOMING},
-	        {"shutdown", GW_HV_SHUTDOWN},
+		{"running", GW_HV_RUNNING},
+		{"paused", GW_HV_PAUSED},
+		{"prelaunch", GW_HV_PAUSED},
+		{"postmigrate", GW_HV_PAUSED},
+		{"finish-migrate", GW_HV_PAUSED},
+		{"inmigrate", GW_HV_INCOMING},
+		{"shutdown", GW_HV_SHUTDOWN},
 	};
 	const char *word = json_string_value(json_object_get(status, "status"));
 
@@ -63,7 +63,7 @@ static json_t *name_json(const char *name)
 }
 
 json_t *gw_describe_base(const char *kind, const char *version, const struct gw_exporter_info *info,
-        enum gw_hv_run run)
+	enum gw_hv_run run)
 {
 	json_t *regions = json_array();
 	char uuid[37];
@@ -73,12 +73,12 @@ json_t *gw_describe_base(const char *kind, const char *version, const struct gw_
 		const struct gw_export_region *r = &info->region[i];
 
 		json_array_append_new(regions,
-		        json_pack("{s:i, s:o, s:I, s:I, s:i}", "id", (int)r->id, "name",
-		                name_json(r->name), "size", (json_int_t)r->size, "page_size",
-		                (json_int_t)r->page_size, "numa_node", (int)r->numa_node));
+			json_pack("{s:i, s:o, s:I, s:I, s:i}", "id", (int)r->id, "name",
+				name_json(r->name), "size", (json_int_t)r->size, "page_size",
+				(json_int_t)r->page_size, "numa_node", (int)r->numa_node));
 	}
 	return json_pack("{s:s, s:s, s:s, s:o, s:s}", "kind", kind, "version", version, "uuid",
-	        uuid, "regions", regions, "run_state", gw_hv_run_name(run));
+		uuid, "regions", regions, "run_state", gw_hv_run_name(run));
 }
 
 /* "child<virtio-net-pci>" -> "virtio-net-pci"; NULL: not a child. */
@@ -151,11 +151,11 @@ static void add_pci(json_t *devices, const json_t *buses)
 			char at[32], what[32];
 
 			snprintf(at, sizeof(at), "%02x.%x",
-			        (unsigned int)json_integer_value(json_object_get(dev, "slot")),
-			        (unsigned int)json_integer_value(json_object_get(dev, "function")));
+				(unsigned int)json_integer_value(json_object_get(dev, "slot")),
+				(unsigned int)json_integer_value(json_object_get(dev, "function")));
 			snprintf(what, sizeof(what), "%04x:%04x",
-			        (unsigned int)json_integer_value(json_object_get(id, "vendor")),
-			        (unsigned int)json_integer_value(json_object_get(id, "device")));
+				(unsigned int)json_integer_value(json_object_get(id, "vendor")),
+				(unsigned int)json_integer_value(json_object_get(id, "device")));
 			add_device(devices, "pci", at, what);
 		}
 	}
@@ -176,33 +176,39 @@ static void add_memory(json_t *description, const json_t *answers)
 {
 	const json_t *sum = json_object_get(answers, "memory");
 	const char *text = json_string_value(
-	        json_object_get(json_object_get(answers, "ramblock"), "human-readable-text"));
+		json_object_get(json_object_get(answers, "ramblock"), "human-readable-text"));
 	json_t *blocks = text != NULL ? gw_ramblock_parse(text) : NULL;
 
 	if (sum != NULL)
 		json_object_set_new(description, "memory_bytes",
-		        json_integer(json_integer_value(json_object_get(sum, "base-memory")) +
-		                     json_integer_value(json_object_get(sum, "plugged-memory"))));
+			json_integer(json_integer_value(json_object_get(sum, "base-memory")) +
+				     json_integer_value(json_object_get(sum, "plugged-memory"))));
 	if (blocks != NULL)
 		json_object_set_new(description, "ram_blocks", blocks);
+}
+
+json_t *gw_describe_devices(const json_t *answers)
+{
+	json_t *devices = json_array();
+
+	add_children(devices, json_object_get(answers, "peripheral"), true);
+	add_children(devices, json_object_get(answers, "peripheral-anon"), false);
+	add_cpus(devices, json_object_get(answers, "unattached"));
+	add_pci(devices, json_object_get(answers, "pci"));
+	return devices;
 }
 
 void gw_describe_qemu(json_t *description, const json_t *answers)
 {
 	const json_t *uuid = json_object_get(json_object_get(answers, "uuid"), "UUID");
 	const json_t *kvm = json_object_get(json_object_get(answers, "kvm"), "enabled");
-	json_t *devices = json_array();
 
 	if (json_is_string(uuid))
 		json_object_set(description, "uuid", (json_t *)(uintptr_t)uuid);
 	if (json_is_boolean(kvm))
 		json_object_set_new(
-		        description, "accel", json_string(json_is_true(kvm) ? "kvm" : "tcg"));
+			description, "accel", json_string(json_is_true(kvm) ? "kvm" : "tcg"));
 	add_machine(description, answers);
 	add_memory(description, answers);
-	add_children(devices, json_object_get(answers, "peripheral"), true);
-	add_children(devices, json_object_get(answers, "peripheral-anon"), false);
-	add_cpus(devices, json_object_get(answers, "unattached"));
-	add_pci(devices, json_object_get(answers, "pci"));
-	json_object_set_new(description, "devices", devices);
+	json_object_set_new(description, "devices", gw_describe_devices(answers));
 }

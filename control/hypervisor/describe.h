@@ -7,11 +7,17 @@
 /* Members of a description that both kinds have: kind, version, uuid, regions, run_state. A new
  * object, or NULL: no memory. */
 json_t *gw_describe_base(const char *kind, const char *version, const struct gw_exporter_info *info,
-        enum gw_hv_run run);
+	enum gw_hv_run run);
 
-/* Adds what the answers tell (keys: as asked by gw_qemu_ask_description()); a missing answer leaves
+/* Adds what the answers tell (keys: as qemu.c asks); a missing answer leaves
  * its member out, wrong types count as missing. */
 void gw_describe_qemu(json_t *description, const json_t *answers);
+
+/* The "devices" member alone; a new array. */
+json_t *gw_describe_devices(const json_t *answers);
+
+/* compare.c: the same devices, in whatever order. */
+bool gw_devices_equal(const json_t *a, const json_t *b);
 
 /* QEMU's word for the run state, of query-status. */
 enum gw_hv_run gw_hv_run_from_qemu(const json_t *status);

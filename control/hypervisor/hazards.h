@@ -13,13 +13,14 @@ struct gw_hazards_end {
 	enum gw_hv_run run;
 	const struct gw_exporter_info *info;
 	unsigned int qemu_major;
+	const json_t *description; /* of open: what has changed since? NULL: nothing to compare */
 };
 
 const char *gw_hazards_where(enum gw_hv_role role); /* "source" or "destination" */
 
 /* Both kinds: tracking, regions, run state. A new array. */
 json_t *gw_hazards_export(
-        const struct gw_exporter_info *info, enum gw_hv_role role, enum gw_hv_run run);
+	const struct gw_exporter_info *info, enum gw_hv_role role, enum gw_hv_run run);
 
 /* QEMU: adds to reasons. Members of answers, as QMP returned them:
  * migrate, jobs, block_jobs, block_nodes, peripheral, peripheral-anon, unattached, objects

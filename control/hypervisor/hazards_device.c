@@ -23,45 +23,45 @@ struct rule {
 
 /* The first prefix that fits. */
 static const struct rule device_rules[] = {
-        {"vfio-user", "vfio_user_device",
-                "a vfio-user device writes guest memory from another process", UNPLUG},
-        {"x-vfio-user", "vfio_user_device",
-                "a vfio-user server shares guest memory with another process", UNPLUG},
-        {"vfio-", "vfio_device", "a passed-through device writes guest memory by DMA", UNPLUG},
-        {"vhost-vdpa", "vdpa_device", "a vDPA device writes guest memory by DMA", UNPLUG},
-        {"vhost-user", "vhost_user_device",
-                "a vhost-user device writes guest memory from another process", UNPLUG},
-        {"vhost-scsi", "direct_io", "vhost-scsi reads disks straight into pinned guest memory",
-                "use virtio-scsi or virtio-blk"},
-        {"scsi-block", "direct_io", "SCSI pass-through reads straight into pinned guest memory",
-                "use scsi-hd"},
-        {"scsi-generic", "direct_io", "SCSI pass-through reads straight into pinned guest memory",
-                "use scsi-hd"},
-        {"pvrdma", "rdma_device", "an RDMA device writes guest memory by DMA", UNPLUG},
-        {"virtio-mem", "virtio_mem", "virtio-mem plugs and unplugs memory while the guest runs",
-                "use ordinary memory (-m, pc-dimm)"},
+	{"vfio-user", "vfio_user_device",
+		"a vfio-user device writes guest memory from another process", UNPLUG},
+	{"x-vfio-user", "vfio_user_device",
+		"a vfio-user server shares guest memory with another process", UNPLUG},
+	{"vfio-", "vfio_device", "a passed-through device writes guest memory by DMA", UNPLUG},
+	{"vhost-vdpa", "vdpa_device", "a vDPA device writes guest memory by DMA", UNPLUG},
+	{"vhost-user", "vhost_user_device",
+		"a vhost-user device writes guest memory from another process", UNPLUG},
+	{"vhost-scsi", "direct_io", "vhost-scsi reads disks straight into pinned guest memory",
+		"use virtio-scsi or virtio-blk"},
+	{"scsi-block", "direct_io", "SCSI pass-through reads straight into pinned guest memory",
+		"use scsi-hd"},
+	{"scsi-generic", "direct_io", "SCSI pass-through reads straight into pinned guest memory",
+		"use scsi-hd"},
+	{"pvrdma", "rdma_device", "an RDMA device writes guest memory by DMA", UNPLUG},
+	{"virtio-mem", "virtio_mem", "virtio-mem plugs and unplugs memory while the guest runs",
+		"use ordinary memory (-m, pc-dimm)"},
 };
 
 static const struct rule netdev_rules[] = {
-        {"vhost-user", "vhost_user_device",
-                "a vhost-user backend writes guest memory from another process",
-                "use a tap backend (vhost=on is fine)"},
-        {"vhost-vdpa", "vdpa_device", "a vDPA backend writes guest memory by DMA",
-                "use a tap backend (vhost=on is fine)"},
+	{"vhost-user", "vhost_user_device",
+		"a vhost-user backend writes guest memory from another process",
+		"use a tap backend (vhost=on is fine)"},
+	{"vhost-vdpa", "vdpa_device", "a vDPA backend writes guest memory by DMA",
+		"use a tap backend (vhost=on is fine)"},
 };
 
 static const struct rule driver_rules[] = {
-        {"nvme-io_uring", "direct_io", "reads go straight into guest memory",
-                "use a kernel block device"},
-        {"nvme", "vfio_device", "a user-space NVMe driver writes guest memory by DMA",
-                "use the kernel's NVMe driver"},
-        {"virtio-blk-vfio", "vfio_device", "a VFIO driver writes guest memory by DMA",
-                "use the kernel's driver"},
-        {"virtio-blk-vhost-user", "vhost_user_device",
-                "a vhost-user disk writes guest memory from another process",
-                "use a kernel block device or a file"},
-        {"virtio-blk-vhost-vdpa", "vdpa_device", "a vDPA disk writes guest memory by DMA",
-                "use a kernel block device or a file"},
+	{"nvme-io_uring", "direct_io", "reads go straight into guest memory",
+		"use a kernel block device"},
+	{"nvme", "vfio_device", "a user-space NVMe driver writes guest memory by DMA",
+		"use the kernel's NVMe driver"},
+	{"virtio-blk-vfio", "vfio_device", "a VFIO driver writes guest memory by DMA",
+		"use the kernel's driver"},
+	{"virtio-blk-vhost-user", "vhost_user_device",
+		"a vhost-user disk writes guest memory from another process",
+		"use a kernel block device or a file"},
+	{"virtio-blk-vhost-vdpa", "vdpa_device", "a vDPA disk writes guest memory by DMA",
+		"use a kernel block device or a file"},
 };
 
 #define N_RULES(rules) (sizeof(rules) / sizeof((rules)[0]))
@@ -91,8 +91,8 @@ static void check_qom(json_t *reasons, const char *where, const json_t *list)
 		rule = rule_for(device_rules, N_RULES(device_rules), type + 6);
 		if (rule != NULL)
 			gw_reason_add(reasons, where, rule->code, rule->remedy,
-			        "device '%s' (%.*s): %s", name, (int)strcspn(type + 6, ">"),
-			        type + 6, rule->what);
+				"device '%s' (%.*s): %s", name, (int)strcspn(type + 6, ">"),
+				type + 6, rule->what);
 	}
 }
 
@@ -109,12 +109,12 @@ static void check_netdevs(json_t *reasons, const char *where, const char *text)
 
 		if (type != NULL && type < text + length) {
 			const struct rule *rule =
-			        rule_for(netdev_rules, N_RULES(netdev_rules), type + 6);
+				rule_for(netdev_rules, N_RULES(netdev_rules), type + 6);
 
 			if (rule != NULL)
 				gw_reason_add(reasons, where, rule->code, rule->remedy,
-				        "network backend '%.*s': %s", (int)name_length, text + name,
-				        rule->what);
+					"network backend '%.*s': %s", (int)name_length, text + name,
+					rule->what);
 		}
 		text += length;
 		text += strspn(text, "\r\n");
@@ -130,7 +130,7 @@ static bool seen_direct(const json_t *nodes, size_t before, const char *file)
 		const char *other = json_string_value(json_object_get(node, "file"));
 
 		if (json_is_true(json_object_get(json_object_get(node, "cache"), "direct")) &&
-		        other != NULL && strcmp(other, file) == 0)
+			other != NULL && strcmp(other, file) == 0)
 			return true;
 	}
 	return false;
@@ -143,7 +143,7 @@ static void check_disks(json_t *reasons, const char *where, const json_t *nodes)
 
 	if (!json_is_array(nodes)) {
 		gw_reason_add(reasons, where, "disks_unknown", "use QEMU 5.0 or newer",
-		        "QEMU did not list its disks");
+			"QEMU did not list its disks");
 		return;
 	}
 	json_array_foreach(nodes, i, node)
@@ -159,22 +159,22 @@ static void check_disks(json_t *reasons, const char *where, const json_t *nodes)
 			rule = rule_for(driver_rules, N_RULES(driver_rules), driver);
 		if (rule != NULL)
 			gw_reason_add(reasons, where, rule->code, rule->remedy,
-			        "disk '%s' (%s, %s): %s", name, driver, file, rule->what);
+				"disk '%s' (%s, %s): %s", name, driver, file, rule->what);
 		if (json_is_true(json_object_get(json_object_get(node, "cache"), "direct")) &&
-		        !seen_direct(nodes, i, file))
+			!seen_direct(nodes, i, file))
 			gw_reason_add(reasons, where, "direct_io",
-			        "start the guest with cache.direct=off for this disk "
-			        "(cache=writeback)",
-			        "disk '%s' (%s) is opened with cache.direct=on: a read in flight "
-			        "writes guest memory unseen",
-			        name, file);
+				"start the guest with cache.direct=off for this disk "
+				"(cache=writeback)",
+				"disk '%s' (%s) is opened with cache.direct=on: a read in flight "
+				"writes guest memory unseen",
+				name, file);
 	}
 }
 
 void gw_hazards_devices(json_t *reasons, const char *where, const json_t *answers)
 {
 	static const char *const lists[] = {
-	        "peripheral", "peripheral-anon", "unattached", "objects"};
+		"peripheral", "peripheral-anon", "unattached", "objects"};
 	const json_t *network = json_object_get(answers, "network");
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -184,13 +184,13 @@ void gw_hazards_devices(json_t *reasons, const char *where, const json_t *answer
 			check_qom(reasons, where, list);
 		else
 			gw_reason_add(reasons, where, "devices_unknown", "use QEMU 5.0 or newer",
-			        "QEMU did not list its devices (%s)", lists[i]);
+				"QEMU did not list its devices (%s)", lists[i]);
 	}
 	if (json_is_string(network))
 		check_netdevs(reasons, where, json_string_value(network));
 	else
 		gw_reason_add(reasons, where, "devices_unknown",
-		        "allow human-monitor-command on the QMP socket",
-		        "QEMU did not list its network backends");
+			"allow human-monitor-command on the QMP socket",
+			"QEMU did not list its network backends");
 	check_disks(reasons, where, json_object_get(answers, "block_nodes"));
 }

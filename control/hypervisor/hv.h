@@ -98,7 +98,7 @@ void gw_hv_start_open(struct gw_hv *hv, gw_hv_done done, void *arg);
 /* Ends the running operation; its callback is called from the loop. */
 void gw_hv_finish(struct gw_hv *hv, int result, const struct gw_err *err);
 void gw_hv_fail(struct gw_hv *hv, int result, const char *fmt, ...)
-        __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 /* Both call the session, which may free hv: nothing may touch it afterwards. */
 void gw_hv_report(struct gw_hv *hv, enum gw_hv_event event, const char *text);

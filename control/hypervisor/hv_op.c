@@ -15,16 +15,16 @@ static const struct {
 	const char *name;
 	uint64_t limit_ns;
 } op_table[GW_HV_OP_KINDS] = {
-        [GW_HV_OP_OPEN] = {"open", 10 * GW_NS_PER_S},
-        [GW_HV_OP_CHECK] = {"check", 10 * GW_NS_PER_S},
-        [GW_HV_OP_PREPARE] = {"prepare", 10 * GW_NS_PER_S},
-        [GW_HV_OP_PAUSE] = {"pause", 10 * GW_NS_PER_S},
-        [GW_HV_OP_RESUME] = {"resume", 15 * GW_NS_PER_S},
-        [GW_HV_OP_SAVE] = {"save", 15 * GW_NS_PER_S},
-        [GW_HV_OP_LOAD] = {"load", 15 * GW_NS_PER_S},
-        [GW_HV_OP_UNSAVE] = {"unsave", 10 * GW_NS_PER_S},
-        [GW_HV_OP_ANNOUNCE] = {"announce", 5 * GW_NS_PER_S},
-        [GW_HV_OP_QUIT] = {"quit", 20 * GW_NS_PER_S},
+	[GW_HV_OP_OPEN] = {"open", 10 * GW_NS_PER_S},
+	[GW_HV_OP_CHECK] = {"check", 10 * GW_NS_PER_S},
+	[GW_HV_OP_PREPARE] = {"prepare", 10 * GW_NS_PER_S},
+	[GW_HV_OP_PAUSE] = {"pause", 10 * GW_NS_PER_S},
+	[GW_HV_OP_RESUME] = {"resume", 15 * GW_NS_PER_S},
+	[GW_HV_OP_SAVE] = {"save", 15 * GW_NS_PER_S},
+	[GW_HV_OP_LOAD] = {"load", 15 * GW_NS_PER_S},
+	[GW_HV_OP_UNSAVE] = {"unsave", 10 * GW_NS_PER_S},
+	[GW_HV_OP_ANNOUNCE] = {"announce", 5 * GW_NS_PER_S},
+	[GW_HV_OP_QUIT] = {"quit", 20 * GW_NS_PER_S},
 };
 
 static void op_deliver(struct gw_hv_op *slot)
@@ -95,9 +95,9 @@ static void op_expired(void *ctx)
 
 	if (hv->op->kind == GW_HV_OP_OPEN && hv->info == NULL)
 		gw_hv_fail(hv, -ETIMEDOUT,
-		        "the exporter does not say HELLO; it serves one client at a time: is "
-		        "another "
-		        "one connected?");
+			"the exporter does not say HELLO; it serves one client at a time: is "
+			"another "
+			"one connected?");
 	else
 		gw_hv_fail(hv, -ETIMEDOUT, "%s was not done in time", op_table[hv->op->kind].name);
 }
@@ -140,7 +140,7 @@ static struct gw_hv_op *op_start(struct gw_hv *hv, enum gw_hv_op_kind kind, void
 	}
 	if (hv->op != NULL) {
 		gw_hv_fail(hv, -ECANCELED, "%s gave way to %s", op_table[hv->op->kind].name,
-		        op_table[kind].name);
+			op_table[kind].name);
 	}
 	hv->op = op;
 	gw_timer_set(hv->limit, op_table[kind].limit_ns, 0);
@@ -148,7 +148,7 @@ static struct gw_hv_op *op_start(struct gw_hv *hv, enum gw_hv_op_kind kind, void
 }
 
 static void plain_start(struct gw_hv *hv, enum gw_hv_op_kind kind, void (*run)(struct gw_hv *hv),
-        gw_hv_done done, void *arg)
+	gw_hv_done done, void *arg)
 {
 	struct gw_hv_op *op = op_start(hv, kind, arg);
 

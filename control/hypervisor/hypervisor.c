@@ -78,7 +78,7 @@ static void on_exporter_event(struct gw_hv *hv, struct gw_exporter_event *ev)
 		hv->cb.exporter(hv->cb.ctx, ev);
 	else if (ev->type == GW_EXPORT_ERROR && ev->error.request == GW_EXPORT_HELLO)
 		gw_hv_fail(hv, ev->error.code < 0 ? ev->error.code : -EPROTO,
-		        "the exporter refuses: %s", ev->error.text);
+			"the exporter refuses: %s", ev->error.text);
 	else
 		hv->ops->answered(hv, ev);
 }
@@ -115,8 +115,8 @@ static bool name_is_safe(const char *name)
 }
 
 int gw_hv_open(struct gw_loop *loop, const char *vm_dir, const char *name, enum gw_hv_role role,
-        uint64_t state_limit_bytes, const struct gw_hv_callbacks *cb, gw_hv_done done, void *arg,
-        struct gw_hv **out, struct gw_err *err)
+	uint64_t state_limit_bytes, const struct gw_hv_callbacks *cb, gw_hv_done done, void *arg,
+	struct gw_hv **out, struct gw_err *err)
 {
 	char path[PATH_MAX];
 	struct gw_hv *hv;
@@ -124,8 +124,8 @@ int gw_hv_open(struct gw_loop *loop, const char *vm_dir, const char *name, enum 
 
 	if (!name_is_safe(name))
 		return gw_err(err, -EINVAL,
-		        "'%s' is no name for a VM: 1 to %u characters, no '/', no '.' in front",
-		        name, GW_EXPORT_NAME_MAX - 1);
+			"'%s' is no name for a VM: 1 to %u characters, no '/', no '.' in front",
+			name, GW_EXPORT_NAME_MAX - 1);
 	hv = calloc(1, sizeof(*hv));
 	if (hv == NULL)
 		return gw_err(err, -ENOMEM, "%s: no memory", name);
@@ -151,7 +151,7 @@ int gw_hv_open(struct gw_loop *loop, const char *vm_dir, const char *name, enum 
 	if (rc != 0)
 		goto fail;
 	hv->exporter_watch =
-	        gw_watch_add(loop, gw_exporter_fd(hv->exporter), EPOLLIN, exporter_io, hv);
+		gw_watch_add(loop, gw_exporter_fd(hv->exporter), EPOLLIN, exporter_io, hv);
 	if (hv->exporter_watch == NULL)
 		goto no_memory;
 	gw_hv_start_open(hv, done, arg);

@@ -51,8 +51,8 @@ typedef void (*gw_hv_done)(void *arg, int result, const struct gw_err *err);
  * GW_EXPORT_CAP_LIFECYCLE). done runs when HELLO has come, QMP has negotiated, and the VM has been
  * described. state_limit_bytes bounds the device state. */
 int gw_hv_open(struct gw_loop *loop, const char *vm_dir, const char *name, enum gw_hv_role role,
-        uint64_t state_limit_bytes, const struct gw_hv_callbacks *cb, gw_hv_done done, void *arg,
-        struct gw_hv **out, struct gw_err *err);
+	uint64_t state_limit_bytes, const struct gw_hv_callbacks *cb, gw_hv_done done, void *arg,
+	struct gw_hv **out, struct gw_err *err);
 
 /* Closes the sockets. Pending callbacks are not called. Capabilities that were set on the
  * hypervisor by prepare are put back where that is still possible. A paused guest stays paused:
@@ -79,7 +79,7 @@ json_t *gw_hv_compare(const json_t *source, const json_t *destination);
  * gw_hv_compare; owned by the callee of done (it must json_decref). Called at prepare and again
  * before pause. */
 typedef void (*gw_hv_reasons_done)(
-        void *arg, int result, json_t *reasons, const struct gw_err *err);
+	void *arg, int result, json_t *reasons, const struct gw_err *err);
 void gw_hv_check(struct gw_hv *hv, gw_hv_reasons_done done, void *arg);
 
 /* Source: capabilities, events. Destination: the same, late-block-activate, announce-rounds 0. */
@@ -91,7 +91,7 @@ void gw_hv_pause(struct gw_hv *hv, gw_hv_done done, void *arg);
 void gw_hv_resume(struct gw_hv *hv, gw_hv_done done, void *arg);
 /* Device state of a paused guest into memory. *state is malloc'ed, freed by done's owner. */
 typedef void (*gw_hv_state_done)(
-        void *arg, int result, uint8_t *state, uint64_t size, const struct gw_err *err);
+	void *arg, int result, uint8_t *state, uint64_t size, const struct gw_err *err);
 void gw_hv_save(struct gw_hv *hv, gw_hv_state_done done, void *arg);
 /* Loads device state into a guest that waits for it; state must stay valid until done. The guest
  * stays paused. */

@@ -16,9 +16,9 @@ static void native_opened(struct gw_hv *hv)
 {
 	if (!(hv->info->caps & GW_EXPORT_CAP_LIFECYCLE)) {
 		gw_hv_fail(hv, -EOPNOTSUPP,
-		        "%s: the exporter cannot pause or save its guest, and there is no %s.qmp "
-		        "beside its socket",
-		        hv->name, hv->name);
+			"%s: the exporter cannot pause or save its guest, and there is no %s.qmp "
+			"beside its socket",
+			hv->name, hv->name);
 		return;
 	}
 	hv->run = GW_HV_RUNNING;
@@ -127,11 +127,11 @@ static void native_answered(struct gw_hv *hv, struct gw_exporter_event *ev)
 	static const struct {
 		enum gw_export_type answer, request;
 	} answers[GW_HV_OP_KINDS] = {
-	        [GW_HV_OP_PAUSE] = {GW_EXPORT_PAUSED, GW_EXPORT_PAUSE},
-	        [GW_HV_OP_RESUME] = {GW_EXPORT_RESUMED, GW_EXPORT_RESUME},
-	        [GW_HV_OP_SAVE] = {GW_EXPORT_SAVED, GW_EXPORT_SAVE},
-	        [GW_HV_OP_LOAD] = {GW_EXPORT_LOADED, GW_EXPORT_LOAD},
-	        [GW_HV_OP_QUIT] = {0, GW_EXPORT_QUIT},
+		[GW_HV_OP_PAUSE] = {GW_EXPORT_PAUSED, GW_EXPORT_PAUSE},
+		[GW_HV_OP_RESUME] = {GW_EXPORT_RESUMED, GW_EXPORT_RESUME},
+		[GW_HV_OP_SAVE] = {GW_EXPORT_SAVED, GW_EXPORT_SAVE},
+		[GW_HV_OP_LOAD] = {GW_EXPORT_LOADED, GW_EXPORT_LOAD},
+		[GW_HV_OP_QUIT] = {0, GW_EXPORT_QUIT},
 	};
 	enum gw_hv_op_kind kind = hv->op != NULL ? hv->op->kind : GW_HV_OP_OPEN;
 
@@ -157,18 +157,18 @@ static void native_ignore(struct gw_hv *hv)
 }
 
 const struct gw_hv_ops gw_hv_native_ops = {
-        .name = "native",
-        .opened = native_opened,
-        .check = native_check,
-        .prepare = native_nothing,
-        .pause = native_pause,
-        .resume = native_resume,
-        .save = native_save,
-        .load = native_load,
-        .unsave = native_nothing,
-        .announce = native_nothing,
-        .quit = native_quit,
-        .answered = native_answered,
-        .over = native_ignore,
-        .free = native_ignore,
+	.name = "native",
+	.opened = native_opened,
+	.check = native_check,
+	.prepare = native_nothing,
+	.pause = native_pause,
+	.resume = native_resume,
+	.save = native_save,
+	.load = native_load,
+	.unsave = native_nothing,
+	.announce = native_nothing,
+	.quit = native_quit,
+	.answered = native_answered,
+	.over = native_ignore,
+	.free = native_ignore,
 };

@@ -73,7 +73,7 @@ void gw_process_free(struct gw_process **p)
 }
 
 void gw_process_await_end(
-        struct gw_process *p, uint64_t kill_after_ns, void (*gone)(void *ctx), void *ctx)
+	struct gw_process *p, uint64_t kill_after_ns, void (*gone)(void *ctx), void *ctx)
 {
 	p->gone = gone;
 	p->ctx = ctx;

@@ -16,4 +16,4 @@ void gw_process_free(struct gw_process **p);
 /* Calls gone(ctx) once from the loop when the process has ended (also when it has already), and no
  * more after gw_process_free(). kill_after_ns: SIGKILL then, if it has not ended by itself. */
 void gw_process_await_end(
-        struct gw_process *p, uint64_t kill_after_ns, void (*gone)(void *ctx), void *ctx);
+	struct gw_process *p, uint64_t kill_after_ns, void (*gone)(void *ctx), void *ctx);

@@ -39,35 +39,36 @@ struct question {
 #define QOM_LIST(path) "qom-list", "{\"path\":\"" path "\"}"
 
 static const struct question description_questions[] = {
-        {"status", "query-status", NULL},
-        {"uuid", "query-uuid", NULL},
-        {"kvm", "query-kvm", NULL},
-        {"machine", "qom-get", "{\"path\":\"/machine\",\"property\":\"type\"}"},
-        {"memory", "query-memory-size-summary", NULL},
-        {"ramblock", "x-query-ramblock", NULL},
-        {"pci", "query-pci", NULL},
-        {"peripheral", QOM_LIST("/machine/peripheral")},
-        {"peripheral-anon", QOM_LIST("/machine/peripheral-anon")},
-        {"unattached", QOM_LIST("/machine/unattached")},
+	{"status", "query-status", NULL},
+	{"uuid", "query-uuid", NULL},
+	{"kvm", "query-kvm", NULL},
+	{"machine", "qom-get", "{\"path\":\"/machine\",\"property\":\"type\"}"},
+	{"memory", "query-memory-size-summary", NULL},
+	{"ramblock", "x-query-ramblock", NULL},
+	{"pci", "query-pci", NULL},
+	{"peripheral", QOM_LIST("/machine/peripheral")},
+	{"peripheral-anon", QOM_LIST("/machine/peripheral-anon")},
+	{"unattached", QOM_LIST("/machine/unattached")},
 };
 
 static const struct question hazard_questions[] = {
-        {"status", "query-status", NULL},
-        {"migrate", "query-migrate", NULL},
-        {"jobs", "query-jobs", NULL},
-        {"block_jobs", "query-block-jobs", NULL},
-        {"block_nodes", "query-named-block-nodes", "{\"flat\":true}"},
-        {"memdevs", "query-memdev", NULL},
-        {"ramblock", "x-query-ramblock", NULL},
-        {"network", "human-monitor-command", "{\"command-line\":\"info network\"}"},
-        {"objects", QOM_LIST("/objects")},
-        {"peripheral", QOM_LIST("/machine/peripheral")},
-        {"peripheral-anon", QOM_LIST("/machine/peripheral-anon")},
-        {"unattached", QOM_LIST("/machine/unattached")},
+	{"status", "query-status", NULL},
+	{"migrate", "query-migrate", NULL},
+	{"jobs", "query-jobs", NULL},
+	{"block_jobs", "query-block-jobs", NULL},
+	{"block_nodes", "query-named-block-nodes", "{\"flat\":true}"},
+	{"memdevs", "query-memdev", NULL},
+	{"ramblock", "x-query-ramblock", NULL},
+	{"network", "human-monitor-command", "{\"command-line\":\"info network\"}"},
+	{"pci", "query-pci", NULL},
+	{"objects", QOM_LIST("/objects")},
+	{"peripheral", QOM_LIST("/machine/peripheral")},
+	{"peripheral-anon", QOM_LIST("/machine/peripheral-anon")},
+	{"unattached", QOM_LIST("/machine/unattached")},
 };
 
 static void ask_all(struct gw_hv *hv, const struct question *questions, size_t n_questions,
-        gw_collect_done done)
+	gw_collect_done done)
 {
 	struct gw_qemu *q = hv->qemu;
 
@@ -79,8 +80,8 @@ static void ask_all(struct gw_hv *hv, const struct question *questions, size_t n
 	}
 	for (size_t i = 0; i < n_questions; i++)
 		gw_collect_ask(q->collect, questions[i].key, questions[i].command,
-		        questions[i].args != NULL ? json_loads(questions[i].args, 0, NULL) : NULL,
-		        GW_QEMU_ANSWER_LIMIT_NS);
+			questions[i].args != NULL ? json_loads(questions[i].args, 0, NULL) : NULL,
+			GW_QEMU_ANSWER_LIMIT_NS);
 	gw_collect_run(q->collect);
 }
 
@@ -92,7 +93,7 @@ static void on_description(void *arg, int result, json_t *answers, const struct 
 		return;
 	hv->run = gw_hv_run_from_qemu(json_object_get(answers, "status"));
 	hv->description =
-	        gw_describe_base("qemu", gw_qmp_version(hv->qemu->qmp), hv->info, hv->run);
+		gw_describe_base("qemu", gw_qmp_version(hv->qemu->qmp), hv->info, hv->run);
 	if (hv->description == NULL) {
 		gw_hv_fail(hv, -ENOMEM, "no memory");
 		return;
@@ -107,14 +108,15 @@ static void describe_when_ready(struct gw_hv *hv)
 
 	if (opening && hv->qemu->qmp_ready && hv->info != NULL)
 		ask_all(hv, description_questions,
-		        sizeof(description_questions) / sizeof(description_questions[0]),
-		        on_description);
+			sizeof(description_questions) / sizeof(description_questions[0]),
+			on_description);
 }
 
 static void on_hazards(void *arg, int result, json_t *answers, const struct gw_err *err)
 {
 	struct gw_hv *hv = arg;
-	struct gw_hazards_end end = {.role = hv->role, .info = hv->info};
+	struct gw_hazards_end end = {
+		.role = hv->role, .info = hv->info, .description = hv->description};
 
 	if (gw_qemu_failed(hv, result, err))
 		return;
@@ -133,7 +135,7 @@ static void on_hazards(void *arg, int result, json_t *answers, const struct gw_e
 static void qemu_check(struct gw_hv *hv)
 {
 	ask_all(hv, hazard_questions, sizeof(hazard_questions) / sizeof(hazard_questions[0]),
-	        on_hazards);
+		on_hazards);
 }
 
 /* ---- events ---- */
@@ -157,7 +159,7 @@ static void on_migration(struct gw_hv *hv, const char *status)
 static void on_run(struct gw_hv *hv, enum gw_hv_run run)
 {
 	bool asked =
-	        hv->qemu->asked == (run == GW_HV_RUNNING ? GW_QEMU_ASKED_RUN : GW_QEMU_ASKED_PAUSE);
+		hv->qemu->asked == (run == GW_HV_RUNNING ? GW_QEMU_ASKED_RUN : GW_QEMU_ASKED_PAUSE);
 
 	hv->run = run;
 	gw_qemu_run_event(hv);
@@ -210,7 +212,7 @@ static void on_broken(void *ctx, int result, const struct gw_err *err)
 int gw_qemu_create(struct gw_hv *hv, const char *qmp_path, struct gw_err *err)
 {
 	struct gw_qmp_callbacks cb = {
-	        .ready = on_ready, .event = on_event, .broken = on_broken, .ctx = hv};
+		.ready = on_ready, .event = on_event, .broken = on_broken, .ctx = hv};
 
 	hv->qemu = calloc(1, sizeof(*hv->qemu));
 	if (hv->qemu == NULL)
@@ -223,7 +225,7 @@ static void qemu_answered(struct gw_hv *hv, struct gw_exporter_event *ev)
 {
 	/* The guest's life is QMP's business; nothing of this was asked. */
 	gw_warn("%s: the exporter sent an answer of type %d that nobody asked for", hv->name,
-	        (int)ev->type);
+		(int)ev->type);
 	if (ev->type == GW_EXPORT_SAVED)
 		close(ev->saved.fd);
 }
@@ -249,18 +251,18 @@ static void qemu_free(struct gw_hv *hv)
 }
 
 const struct gw_hv_ops gw_hv_qemu_ops = {
-        .name = "qemu",
-        .opened = describe_when_ready,
-        .check = qemu_check,
-        .prepare = gw_qemu_prepare,
-        .pause = gw_qemu_pause,
-        .resume = gw_qemu_resume,
-        .save = gw_qemu_save,
-        .load = gw_qemu_load,
-        .unsave = gw_qemu_unsave,
-        .announce = gw_qemu_announce,
-        .quit = gw_qemu_quit,
-        .answered = qemu_answered,
-        .over = qemu_over,
-        .free = qemu_free,
+	.name = "qemu",
+	.opened = describe_when_ready,
+	.check = qemu_check,
+	.prepare = gw_qemu_prepare,
+	.pause = gw_qemu_pause,
+	.resume = gw_qemu_resume,
+	.save = gw_qemu_save,
+	.load = gw_qemu_load,
+	.unsave = gw_qemu_unsave,
+	.announce = gw_qemu_announce,
+	.quit = gw_qemu_quit,
+	.answered = qemu_answered,
+	.over = qemu_over,
+	.free = qemu_free,
 };

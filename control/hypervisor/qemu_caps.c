@@ -11,25 +11,25 @@
 /* These would change how the stream of the device state is made, or need a channel back, a second
  * connection or a command to go on. */
 static const char *const unwanted[] = {
-        "xbzrle",
-        "auto-converge",
-        "zero-blocks",
-        "compress",
-        "postcopy-ram",
-        "postcopy-blocktime",
-        "postcopy-preempt",
-        "x-colo",
-        "release-ram",
-        "block",
-        "return-path",
-        "pause-before-switchover",
-        "multifd",
-        "background-snapshot",
-        "zero-copy-send",
-        "rdma-pin-all",
-        "switchover-ack",
-        "dirty-limit",
-        "mapped-ram",
+	"xbzrle",
+	"auto-converge",
+	"zero-blocks",
+	"compress",
+	"postcopy-ram",
+	"postcopy-blocktime",
+	"postcopy-preempt",
+	"x-colo",
+	"release-ram",
+	"block",
+	"return-path",
+	"pause-before-switchover",
+	"multifd",
+	"background-snapshot",
+	"zero-copy-send",
+	"rdma-pin-all",
+	"switchover-ack",
+	"dirty-limit",
+	"mapped-ram",
 };
 
 static bool capability_is(const json_t *now, const char *name, bool *known)
@@ -53,7 +53,7 @@ static bool capability_is(const json_t *now, const char *name, bool *known)
 static void capability_add(json_t *list, const char *name, bool state)
 {
 	json_array_append_new(
-	        list, json_pack("{s:s, s:b}", "capability", name, "state", (int)state));
+		list, json_pack("{s:s, s:b}", "capability", name, "state", (int)state));
 }
 
 json_t *gw_qemu_capabilities(const json_t *now, bool destination)
@@ -88,7 +88,7 @@ json_t *gw_qemu_parameters(bool destination)
 }
 
 json_t *gw_qemu_undo(
-        const json_t *now, const json_t *wanted, const json_t *parameters, bool destination)
+	const json_t *now, const json_t *wanted, const json_t *parameters, bool destination)
 {
 	const char *parameter = destination ? "announce-rounds" : "max-bandwidth";
 	const json_t *before = json_object_get(parameters, parameter), *entry;
@@ -106,14 +106,14 @@ json_t *gw_qemu_undo(
 	undo = json_pack("{s:{s:o}}", "capabilities", "capabilities", list);
 	if (json_is_integer(before))
 		json_object_set_new(undo, "parameters",
-		        json_pack("{s:I}", parameter, json_integer_value(before)));
+			json_pack("{s:I}", parameter, json_integer_value(before)));
 	return undo;
 }
 
 static char *line_add(char *text, const char *command, json_t *args)
 {
 	json_t *line = json_pack(
-	        "{s:s, s:i, s:O}", "execute", command, "id", GW_QEMU_UNDO_ID, "arguments", args);
+		"{s:s, s:i, s:O}", "execute", command, "id", GW_QEMU_UNDO_ID, "arguments", args);
 	char *dump = line != NULL ? json_dumps(line, JSON_COMPACT) : NULL;
 	size_t had = text != NULL ? strlen(text) : 0;
 	char *more = NULL;

@@ -18,7 +18,7 @@ json_t *gw_qemu_parameters(bool destination);
 /* What puts back, after both were set: {"capabilities": arguments, "parameters": arguments}.
  * parameters: of query-migrate-parameters. */
 json_t *gw_qemu_undo(
-        const json_t *now, const json_t *wanted, const json_t *parameters, bool destination);
+	const json_t *now, const json_t *wanted, const json_t *parameters, bool destination);
 
 /* The same as lines of QMP (malloc'ed), and how many answers they will have. */
 char *gw_qemu_undo_text(const json_t *undo, unsigned int *answers);

@@ -10,13 +10,13 @@ static const struct {
 	const char *text;
 	const char *key;
 } events[] = {
-        {"SHUTDOWN", "the guest shut down", "reason"},
-        {"RESET", "the guest was reset", "reason"},
-        {"DEVICE_ADDED", "a device was plugged", "device"},
-        {"DEVICE_DELETED", "a device was unplugged", "device"},
-        {"BLOCK_JOB_", "a block job is under way", "device"},
-        {"MEMORY_DEVICE_SIZE_CHANGE", "memory was plugged or unplugged", "id"},
-        {"GUEST_PANICKED", "the guest's kernel panicked", "action"},
+	{"SHUTDOWN", "the guest shut down", "reason"},
+	{"RESET", "the guest was reset", "reason"},
+	{"DEVICE_ADDED", "a device was plugged", "device"},
+	{"DEVICE_DELETED", "a device was unplugged", "device"},
+	{"BLOCK_JOB_", "a block job is under way", "device"},
+	{"MEMORY_DEVICE_SIZE_CHANGE", "memory was plugged or unplugged", "id"},
+	{"GUEST_PANICKED", "the guest's kernel panicked", "action"},
 };
 
 static bool job_starts(const json_t *data)
@@ -42,14 +42,14 @@ bool gw_qemu_event_changes(const char *name, const json_t *data, char *text, siz
 {
 	if (strcmp(name, "JOB_STATUS_CHANGE") == 0 && job_starts(data)) {
 		describe(text, room, "a job was started",
-		        json_string_value(json_object_get(data, "id")));
+			json_string_value(json_object_get(data, "id")));
 		return true;
 	}
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (strncmp(name, events[i].prefix, strlen(events[i].prefix)) != 0)
 			continue;
 		describe(text, room, events[i].text,
-		        json_string_value(json_object_get(data, events[i].key)));
+			json_string_value(json_object_get(data, events[i].key)));
 		return true;
 	}
 	return false;

@@ -53,7 +53,7 @@ static void on_run_status(void *arg, int result, const json_t *ret, const struct
 		gw_hv_finish(hv, 0, NULL);
 	else
 		gw_hv_fail(hv, -EIO, "QEMU took 'cont', yet the guest does not run (%s)",
-		        gw_hv_run_name(hv->run));
+			gw_hv_run_name(hv->run));
 }
 
 static void on_continued(void *arg, int result, const json_t *ret, const struct gw_err *err)
@@ -152,7 +152,7 @@ static void on_resume_status(void *arg, int result, const json_t *ret, const str
 	case GW_HV_SHUTDOWN:
 	case GW_HV_OTHER:
 		gw_hv_fail(hv, -EIO, "a guest in state '%s' cannot be resumed",
-		        gw_hv_run_name(hv->run));
+			gw_hv_run_name(hv->run));
 		return;
 	}
 }
@@ -197,9 +197,9 @@ void gw_qemu_announce(struct gw_hv *hv)
 	/* QEMU's own defaults for the end of a migration. Rounds after the first go on by
 	 * themselves. */
 	gw_qemu_ask(hv, "announce-self",
-	        json_pack("{s:i, s:i, s:i, s:i}", "initial", 50, "max", 550, "rounds", 5, "step",
-	                100),
-	        -1, on_done);
+		json_pack("{s:i, s:i, s:i, s:i}", "initial", 50, "max", 550, "rounds", 5, "step",
+			100),
+		-1, on_done);
 }
 
 static void on_quit_answer(void *arg, int result, const json_t *ret, const struct gw_err *err)
@@ -215,5 +215,5 @@ void gw_qemu_quit(struct gw_hv *hv)
 {
 	if (hv->qemu->qmp_ready)
 		gw_qmp_command(hv->qemu->qmp, "quit", NULL, -1, GW_QEMU_ANSWER_LIMIT_NS,
-		        on_quit_answer, hv);
+			on_quit_answer, hv);
 }

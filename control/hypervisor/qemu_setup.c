@@ -32,7 +32,7 @@ static void on_capabilities_set(void *arg, int result, const json_t *ret, const 
 	(void)ret;
 	if (!gw_qemu_failed(hv, result, err))
 		gw_qemu_ask(hv, "migrate-set-parameters",
-		        gw_qemu_parameters(hv->role == GW_HV_DESTINATION), -1, on_parameters_set);
+			gw_qemu_parameters(hv->role == GW_HV_DESTINATION), -1, on_parameters_set);
 }
 
 static void on_setup_answers(void *arg, int result, json_t *answers, const struct gw_err *err)
@@ -47,15 +47,15 @@ static void on_setup_answers(void *arg, int result, json_t *answers, const struc
 	wanted = gw_qemu_capabilities(now, destination);
 	if (wanted == NULL) {
 		gw_hv_fail(hv, -EOPNOTSUPP,
-		        "QEMU %s lacks a migration capability that is needed: x-ignore-shared, "
-		        "events%s",
-		        gw_qmp_version(hv->qemu->qmp), destination ? ", late-block-activate" : "");
+			"QEMU %s lacks a migration capability that is needed: x-ignore-shared, "
+			"events%s",
+			gw_qmp_version(hv->qemu->qmp), destination ? ", late-block-activate" : "");
 		return;
 	}
 	/* A second prepare finds our own settings; the first one knows what was there before. */
 	if (hv->qemu->undo == NULL)
 		hv->qemu->undo = gw_qemu_undo(
-		        now, wanted, json_object_get(answers, "parameters"), destination);
+			now, wanted, json_object_get(answers, "parameters"), destination);
 	gw_collect_free(&hv->qemu->collect);
 	gw_qemu_ask(hv, "migrate-set-capabilities", wanted, -1, on_capabilities_set);
 }
@@ -71,9 +71,9 @@ void gw_qemu_prepare(struct gw_hv *hv)
 		return;
 	}
 	gw_collect_ask(q->collect, "capabilities", "query-migrate-capabilities", NULL,
-	        GW_QEMU_ANSWER_LIMIT_NS);
+		GW_QEMU_ANSWER_LIMIT_NS);
 	gw_collect_ask(q->collect, "parameters", "query-migrate-parameters", NULL,
-	        GW_QEMU_ANSWER_LIMIT_NS);
+		GW_QEMU_ANSWER_LIMIT_NS);
 	gw_collect_run(q->collect);
 }
 

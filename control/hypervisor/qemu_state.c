@@ -128,7 +128,7 @@ static void load_io(void *ctx, uint32_t events)
 	(void)events;
 	while (s->size < hv->op->size && s->size < stop_at) {
 		ssize_t n = send(s->fd, hv->op->load + s->size, hv->op->size - s->size,
-		        MSG_NOSIGNAL | MSG_DONTWAIT);
+			MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -157,8 +157,8 @@ static void on_loaded_status(void *arg, int result, const json_t *ret, const str
 		gw_hv_finish(hv, 0, NULL);
 	else
 		gw_hv_fail(hv, -EIO,
-		        "the guest is not paused after loading (%s); was QEMU started without -S?",
-		        gw_hv_run_name(hv->run));
+			"the guest is not paused after loading (%s); was QEMU started without -S?",
+			gw_hv_run_name(hv->run));
 }
 
 /* ---- both ---- */
@@ -171,8 +171,8 @@ static void on_why_failed(void *arg, int result, const json_t *ret, const struct
 	(void)result;
 	(void)err;
 	gw_hv_fail(hv, -EREMOTEIO, "QEMU failed to %s the device state: %s",
-	        hv->op->kind == GW_HV_OP_SAVE ? "save" : "load",
-	        why != NULL ? why : "it does not say why");
+		hv->op->kind == GW_HV_OP_SAVE ? "save" : "load",
+		why != NULL ? why : "it does not say why");
 }
 
 void gw_qemu_state_event(struct gw_hv *hv, const char *migration_status)
@@ -214,14 +214,14 @@ static void on_fd_passed(void *arg, int result, const json_t *ret, const struct 
 	if (gw_qemu_failed(hv, result, err))
 		return;
 	s->watch = gw_watch_add(
-	        hv->loop, s->fd, save ? EPOLLIN : EPOLLOUT, save ? save_io : load_io, s);
+		hv->loop, s->fd, save ? EPOLLIN : EPOLLOUT, save ? save_io : load_io, s);
 	if (s->watch == NULL) {
 		gw_hv_fail(hv, -ENOMEM, "no memory");
 		return;
 	}
 	hv->qemu->migrated = true;
 	gw_qemu_ask(hv, save ? "migrate" : "migrate-incoming",
-	        json_pack("{s:s}", "uri", "fd:" FD_NAME), -1, on_started);
+		json_pack("{s:s}", "uri", "fd:" FD_NAME), -1, on_started);
 }
 
 static void stream_start(struct gw_hv *hv)
@@ -258,7 +258,7 @@ void gw_qemu_load(struct gw_hv *hv)
 {
 	if (hv->run != GW_HV_INCOMING)
 		gw_hv_fail(hv, -EBUSY, "the guest does not wait for its state (%s)",
-		        gw_hv_run_name(hv->run));
+			gw_hv_run_name(hv->run));
 	else
 		stream_start(hv);
 }

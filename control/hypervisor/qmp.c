@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #define NEGOTIATION_LIMIT_NS (3 * GW_NS_PER_S)
-#define INPUT_BYTES_PER_S (8u << 20) /* parsing that much takes a tenth of the control core */
+/* QEMU limits the rate of its own events. Parsing that much takes a tenth of the control core. */
+#define INPUT_BYTES_PER_S (8u << 20)
+#define INPUT_MESSAGES_PER_S 20000u
 
 struct gw_qmp {
 	struct gw_loop *loop;
@@ -26,6 +28,7 @@ struct gw_qmp {
 	struct gw_qmp_queue queue;
 	uint64_t window_start_ns; /* of the input budget */
 	uint64_t window_bytes;
+	unsigned int window_messages;
 	int fd;
 	int broken; /* negative errno */
 	bool ready;
@@ -48,8 +51,8 @@ static void negotiation_expired(void *ctx)
 	struct gw_err err;
 
 	gw_err(&err, -ETIMEDOUT,
-	        "QEMU does not greet on its QMP socket; it serves one client at a time: is another "
-	        "one connected?");
+		"QEMU does not greet on its QMP socket; it serves one client at a time: is another "
+		"one connected?");
 	qmp_break(ctx, -ETIMEDOUT, &err);
 }
 
@@ -62,7 +65,7 @@ static void qmp_flush(struct gw_qmp *qmp)
 }
 
 int gw_qmp_command(struct gw_qmp *qmp, const char *name, json_t *args, int fd, uint64_t limit_ns,
-        gw_qmp_done done, void *arg)
+	gw_qmp_done done, void *arg)
 {
 	int rc;
 
@@ -108,13 +111,16 @@ static int on_greeting(struct gw_qmp *qmp, const json_t *greeting, struct gw_err
 		return gw_err(err, -EPROTO, "QMP: a greeting without QEMU's version");
 	qmp->major = (unsigned int)major;
 	snprintf(
-	        qmp->version, sizeof(qmp->version), "%d.%d.%d", (int)major, (int)minor, (int)micro);
+		qmp->version, sizeof(qmp->version), "%d.%d.%d", (int)major, (int)minor, (int)micro);
 	return gw_qmp_command(
-	        qmp, "qmp_capabilities", NULL, -1, NEGOTIATION_LIMIT_NS, on_negotiated, qmp);
+		qmp, "qmp_capabilities", NULL, -1, NEGOTIATION_LIMIT_NS, on_negotiated, qmp);
 }
 
 static int on_message(struct gw_qmp *qmp, const struct gw_qmp_message *m, struct gw_err *err)
 {
+	if (++qmp->window_messages > INPUT_MESSAGES_PER_S)
+		return gw_err(err, -EPROTO, "QMP: more than %u messages in a second",
+			INPUT_MESSAGES_PER_S);
 	switch (m->kind) {
 	case GW_QMP_GREETING:
 		return on_greeting(qmp, m->data, err);
@@ -148,11 +154,12 @@ static int qmp_fill(struct gw_qmp *qmp, struct gw_err *err)
 	if (now_ns - qmp->window_start_ns > GW_NS_PER_S) {
 		qmp->window_start_ns = now_ns;
 		qmp->window_bytes = 0;
+		qmp->window_messages = 0;
 	}
 	qmp->window_bytes += (size_t)n;
 	if (qmp->window_bytes > INPUT_BYTES_PER_S)
 		return gw_err(
-		        err, -EPROTO, "QMP: more than %u bytes in a second", INPUT_BYTES_PER_S);
+			err, -EPROTO, "QMP: more than %u bytes in a second", INPUT_BYTES_PER_S);
 	return 0;
 }
 
@@ -189,7 +196,7 @@ static void qmp_io(void *ctx, uint32_t events)
 /* ---- life ---- */
 
 int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_qmp_callbacks *cb,
-        struct gw_qmp **out, struct gw_err *err)
+	struct gw_qmp **out, struct gw_err *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	struct gw_qmp *qmp;

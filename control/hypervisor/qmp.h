@@ -30,14 +30,14 @@ typedef void (*gw_qmp_done)(void *arg, int result, const json_t *ret, const stru
 /* Connects and negotiates. Errors at once: -ENOENT, -ECONNREFUSED, ... The callbacks may free the
  * object. */
 int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_qmp_callbacks *cb,
-        struct gw_qmp **out, struct gw_err *err);
+	struct gw_qmp **out, struct gw_err *err);
 void gw_qmp_free(struct gw_qmp **qmp);
 
 /* args (NULL: none) is consumed. fd >= 0 travels with the command (getfd); it stays the caller's
  * and may be closed after this call. 0, -ENOMEM, -EPIPE (broken). done is never called from inside.
  */
 int gw_qmp_command(struct gw_qmp *qmp, const char *name, json_t *args, int fd, uint64_t limit_ns,
-        gw_qmp_done done, void *arg);
+	gw_qmp_done done, void *arg);
 
 /* Pending commands stay sent, but their answers are dropped. */
 void gw_qmp_forget(struct gw_qmp *qmp);

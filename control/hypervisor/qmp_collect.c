@@ -27,7 +27,7 @@ struct gw_collect {
 };
 
 struct gw_collect *gw_collect_create(
-        struct gw_qmp *qmp, json_t *answers, gw_collect_done done, void *arg)
+	struct gw_qmp *qmp, json_t *answers, gw_collect_done done, void *arg)
 {
 	struct gw_collect *c = calloc(1, sizeof(*c));
 
@@ -76,7 +76,7 @@ static void on_answer(void *arg, int result, const json_t *ret, const struct gw_
 }
 
 void gw_collect_ask(
-        struct gw_collect *c, const char *key, const char *command, json_t *args, uint64_t limit_ns)
+	struct gw_collect *c, const char *key, const char *command, json_t *args, uint64_t limit_ns)
 {
 	struct question *q = calloc(1, sizeof(*q));
 	int rc = -ENOMEM;

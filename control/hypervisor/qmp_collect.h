@@ -13,11 +13,11 @@ typedef void (*gw_collect_done)(void *arg, int result, json_t *answers, const st
 
 /* done may free the object. answers (consumed; NULL: none yet) is what the new answers join. */
 struct gw_collect *gw_collect_create(
-        struct gw_qmp *qmp, json_t *answers, gw_collect_done done, void *arg);
+	struct gw_qmp *qmp, json_t *answers, gw_collect_done done, void *arg);
 
 /* key is copied, args (NULL: none) consumed. A failure is kept and told by done. */
 void gw_collect_ask(struct gw_collect *c, const char *key, const char *command, json_t *args,
-        uint64_t limit_ns);
+	uint64_t limit_ns);
 
 /* Everything has been asked: from now on done may be called, and it will be (from the loop, or
  * at once where nothing was asked or a question could not be sent). */

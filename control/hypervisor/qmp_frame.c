@@ -93,7 +93,7 @@ int gw_qmp_frame_next(struct gw_qmp_frame *f, struct gw_qmp_message *m, struct g
 
 	if (length > GW_QMP_LINE_MAX)
 		return gw_err(err, -EPROTO, "QMP: a line of %zu bytes; %u are allowed", length,
-		        GW_QMP_LINE_MAX);
+			GW_QMP_LINE_MAX);
 	m->root = json_loadb(line, length, 0, &why);
 	if (!json_is_object(m->root)) {
 		gw_qmp_message_clear(m);

@@ -120,18 +120,18 @@ bool gw_qmp_queue_sent(const struct gw_qmp_queue *q)
 }
 
 int gw_qmp_queue_add(struct gw_qmp_queue *q, const char *name, json_t *args, int fd,
-        uint64_t limit_ns, gw_qmp_done done, void *arg)
+	uint64_t limit_ns, gw_qmp_done done, void *arg)
 {
 	struct gw_qmp_request *r = calloc(1, sizeof(*r)), **at = &q->first;
 	json_t *command;
 	int rc = -ENOMEM;
 
 	command = json_pack("{s:s, s:I, s:o*}", "execute", name, "id", q->last_id + 1, "arguments",
-	        args); /* takes args, also when it fails */
+		args); /* takes args, also when it fails */
 	if (r == NULL || command == NULL)
 		goto fail;
 	*r = (struct gw_qmp_request){
-	        .queue = q, .id = ++q->last_id, .name = name, .fd = -1, .done = done, .arg = arg};
+		.queue = q, .id = ++q->last_id, .name = name, .fd = -1, .done = done, .arg = arg};
 	r->timer = gw_timer_create(q->loop, request_expired, r);
 	r->text = json_dumps(command, JSON_COMPACT);
 	if (r->timer == NULL || r->text == NULL)

@@ -18,7 +18,7 @@ struct gw_qmp_queue {
 
 /* As gw_qmp_command(); nothing is sent yet. */
 int gw_qmp_queue_add(struct gw_qmp_queue *q, const char *name, json_t *args, int fd,
-        uint64_t limit_ns, gw_qmp_done done, void *arg);
+	uint64_t limit_ns, gw_qmp_done done, void *arg);
 
 /* Sends what the socket takes; true: all is sent. A failed socket is noticed by reading it. */
 bool gw_qmp_queue_flush(struct gw_qmp_queue *q);

@@ -15,7 +15,7 @@
  * <unit>" that three 0x numbers follow.
  */
 static bool fields_parse(
-        const char *unit, unsigned long long number, json_int_t *page_size, json_int_t *size)
+	const char *unit, unsigned long long number, json_int_t *page_size, json_int_t *size)
 {
 	unsigned long long offset, used, total, shift;
 
@@ -69,7 +69,7 @@ static json_t *line_parse(const char *line, size_t length)
 		for (end = digits; end > name && end[-1] == ' '; end--)
 			end[-1] = '\0';
 		return json_pack(
-		        "{s:s, s:I, s:I}", "name", name, "page_size", page_size, "size", size);
+			"{s:s, s:I, s:I}", "name", name, "page_size", page_size, "size", size);
 	}
 	return NULL;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 void gw_reason_add(json_t *reasons, const char *where, const char *code, const char *remedy,
-        const char *fmt, ...)
+	const char *fmt, ...)
 {
 	char message[768];
 	json_t *text;
@@ -26,5 +26,5 @@ void gw_reason_add(json_t *reasons, const char *where, const char *code, const c
 	if (text == NULL)
 		text = json_string(message);
 	json_array_append_new(reasons, json_pack("{s:s, s:s, s:o, s:s}", "where", where, "code",
-	                                       code, "message", text, "remedy", remedy));
+					       code, "message", text, "remedy", remedy));
 }

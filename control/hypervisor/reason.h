@@ -7,4 +7,4 @@
 
 /* Appends {"where","code","message","remedy"}. */
 void gw_reason_add(json_t *reasons, const char *where, const char *code, const char *remedy,
-        const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+	const char *fmt, ...) __attribute__((format(printf, 5, 6)));

@@ -173,6 +173,13 @@ static void found_holes(void *arg)
 	gw_run_feed(&s->run, GW_EV_HOLES, rc, 0, rc != 0 ? strerror(-rc) : NULL);
 }
 
+static void digest(struct gw_job *job, void *arg)
+{
+	struct gw_src_run *s = arg;
+
+	gw_verify_work(job, s->verify);
+}
+
 static void digested(void *arg)
 {
 	struct gw_src_run *s = arg;
@@ -198,7 +205,7 @@ static void send_commit(struct gw_src_run *s, uint64_t label)
 	if (!s->run.conf.verify)
 		return;
 	if (gw_verify_create(s->run.ram, &s->verify) != 0 ||
-		gw_run_job(&s->run, gw_verify_work, digested, s) != 0)
+		gw_run_job(&s->run, digest, digested, s) != 0)
 		gw_run_fault(&s->run, "cannot digest the guest's memory");
 }
 

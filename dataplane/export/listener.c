@@ -26,7 +26,7 @@ static int remove_stale(const struct sockaddr_un *addr, struct gw_export_reason 
 	close(probe);
 	if (ret != -ECONNREFUSED)
 		return gw_export_why(
-		        why, -EADDRINUSE, "%s: another process listens there", addr->sun_path);
+			why, -EADDRINUSE, "%s: another process listens there", addr->sun_path);
 	unlink(addr->sun_path);
 	return 0;
 }
@@ -39,8 +39,8 @@ int gw_listener_open(struct gw_listener *l, const char *path, struct gw_export_r
 	*l = (struct gw_listener){.fd = -1, .pid = getpid(), .addr.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof(l->addr.sun_path))
 		return gw_export_why(why, -ENAMETOOLONG,
-		        "%s: a socket path has at most %zu characters", path,
-		        sizeof(l->addr.sun_path) - 1);
+			"%s: a socket path has at most %zu characters", path,
+			sizeof(l->addr.sun_path) - 1);
 	strcpy(l->addr.sun_path, path);
 	ret = remove_stale(&l->addr, why);
 	if (ret < 0)
@@ -51,12 +51,13 @@ int gw_listener_open(struct gw_listener *l, const char *path, struct gw_export_r
 		return gw_export_why(why, -errno, "socket: %s", strerror(errno));
 	/* The mode that bind() gives the file; changing it afterwards would leave a gap. */
 	if (fchmod(l->fd, 0600) < 0 ||
-	        bind(l->fd, (struct sockaddr *)&l->addr, sizeof(l->addr)) < 0) {
-		ret = gw_export_why(why, -errno, "%s: bind: %s", path, strerror(errno));
+		bind(l->fd, (struct sockaddr *)&l->addr, sizeof(l->addr)) < 0) {
+		ret = gw_export_why(why, -errno, "%s: bind: %s", l->addr.sun_path, strerror(errno));
 		goto err;
 	}
 	if (stat(path, &st) < 0 || listen(l->fd, BACKLOG) < 0) {
-		ret = gw_export_why(why, -errno, "%s: listen: %s", path, strerror(errno));
+		ret = gw_export_why(
+			why, -errno, "%s: listen: %s", l->addr.sun_path, strerror(errno));
 		unlink(path);
 		goto err;
 	}
@@ -77,7 +78,7 @@ void gw_listener_close(struct gw_listener *l)
 	if (l->fd < 0)
 		return;
 	if (getpid() == l->pid && lstat(l->addr.sun_path, &st) == 0 && st.st_dev == l->dev &&
-	        st.st_ino == l->ino)
+		st.st_ino == l->ino)
 		unlink(l->addr.sun_path);
 	close(l->fd);
 	l->fd = -1;

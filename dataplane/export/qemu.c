@@ -101,9 +101,9 @@ static int start(const char *socket_path, const char *vm_name)
 {
 	struct qemu_export *q = &qemu_export;
 	struct gw_export_config config = {
-	        .socket_path = q->socket_path,
-	        .describe = describe,
-	        .ctx = q,
+		.socket_path = q->socket_path,
+		.describe = describe,
+		.ctx = q,
 	};
 	struct gw_export_reason why;
 	int ret;
@@ -138,9 +138,9 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
 			vm_name = argv[i] + 5;
 		else {
 			fprintf(stderr,
-			        "godwit-qemu: unknown option '%s'; known are socket=PATH and "
-			        "name=NAME\n",
-			        argv[i]);
+				"godwit-qemu: unknown option '%s'; known are socket=PATH and "
+				"name=NAME\n",
+				argv[i]);
 			return -1;
 		}
 	}
@@ -169,13 +169,13 @@ static void start_from_environment(void)
 		start(socket_path, getenv("GODWIT_NAME"));
 }
 
-static void start_once_in_child(void)
+/* -daemonize forks twice; the guest lives in the grandchild. Later forks are helpers. */
+static void start_in_grandchild(void)
 {
-	static bool done;
+	static int forks;
 
-	if (!done)
+	if (++forks == 2)
 		start_from_environment();
-	done = true;
 }
 
 __attribute__((constructor)) static void on_load(void)
@@ -186,9 +186,9 @@ __attribute__((constructor)) static void on_load(void)
 	if (getenv("GODWIT_EXPORT_SOCKET") == NULL || !is_qemu_system())
 		return;
 	gw_qemu_args_read(&args);
-	/* -daemonize runs the guest in a forked child, where a thread of ours would be missing. */
+	/* A thread of ours would stay behind in the process that forks. */
 	if (gw_qemu_args_has(&args, "-daemonize"))
-		pthread_atfork(NULL, NULL, start_once_in_child);
+		pthread_atfork(NULL, NULL, start_in_grandchild);
 	else
 		start_from_environment();
 	gw_qemu_args_free(&args);

@@ -126,22 +126,23 @@ bool gw_qemu_args_file_id(const struct gw_qemu_args *a, const char *path, char *
 	for (const char *arg = next_arg(a, NULL); arg != NULL; arg = next_arg(a, arg)) {
 		option = next_arg(a, arg);
 		if (option != NULL && is_flag(arg, "-object") &&
-		        is_backend(option, "memory-backend-file") &&
-		        gw_qemu_option(option, "mem-path", mem_path, sizeof(mem_path)) &&
-		        strcmp(mem_path, path) == 0)
+			is_backend(option, "memory-backend-file") &&
+			gw_qemu_option(option, "mem-path", mem_path, sizeof(mem_path)) &&
+			strcmp(mem_path, path) == 0)
 			return gw_qemu_option(option, "id", id, cap);
 	}
 	return false;
 }
 
-bool gw_qemu_args_memfd_id(const struct gw_qemu_args *a, unsigned int idx, char *id, size_t cap)
+bool gw_qemu_args_nth_id(
+	const struct gw_qemu_args *a, const char *type, unsigned int idx, char *id, size_t cap)
 {
 	const char *option;
 
 	for (const char *arg = next_arg(a, NULL); arg != NULL; arg = next_arg(a, arg)) {
 		option = next_arg(a, arg);
-		if (option != NULL && is_flag(arg, "-object") &&
-		        is_backend(option, "memory-backend-memfd") && idx-- == 0)
+		if (option != NULL && is_flag(arg, "-object") && is_backend(option, type) &&
+			idx-- == 0)
 			return gw_qemu_option(option, "id", id, cap);
 	}
 	return false;

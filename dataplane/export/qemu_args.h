@@ -25,8 +25,9 @@ const char *gw_qemu_args_value(const struct gw_qemu_args *a, const char *flag);
 /* The id of the memory-backend-file that was given this path. True: found. */
 bool gw_qemu_args_file_id(const struct gw_qemu_args *a, const char *path, char *id, size_t cap);
 
-/* The id of the idx-th memory-backend-memfd, in the order of the command line. */
-bool gw_qemu_args_memfd_id(const struct gw_qemu_args *a, unsigned int idx, char *id, size_t cap);
+/* The id of the idx-th object of this type, in the order of the command line. */
+bool gw_qemu_args_nth_id(
+	const struct gw_qemu_args *a, const char *type, unsigned int idx, char *id, size_t cap);
 
 /* The value of a key in an option text: "type,key=value,..." (",," is a comma) or a flat JSON
  * object. "qom-type" is the leading word of the first form. */

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/mempolicy.h>
@@ -18,7 +19,6 @@
 
 #define MIN_BYTES (1u << 20)
 #define MAX_MAPPINGS 64
-#define MEMFD "/memfd:memory-backend-memfd"
 #define DELETED " (deleted)"
 #define DIRECTORY_FILE \
 	"qemu_back_mem." /* mem-path=DIRECTORY makes DIRECTORY/qemu_back_mem.ID.XXXXXX */
@@ -35,18 +35,30 @@ static bool starts_with(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-static bool is_memfd_backend(const struct gw_mapping *m)
+/* Backends whose files are all named alike, or after the process: the n-th file is the n-th object.
+ */
+static const char *const counted[][2] = {
+	{"/memfd:memory-backend-memfd*", "memory-backend-memfd"},
+	{"/dev/shm/qemu-*-shm-*" DELETED, "memory-backend-shm"},
+};
+#define N_COUNTED (sizeof(counted) / sizeof(counted[0]))
+
+static size_t counted_type(const struct gw_mapping *m)
 {
-	return starts_with(m->path, MEMFD);
+	size_t i = 0;
+
+	while (i < N_COUNTED && fnmatch(counted[i][0], m->path, 0) != 0)
+		i++;
+	return i;
 }
 
 /* The kernel shows shared memory without a file by these names. */
 static bool is_guest_ram(const struct gw_mapping *m)
 {
 	static const char *const other[] = {
-	        "/memfd:", "/SYSV", "/dev/zero", "/anon_hugepage", "/["};
+		"/memfd:", "/SYSV", "/dev/zero", "/anon_hugepage", "/["};
 
-	if (is_memfd_backend(m))
+	if (counted_type(m) < N_COUNTED)
 		return true;
 	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
 		if (starts_with(m->path, other[i]))
@@ -67,7 +79,7 @@ static void find_qemu_fd(struct block *b)
 		int fd = atoi(e->d_name);
 
 		if (e->d_name[0] != '.' && fd < b->qemu_fd && fstat(fd, &st) == 0 &&
-		        st.st_dev == b->m.dev && st.st_ino == b->m.ino)
+			st.st_dev == b->m.dev && st.st_ino == b->m.ino)
 			b->qemu_fd = fd;
 	}
 	if (dir != NULL)
@@ -86,7 +98,7 @@ static int open_file(struct block *b)
 	}
 	if (b->fd < 0) {
 		snprintf(path, sizeof(path), "/proc/self/map_files/%llx-%llx",
-		        (unsigned long long)b->m.start, (unsigned long long)b->m.end);
+			(unsigned long long)b->m.start, (unsigned long long)b->m.end);
 		b->fd = open(path, O_RDWR | O_CLOEXEC);
 	}
 	return b->fd < 0 ? -errno : 0;
@@ -130,20 +142,24 @@ static int by_name(const void *a, const void *b)
 
 static void name_blocks(struct block *b, int n)
 {
+	unsigned int seen[N_COUNTED] = {0};
 	struct gw_qemu_args args;
-	unsigned int n_memfds = 0;
 
 	gw_qemu_args_read(&args);
 	qsort(b, (size_t)n, sizeof(*b), by_qemu_fd);
 	for (int i = 0; i < n; i++) {
-		if (!is_memfd_backend(&b[i].m)) {
+		size_t type = counted_type(&b[i].m);
+
+		if (type == N_COUNTED) {
 			if (!gw_qemu_args_file_id(&args, b[i].m.path, b[i].name, sizeof(b[i].name)))
 				name_from_path(&b[i]);
 			continue;
 		}
-		if (!gw_qemu_args_memfd_id(&args, n_memfds, b[i].name, sizeof(b[i].name)))
-			snprintf(b[i].name, sizeof(b[i].name), "memory-backend-memfd.%u", n_memfds);
-		n_memfds++;
+		if (!gw_qemu_args_nth_id(
+			    &args, counted[type][1], seen[type], b[i].name, sizeof(b[i].name)))
+			snprintf(b[i].name, sizeof(b[i].name), "%s.%u", counted[type][1],
+				seen[type]);
+		seen[type]++;
 	}
 	qsort(b, (size_t)n, sizeof(*b), by_name);
 	gw_qemu_args_free(&args);
@@ -158,7 +174,7 @@ static int32_t numa_node(uint64_t addr)
 	int mode = 0;
 
 	if (syscall(SYS_get_mempolicy, &mode, mask, sizeof(mask) * 8, addr, MPOL_F_ADDR) < 0 ||
-	        (mode != MPOL_BIND && mode != MPOL_PREFERRED))
+		(mode != MPOL_BIND && mode != MPOL_PREFERRED))
 		return -1;
 	for (int32_t i = 0; i < (int32_t)(sizeof(mask) * 8); i++) {
 		if (!(mask[i / 64] >> i % 64 & 1))
@@ -175,11 +191,11 @@ static void describe_block(const struct block *b, uint8_t id, struct gw_export_r
 	struct statfs fs;
 
 	*r = (struct gw_export_region){
-	        .size = b->m.end - b->m.start,
-	        .file_offset = b->m.file_offset,
-	        .page_size = 4096,
-	        .numa_node = numa_node(b->m.start),
-	        .id = id,
+		.size = b->m.end - b->m.start,
+		.file_offset = b->m.file_offset,
+		.page_size = 4096,
+		.numa_node = numa_node(b->m.start),
+		.id = id,
 	};
 	memcpy(r->name, b->name, sizeof(r->name));
 	if (fstatfs(b->fd, &fs) < 0)
@@ -200,10 +216,10 @@ static void check_aliases(const struct block *b, int n, struct gw_qemu_ram *ram)
 			const struct gw_mapping *x = &b[i].m, *y = &b[j].m;
 
 			if (x->dev == y->dev && x->ino == y->ino &&
-			        x->file_offset < y->file_offset + (y->end - y->start) &&
-			        y->file_offset < x->file_offset + (x->end - x->start))
+				x->file_offset < y->file_offset + (y->end - y->start) &&
+				y->file_offset < x->file_offset + (x->end - x->start))
 				snprintf(ram->track_error, sizeof(ram->track_error),
-				        "%.200s is mapped twice in QEMU", x->path);
+					"%.200s is mapped twice in QEMU", x->path);
 		}
 	}
 }
@@ -229,12 +245,12 @@ static int read_mappings(struct block *b, struct gw_export_reason *why)
 	free(m);
 	if (n < 0)
 		return gw_export_why(why, n,
-		        "more than %u guest RAM mappings, or /proc/self/maps: %s",
-		        GW_EXPORT_MAX_REGIONS, strerror(-n));
+			"more than %u guest RAM mappings, or /proc/self/maps: %s",
+			GW_EXPORT_MAX_REGIONS, strerror(-n));
 	if (kept == 0)
 		return gw_export_why(why, -EAGAIN,
-		        "QEMU has no shared guest RAM (yet): use memory-backend-file or -memfd, "
-		        "share=on");
+			"QEMU has no shared guest RAM (yet): use memory-backend-file or -memfd, "
+			"share=on");
 	return kept;
 }
 
@@ -259,9 +275,9 @@ int gw_qemu_ram_find(struct gw_qemu_ram *ram, struct gw_export_reason *why)
 		describe_block(&b[i], (uint8_t)i, &ram->region[i]);
 		ram->fd[i] = b[i].fd;
 		ram->range[i] = (struct gw_uffd_range){
-		        .addr = (void *)(uintptr_t)b[i].m.start,
-		        .size_bytes = ram->region[i].size,
-		        .region = (uint8_t)i,
+			.addr = (void *)(uintptr_t)b[i].m.start,
+			.size_bytes = ram->region[i].size,
+			.region = (uint8_t)i,
 		};
 		ram->n_regions = (uint32_t)i + 1;
 	}

@@ -15,9 +15,9 @@ static const struct {
 	int version;
 	const char *function; /* came with that version */
 } history[] = {
-        {5, "qemu_plugin_write_memory_vaddr"},
-        {4, "qemu_plugin_read_memory_vaddr"},
-        {2, "qemu_plugin_num_vcpus"},
+	{5, "qemu_plugin_write_memory_vaddr"},
+	{4, "qemu_plugin_read_memory_vaddr"},
+	{2, "qemu_plugin_num_vcpus"},
 };
 
 int gw_qemu_plugin_version(void)

@@ -94,11 +94,11 @@ static void test_arguments(void)
 	struct gw_qemu_args a = {.text = text, .len = sizeof(text)};
 	char id[8];
 
-	CU_ASSERT(gw_qemu_args_memfd_id(&a, 0, id, sizeof(id)));
+	CU_ASSERT(gw_qemu_args_nth_id(&a, "memory-backend-memfd", 0, id, sizeof(id)));
 	CU_ASSERT_STRING_EQUAL(id, "a");
-	CU_ASSERT(gw_qemu_args_memfd_id(&a, 1, id, sizeof(id)));
+	CU_ASSERT(gw_qemu_args_nth_id(&a, "memory-backend-memfd", 1, id, sizeof(id)));
 	CU_ASSERT_STRING_EQUAL(id, "b");
-	CU_ASSERT_FALSE(gw_qemu_args_memfd_id(&a, 2, id, sizeof(id)));
+	CU_ASSERT_FALSE(gw_qemu_args_nth_id(&a, "memory-backend-memfd", 2, id, sizeof(id)));
 	CU_ASSERT(gw_qemu_args_file_id(&a, "/x", id, sizeof(id)));
 	CU_ASSERT_STRING_EQUAL(id, "f");
 	CU_ASSERT_FALSE(gw_qemu_args_file_id(&a, "/y", id, sizeof(id)));

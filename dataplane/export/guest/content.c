@@ -18,7 +18,7 @@ enum guest_class guest_class_of(const struct guest_profile *p, uint64_t page_idx
 		return GUEST_HOLE;
 	/* zero_pct is of all pages, this draw is among those that are no holes */
 	if (percentile(p->seed, page_idx >> ZERO_BLOCK_SHIFT, 2) * (100 - p->holes_pct) <
-	        p->zero_pct * 100)
+		p->zero_pct * 100)
 		return GUEST_ZERO;
 	if (percentile(p->seed, page_idx >> ZERO_BLOCK_SHIFT, 3) < p->compressible_pct)
 		return GUEST_COMPRESSIBLE;
@@ -33,7 +33,7 @@ struct filler {
 };
 
 static struct filler filler_of(
-        const struct guest_profile *p, uint64_t page_idx, uint32_t generation)
+	const struct guest_profile *p, uint64_t page_idx, uint32_t generation)
 {
 	enum guest_class class = guest_class_of(p, page_idx);
 	struct filler f = {.noise_words = GUEST_PAGE_WORDS};
@@ -56,7 +56,7 @@ static inline uint64_t next_word(struct filler *f, unsigned int word)
 }
 
 void guest_page_fill(const struct guest_profile *p, uint64_t page_idx, uint32_t generation,
-        uint64_t page[GUEST_PAGE_WORDS])
+	uint64_t page[GUEST_PAGE_WORDS])
 {
 	struct filler f = filler_of(p, page_idx, generation);
 
@@ -65,7 +65,7 @@ void guest_page_fill(const struct guest_profile *p, uint64_t page_idx, uint32_t 
 }
 
 bool guest_page_ok(const struct guest_profile *p, uint64_t page_idx, uint32_t generation,
-        const uint64_t page[GUEST_PAGE_WORDS])
+	const uint64_t page[GUEST_PAGE_WORDS])
 {
 	struct filler f = filler_of(p, page_idx, generation);
 	uint64_t wrong = 0;

@@ -25,6 +25,6 @@ static inline uint64_t guest_rand(uint64_t *state)
 enum guest_class guest_class_of(const struct guest_profile *p, uint64_t page_idx);
 
 void guest_page_fill(const struct guest_profile *p, uint64_t page_idx, uint32_t generation,
-        uint64_t page[GUEST_PAGE_WORDS]);
+	uint64_t page[GUEST_PAGE_WORDS]);
 bool guest_page_ok(const struct guest_profile *p, uint64_t page_idx, uint32_t generation,
-        const uint64_t page[GUEST_PAGE_WORDS]);
+	const uint64_t page[GUEST_PAGE_WORDS]);

@@ -17,7 +17,7 @@ struct guest_header guest_status(const struct guest *g)
 
 	if (g->n_workers > 0) {
 		ticker_sums(&g->ticker, &h);
-		h.counter = __atomic_load_n(&guest_ram_header(&g->ram)->counter, __ATOMIC_RELAXED);
+		h.counter = __atomic_load_n(&g->ticker.counter, __ATOMIC_RELAXED);
 	}
 	h.errors += __atomic_load_n(&g->load_errors, __ATOMIC_RELAXED);
 	return h;
@@ -122,12 +122,12 @@ static void on_quit(void *ctx)
 const struct gw_export_lifecycle_ops *guest_lifecycle_ops(void)
 {
 	static const struct gw_export_lifecycle_ops ops = {
-	        .pause = on_pause,
-	        .resume = on_resume,
-	        .paused = on_paused,
-	        .save = on_save,
-	        .load = on_load,
-	        .quit = on_quit,
+		.pause = on_pause,
+		.resume = on_resume,
+		.paused = on_paused,
+		.save = on_save,
+		.load = on_load,
+		.quit = on_quit,
 	};
 
 	return &ops;

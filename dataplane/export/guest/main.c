@@ -15,9 +15,9 @@ static void print_status(const struct guest *g)
 
 	printf("godwit-guest %s: state=%s counter=%" PRIu64 " work=%" PRIu64 " checks=%" PRIu64
 	       " errors=%" PRIu64 "\n",
-	        g->options->vm_name,
-	        __atomic_load_n(&g->paused, __ATOMIC_RELAXED) ? "paused" : "running", h.counter,
-	        h.work, h.full_checks, h.errors);
+		g->options->vm_name,
+		__atomic_load_n(&g->paused, __ATOMIC_RELAXED) ? "paused" : "running", h.counter,
+		h.work, h.full_checks, h.errors);
 	fflush(stdout);
 }
 
@@ -37,8 +37,8 @@ static int open_signals(void)
 static void run(const struct guest *g, int signal_fd)
 {
 	struct pollfd p[2] = {
-	        {.fd = signal_fd, .events = POLLIN},
-	        {.fd = g->quit_fd, .events = POLLIN},
+		{.fd = signal_fd, .events = POLLIN},
+		{.fd = g->quit_fd, .events = POLLIN},
 	};
 	struct signalfd_siginfo info;
 
@@ -72,11 +72,11 @@ int main(int argc, char **argv)
 		goto out;
 	}
 	config = (struct gw_export_config){
-	        .socket_path = options.socket_path,
-	        .ring_entries = options.ring_entries,
-	        .describe = guest_describe,
-	        .lifecycle = guest_lifecycle_ops(),
-	        .ctx = guest,
+		.socket_path = options.socket_path,
+		.ring_entries = options.ring_entries,
+		.describe = guest_describe,
+		.lifecycle = guest_lifecycle_ops(),
+		.ctx = guest,
 	};
 	if (gw_export_server_create(&config, &server, &why) < 0) {
 		fprintf(stderr, "godwit-guest: %s\n", why.text);

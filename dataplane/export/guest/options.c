@@ -105,35 +105,35 @@ int guest_options_parse(int argc, char **argv, struct guest_options *o)
 	struct guest_profile *p = &o->profile;
 	uint32_t save_writes = 0;
 	const struct row rows[] = {
-	        {"socket", "PATH", "where to listen for godwitd (required)", TEXT, &o->socket_path},
-	        {"name", "NAME", "VM name (default: guest)", TEXT, &o->vm_name},
-	        {"ram", "SIZE", "guest memory (default: 256M)", SIZE, &p->ram_bytes},
-	        {"regions", "N", "cut into 1..16 regions (default: 1)", NUMBER, &p->regions},
-	        {"mem-path", "DIR|FILE", "memory from files there (default: memfd)", TEXT,
-	                &o->mem_path},
-	        {"holes", "PCT", "pages never touched (default: 0)", NUMBER, &p->holes_pct},
-	        {"zero", "PCT", "pages zero every other time (default: 0)", NUMBER, &p->zero_pct},
-	        {"compressible", "PCT", "of the other pages (default: 50)", NUMBER,
-	                &p->compressible_pct},
-	        {"hot-set", "SIZE",
-	                "memory that is written (default: all; with hot: 90% of writes)", SIZE,
-	                &p->hot_set_bytes},
-	        {"write-rate", "PAGES_PER_S", "0: idle, or max (default: 10000)", RATE,
-	                &p->write_rate},
-	        {"check-rate", "PAGES_PER_S", "pages verified, 0 or max (default: 20000)", RATE,
-	                &p->check_rate},
-	        {"pattern", "seq|random|hot", "order of writes (default: random)", PATTERN,
-	                &p->pattern},
-	        {"seed", "N", "of contents and order (default: 1)", SIZE, &p->seed},
-	        {"threads", "N", "writers, 1..15 (default: 1)", NUMBER, &p->threads},
-	        {"counter", "", "bump a counter in RAM each millisecond", FLAG, &counter},
-	        {"incoming", "", "start empty and paused, wait for LOAD", FLAG, &o->incoming},
-	        {"source", "uffd|push", "how writes are tracked (default: uffd)", SOURCE,
-	                &o->push_source},
-	        {"save-writes", "PAGES", "dirtied by saving device state (default: 0)", NUMBER,
-	                &save_writes},
-	        {"ring-entries", "N", "64..1048576, a power of two (default: 65536)", NUMBER,
-	                &o->ring_entries},
+		{"socket", "PATH", "where to listen for godwitd (required)", TEXT, &o->socket_path},
+		{"name", "NAME", "VM name (default: guest)", TEXT, &o->vm_name},
+		{"ram", "SIZE", "guest memory (default: 256M)", SIZE, &p->ram_bytes},
+		{"regions", "N", "cut into 1..16 regions (default: 1)", NUMBER, &p->regions},
+		{"mem-path", "DIR|FILE", "memory from files there (default: memfd)", TEXT,
+			&o->mem_path},
+		{"holes", "PCT", "pages never touched (default: 0)", NUMBER, &p->holes_pct},
+		{"zero", "PCT", "pages zero every other time (default: 0)", NUMBER, &p->zero_pct},
+		{"compressible", "PCT", "of the other pages (default: 50)", NUMBER,
+			&p->compressible_pct},
+		{"hot-set", "SIZE",
+			"memory that is written (default: all; with hot: 90% of writes)", SIZE,
+			&p->hot_set_bytes},
+		{"write-rate", "PAGES_PER_S", "0: idle, or max (default: 10000)", RATE,
+			&p->write_rate},
+		{"check-rate", "PAGES_PER_S", "pages verified, 0 or max (default: 20000)", RATE,
+			&p->check_rate},
+		{"pattern", "seq|random|hot", "order of writes (default: random)", PATTERN,
+			&p->pattern},
+		{"seed", "N", "of contents and order (default: 1)", SIZE, &p->seed},
+		{"threads", "N", "writers, 1..15 (default: 1)", NUMBER, &p->threads},
+		{"counter", "", "bump a counter in RAM each millisecond", FLAG, &counter},
+		{"incoming", "", "start empty and paused, wait for LOAD", FLAG, &o->incoming},
+		{"source", "uffd|push", "how writes are tracked (default: uffd)", SOURCE,
+			&o->push_source},
+		{"save-writes", "PAGES", "dirtied by saving device state (default: 0)", NUMBER,
+			&save_writes},
+		{"ring-entries", "N", "64..1048576, a power of two (default: 65536)", NUMBER,
+			&o->ring_entries},
 	};
 	enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 	struct option longs[N_ROWS + 2] = {{NULL, 0, NULL, 0}};
@@ -142,16 +142,16 @@ int guest_options_parse(int argc, char **argv, struct guest_options *o)
 
 	*o = (struct guest_options){.vm_name = "guest", .ring_entries = 65536};
 	*p = (struct guest_profile){.ram_bytes = 256ull << 20,
-	        .regions = 1,
-	        .compressible_pct = 50,
-	        .write_rate = 10000,
-	        .check_rate = 20000,
-	        .pattern = GUEST_RANDOM,
-	        .seed = 1,
-	        .threads = 1};
+		.regions = 1,
+		.compressible_pct = 50,
+		.write_rate = 10000,
+		.check_rate = 20000,
+		.pattern = GUEST_RANDOM,
+		.seed = 1,
+		.threads = 1};
 	for (int i = 0; i < N_ROWS; i++)
 		longs[i] = (struct option){rows[i].name,
-		        rows[i].kind == FLAG ? no_argument : required_argument, NULL, i};
+			rows[i].kind == FLAG ? no_argument : required_argument, NULL, i};
 	longs[N_ROWS] = (struct option){"help", no_argument, NULL, N_ROWS};
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -163,7 +163,7 @@ int guest_options_parse(int argc, char **argv, struct guest_options *o)
 			return -EINVAL; /* getopt has said why */
 		if (parse_value(&rows[c], optarg) < 0) {
 			fprintf(stderr, "godwit-guest: --%s '%s': expected %s\n", rows[c].name,
-			        optarg, rows[c].arg);
+				optarg, rows[c].arg);
 			return -EINVAL;
 		}
 	}

@@ -57,9 +57,9 @@ static void push_stop(void *ctx)
 const struct gw_export_source_ops *guest_push_source_ops(void)
 {
 	static const struct gw_export_source_ops ops = {
-	        .start = push_start,
-	        .harvest = push_harvest,
-	        .stop = push_stop,
+		.start = push_start,
+		.harvest = push_harvest,
+		.stop = push_stop,
 	};
 
 	return &ops;

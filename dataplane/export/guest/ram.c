@@ -55,15 +55,15 @@ static void note_backing(struct guest_ram *ram)
 }
 
 int guest_ram_create(const struct guest_profile *p, const char *mem_path, struct guest_ram *ram,
-        struct gw_export_reason *why)
+	struct gw_export_reason *why)
 {
 	uint64_t region_bytes = p->ram_bytes / p->regions;
 	const char *from = mem_path != NULL ? mem_path : "memfd";
 	int ret;
 
 	*ram = (struct guest_ram){
-	        .region_pages = region_bytes / GUEST_PAGE_BYTES,
-	        .n_pages = p->ram_bytes / GUEST_PAGE_BYTES,
+		.region_pages = region_bytes / GUEST_PAGE_BYTES,
+		.n_pages = p->ram_bytes / GUEST_PAGE_BYTES,
 	};
 	ram->first_data_page = guest_ram_generation_page(ram->n_pages - 1) + 1;
 	for (uint32_t i = 0; i < p->regions; i++) {
@@ -76,14 +76,14 @@ int guest_ram_create(const struct guest_profile *p, const char *mem_path, struct
 		}
 		if (ftruncate(fd, (off_t)region_bytes) < 0) {
 			ret = gw_export_why(why, -errno, "%s: %ju bytes: %s", from,
-			        (uintmax_t)region_bytes, strerror(errno));
+				(uintmax_t)region_bytes, strerror(errno));
 			close(fd);
 			goto err;
 		}
 		base = mmap(NULL, region_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (base == MAP_FAILED) {
 			ret = gw_export_why(why, -errno, "%s: mmap of %ju bytes: %s", from,
-			        (uintmax_t)region_bytes, strerror(errno));
+				(uintmax_t)region_bytes, strerror(errno));
 			close(fd);
 			goto err;
 		}

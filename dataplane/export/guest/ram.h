@@ -32,7 +32,7 @@ struct guest_ram {
 /* mem_path: NULL for memfds, a directory for unnamed files, or a file's name (with more than one
  * region: .0, .1, ... appended). 0 or -errno with why. */
 int guest_ram_create(const struct guest_profile *p, const char *mem_path, struct guest_ram *ram,
-        struct gw_export_reason *why);
+	struct gw_export_reason *why);
 void guest_ram_free(struct guest_ram *ram);
 
 static inline void *guest_ram_page(const struct guest_ram *ram, uint64_t page_idx)

@@ -51,15 +51,15 @@ static void compare_work(struct guest *g, const struct guest_state *s)
 	if (table != work) {
 		g->load_errors++;
 		fprintf(stderr,
-		        "godwit-guest: %" PRIu64 " pages were written, the generations say %" PRIu64
-		        "\n",
-		        work, table);
+			"godwit-guest: %" PRIu64 " pages were written, the generations say %" PRIu64
+			"\n",
+			work, table);
 	}
 	if (counter != s->counter) {
 		g->load_errors++;
 		fprintf(stderr,
-		        "godwit-guest: the counter stood at %" PRIu64 ", RAM has %" PRIu64 "\n",
-		        s->counter, counter);
+			"godwit-guest: the counter stood at %" PRIu64 ", RAM has %" PRIu64 "\n",
+			s->counter, counter);
 	}
 }
 
@@ -70,7 +70,7 @@ int guest_state_load(struct guest *g, int fd, uint64_t size_bytes, struct gw_exp
 
 	if (size_bytes != sizeof(s) || pread(fd, &s, sizeof(s), 0) != (ssize_t)sizeof(s))
 		return gw_export_why(why, -EINVAL,
-		        "device state of %" PRIu64 " bytes, expected %zu", size_bytes, sizeof(s));
+			"device state of %" PRIu64 " bytes, expected %zu", size_bytes, sizeof(s));
 	if (memcmp(s.magic, STATE_MAGIC, sizeof(s.magic)) != 0)
 		return gw_export_why(why, -EINVAL, "not a godwit-guest's device state");
 	error = guest_profile_error(&s.profile);
@@ -78,12 +78,13 @@ int guest_state_load(struct guest *g, int fd, uint64_t size_bytes, struct gw_exp
 		return gw_export_why(why, -EINVAL, "device state: %s", error);
 	if (s.profile.ram_bytes != g->profile.ram_bytes || s.profile.regions != g->profile.regions)
 		return gw_export_why(why, -EINVAL,
-		        "the guest has %" PRIu64 " bytes in %u regions, this one %" PRIu64 " in %u",
-		        s.profile.ram_bytes, s.profile.regions, g->profile.ram_bytes,
-		        g->profile.regions);
+			"the guest has %" PRIu64 " bytes in %u regions, this one %" PRIu64 " in %u",
+			s.profile.ram_bytes, s.profile.regions, g->profile.ram_bytes,
+			g->profile.regions);
 
 	g->profile = s.profile;
 	guest_make_threads(g);
+	g->ticker.counter = s.counter;
 	g->load_errors = s.errors;
 	for (uint32_t i = 0; i < g->n_workers; i++) {
 		g->worker[i].state = s.worker[i];

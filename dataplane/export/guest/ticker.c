@@ -9,14 +9,14 @@
 #define IDLE_NS 100000000u
 
 void ticker_init(struct ticker *t, const struct guest_ram *ram, struct worker *workers,
-        uint32_t n_workers, bool counts)
+	uint32_t n_workers, bool counts)
 {
 	*t = (struct ticker){
-	        .ram = ram,
-	        .workers = workers,
-	        .n_workers = n_workers,
-	        .counts = counts,
-	        .paused = true,
+		.ram = ram,
+		.workers = workers,
+		.n_workers = n_workers,
+		.counts = counts,
+		.paused = true,
 	};
 	pthread_mutex_init(&t->lock, NULL);
 }
@@ -55,7 +55,6 @@ void ticker_sums(const struct ticker *t, struct guest_header *out)
 	out->full_checks = sweeps;
 }
 
-/* Pushes before and after nothing else: header page, ring of its own. */
 static void tick(struct ticker *t)
 {
 	struct guest_header *h = guest_ram_header(t->ram);
@@ -66,6 +65,7 @@ static void tick(struct ticker *t)
 	if (memcmp(h, &new, sizeof(new)) == 0)
 		return;
 	*h = new;
+	__atomic_store_n(&t->counter, new.counter, __ATOMIC_RELAXED);
 	if (t->sink != NULL)
 		gw_export_push(t->sink, t->n_workers, 0, 0, 1);
 }

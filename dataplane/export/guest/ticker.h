@@ -16,10 +16,11 @@ struct ticker {
 	bool paused;
 	bool quit;
 	struct gw_export_sink *sink; /* ring n_workers */
+	uint64_t counter;            /* as in the header; atomic reads from outside are allowed */
 };
 
 void ticker_init(struct ticker *t, const struct guest_ram *ram, struct worker *workers,
-        uint32_t n_workers, bool counts);
+	uint32_t n_workers, bool counts);
 void ticker_destroy(struct ticker *t);
 int ticker_start(struct ticker *t);
 void ticker_stop(struct ticker *t);

@@ -16,7 +16,7 @@
 #define ERRORS_SHOWN 10
 
 void worker_init(struct worker *w, const struct guest_profile *profile, const struct guest_ram *ram,
-        uint32_t idx)
+	uint32_t idx)
 {
 	memset(w, 0, sizeof(*w));
 	w->profile = profile;
@@ -71,7 +71,7 @@ static void push(struct worker *w, uint64_t page_idx)
 		return;
 	/* An error means that tracking ends: the client learns it from its SYNC or is gone. */
 	gw_export_push(w->sink, w->idx, (uint8_t)(page_idx / w->ram->region_pages),
-	        page_idx % w->ram->region_pages, 1);
+		page_idx % w->ram->region_pages, 1);
 }
 
 static void write_page(struct worker *w, uint64_t page_idx)
@@ -119,10 +119,10 @@ static void report(struct worker *w, uint64_t page_idx, uint32_t generation)
 
 	if (errors <= ERRORS_SHOWN)
 		fprintf(stderr,
-		        "godwit-guest: region %" PRIu64 " page %" PRIu64
-		        ": not the content of generation %u\n",
-		        page_idx / w->ram->region_pages, page_idx % w->ram->region_pages,
-		        generation);
+			"godwit-guest: region %" PRIu64 " page %" PRIu64
+			": not the content of generation %u\n",
+			page_idx / w->ram->region_pages, page_idx % w->ram->region_pages,
+			generation);
 }
 
 static void check_pages(struct worker *w, unsigned int n)
@@ -135,8 +135,8 @@ static void check_pages(struct worker *w, unsigned int n)
 
 		/* Reading a hole would make it data. */
 		if (guest_class_of(w->profile, page_idx) != GUEST_HOLE &&
-		        !guest_page_ok(
-		                w->profile, page_idx, generation, guest_ram_page(w->ram, page_idx)))
+			!guest_page_ok(
+				w->profile, page_idx, generation, guest_ram_page(w->ram, page_idx)))
 			report(w, page_idx, generation);
 		if (++w->check_pos == all) {
 			w->check_pos = 0;
@@ -165,7 +165,7 @@ struct budget {
 };
 
 static unsigned int take(
-        struct budget *b, uint64_t rate, uint32_t threads, double elapsed_s, unsigned int most)
+	struct budget *b, uint64_t rate, uint32_t threads, double elapsed_s, unsigned int most)
 {
 	unsigned int n;
 
@@ -202,9 +202,9 @@ static void *worker_main(void *arg)
 		elapsed_s = (double)(now_ns - then_ns) / (double)GW_NS_PER_S;
 		then_ns = now_ns;
 		n_writes = take(&writes, w->profile->write_rate, w->profile->threads, elapsed_s,
-		        WRITE_BATCH);
+			WRITE_BATCH);
 		n_checks = take(&checks, w->profile->check_rate, w->profile->threads, elapsed_s,
-		        CHECK_BATCH);
+			CHECK_BATCH);
 		if (w->verify_first)
 			n_checks = 4 * CHECK_BATCH;
 		worker_write(w, n_writes);

@@ -38,7 +38,7 @@ struct worker {
 };
 
 void worker_init(struct worker *w, const struct guest_profile *profile, const struct guest_ram *ram,
-        uint32_t idx);
+	uint32_t idx);
 void worker_destroy(struct worker *w);
 
 /* Starts the thread; it runs at once unless paused. */

@@ -27,6 +27,7 @@ int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_cr
 	p->window_bytes = GW_TX_WINDOW_MIN;
 	p->credit = initial_credit;
 	p->reorder = GW_TX_REORDER_MIN;
+	memset(p->lost_psn, 0xff, sizeof(p->lost_psn));
 	return 0;
 }
 
@@ -64,10 +65,12 @@ void gw_tx_path_skip(struct gw_tx_path *p)
 }
 
 static void settle_one(
-	struct gw_tx_path *p, struct gw_tx_record *r, bool lost, gw_tx_settle settle, void *ctx)
+	struct gw_tx_path *p, uint64_t psn, bool lost, gw_tx_settle settle, void *ctx)
 {
+	struct gw_tx_record *r = &p->record[psn & MASK];
+
 	if (lost) {
-		p->lost_packets++;
+		p->lost_psn[p->lost_packets++ % GW_TX_LOST_KEPT] = psn;
 		p->spent_bytes -= r->wire_bytes;
 	} else {
 		p->acked_bytes += r->wire_bytes + GW_WIRE_L1_BYTES;
@@ -144,9 +147,31 @@ static void detect_losses(struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle se
 		/* Sent in order: what follows is younger and was overtaken by fewer. */
 		if (since_ns < age_ns || (n + p->reorder > p->largest_acked && since_ns < old_ns))
 			break;
-		settle_one(p, r, true, settle, ctx);
+		settle_one(p, n, true, settle, ctx);
 	}
 	advance_una(p);
+}
+
+/* Declared lost, yet it arrived: the threshold was too small. Losses are left of una, where the
+ * bits of an ACK are no longer looked at, so they are looked up one by one. */
+static void detect_spurious(struct gw_tx_path *p, const struct gw_wire_packet *ack)
+{
+	if (p->lost_packets == p->spurious)
+		return;
+	for (unsigned int i = 0; i < GW_TX_LOST_KEPT; i++) {
+		uint64_t back = ack->ack.largest - p->lost_psn[i];
+
+		if (p->lost_psn[i] > ack->ack.largest || back >= GW_WIRE_ACK_BITS ||
+			(ack->ack.bitmap[back / 64] >> (back % 64) & 1) == 0)
+			continue;
+		/* The receiver's absolute credit counts its bytes. */
+		if (p->next_psn - p->lost_psn[i] <= GW_TX_RECORDS)
+			p->spent_bytes += p->record[p->lost_psn[i] & MASK].wire_bytes;
+		p->lost_psn[i] = UINT64_MAX;
+		p->spurious++;
+		if (p->reorder < GW_TX_REORDER_MAX)
+			p->reorder *= 2;
+	}
 }
 
 bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns,
@@ -171,24 +196,17 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 		while (bits != 0) {
 			unsigned int i = (unsigned int)__builtin_ctzll(bits);
 			uint64_t psn = largest - (64u * w + i);
-			struct gw_tx_record *r;
 
 			bits &= bits - 1;
 			if (64u * w + i > largest || p->next_psn - psn > GW_TX_RECORDS)
 				continue;
-			r = &p->record[psn & MASK];
-			if (r->state == GW_TX_OUT) {
-				settle_one(p, r, false, settle, ctx);
+			if (p->record[psn & MASK].state == GW_TX_OUT) {
+				settle_one(p, psn, false, settle, ctx);
 				progress = true;
-			} else if (r->state == GW_TX_LOST) {
-				/* Declared lost, yet it arrived: the threshold was too small. */
-				r->state = GW_TX_ACKED;
-				p->spurious++;
-				if (p->reorder < GW_TX_REORDER_MAX)
-					p->reorder *= 2;
 			}
 		}
 	}
+	detect_spurious(p, ack);
 	if (!p->any_acked || largest > p->largest_acked) {
 		p->largest_acked = largest;
 		p->any_acked = true;
@@ -236,10 +254,8 @@ enum gw_tx_due gw_tx_path_timer(
 void gw_tx_path_fail(struct gw_tx_path *p, gw_tx_settle settle, void *ctx)
 {
 	for (uint64_t n = p->una; n < p->next_psn; n++) {
-		struct gw_tx_record *r = &p->record[n & MASK];
-
-		if (r->state == GW_TX_OUT)
-			settle_one(p, r, true, settle, ctx);
+		if (p->record[n & MASK].state == GW_TX_OUT)
+			settle_one(p, n, true, settle, ctx);
 	}
 	advance_una(p);
 	p->pto_count = 0;

@@ -22,6 +22,7 @@
 #define GW_TX_PTO_MIN_NS 10000000u
 #define GW_TX_DEAD_MIN_NS 50000000u
 #define GW_TX_WINDOW_MIN (2u << 20)
+#define GW_TX_LOST_KEPT 64u /* losses that may still turn out to be spurious */
 
 enum gw_tx_kind {
 	GW_TX_PROBE,    /* carries no page */
@@ -70,6 +71,8 @@ struct gw_tx_path {
 	uint64_t pto_sent_ns; /* when the last probe timeout fired */
 	uint32_t pto_count;
 	uint32_t reorder;
+	uint64_t lost_psn[GW_TX_LOST_KEPT]; /* newest losses, a ring by lost_packets; UINT64_MAX:
+					       done with */
 	/* counters; the owner writes, control reads */
 	uint64_t acked_bytes, lost_packets, spurious, bad_acks, stale_acks;
 };

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* dataplane/port/: frame.c and the neighbour table. */
+#include "../../dataplane/port/frame.c"
+#include "../../dataplane/port/neighbor.h"
+
+#include "random.h"
+
+#include <CUnit/Basic.h>
+
+#define HERE 0x0a000001u
+#define THERE 0x0a000002u
+
+static const uint8_t mac_here[6] = {2, 0, 0, 0, 0, 1}, mac_there[6] = {2, 0, 0, 0, 0, 0xf2};
+
+/* A frame from THERE to HERE with len bytes of payload. */
+static size_t make(uint8_t *out, uint32_t len)
+{
+	struct gw_frame_template t;
+
+	gw_frame_template(
+		&t, mac_there, mac_here, THERE, HERE, GW_WIRE_PATH_PORT_BASE, GW_WIRE_UDP_PORT);
+	gw_frame_put(out, &t, len);
+	memset(out + GW_FRAME_HEADER, 0xa5, len);
+	return GW_FRAME_HEADER + len;
+}
+
+/* RFC 1071, written the slow way. */
+static uint16_t checksum(const uint8_t *p, size_t len)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < len; i += 2)
+		sum += (uint32_t)p[i] << 8 | p[i + 1];
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+static void fix_checksum(uint8_t *frame)
+{
+	uint16_t sum;
+
+	frame[24] = frame[25] = 0;
+	sum = checksum(frame + 14, 20);
+	frame[24] = (uint8_t)(sum >> 8);
+	frame[25] = (uint8_t)sum;
+}
+
+/* A copy that ends where its memory ends. */
+static enum gw_frame_kind parse(const uint8_t *frame, size_t len, struct gw_frame_in *in)
+{
+	uint8_t *copy = malloc(len != 0 ? len : 1);
+	enum gw_frame_kind kind;
+
+	memcpy(copy, frame, len);
+	kind = gw_frame_parse(copy, len, HERE, in);
+	free(copy);
+	return kind;
+}
+
+static void test_template(void)
+{
+	struct random r = {random_seed("templates")};
+	struct gw_frame_template t;
+	uint8_t out[64];
+
+	for (unsigned int i = 0; i < 100000; i++) {
+		uint32_t from = (uint32_t)random_next(&r), to = (uint32_t)random_next(&r);
+		uint32_t len = i < 66000 ? i % 9600 : random_below(&r, 9600);
+
+		gw_frame_template(&t, mac_there, mac_here, from, to, 49999, 7412);
+		gw_frame_put(out, &t, len);
+		if (checksum(out + 14, 20) != 0) {
+			CU_FAIL("header checksum");
+			break;
+		}
+	}
+	make(out, 10);
+	CU_ASSERT_EQUAL(memcmp(out, mac_here, 6), 0);
+	CU_ASSERT_EQUAL(memcmp(out + 6, mac_there, 6), 0);
+	CU_ASSERT_EQUAL(gw_get16(out + 12), 0x0800);
+	CU_ASSERT_EQUAL(out[14], 0x45);
+	CU_ASSERT_EQUAL(gw_get16(out + 16), 20 + 8 + 10);
+	CU_ASSERT_EQUAL(gw_get16(out + 20), 0x4000); /* DF */
+	CU_ASSERT_EQUAL(out[23], 17);
+	CU_ASSERT_EQUAL(gw_get32(out + 26), THERE);
+	CU_ASSERT_EQUAL(gw_get32(out + 30), HERE);
+	CU_ASSERT_EQUAL(gw_get16(out + 34), GW_WIRE_PATH_PORT_BASE);
+	CU_ASSERT_EQUAL(gw_get16(out + 36), GW_WIRE_UDP_PORT);
+	CU_ASSERT_EQUAL(gw_get16(out + 38), 8 + 10);
+	CU_ASSERT_EQUAL(gw_get16(out + 40), 0);
+}
+
+static void test_parse(void)
+{
+	struct gw_frame_in in;
+	uint8_t f[2048];
+	size_t len;
+
+	len = make(f, 100);
+	CU_ASSERT_EQUAL(gw_frame_parse(f, len, HERE, &in), GW_FRAME_UDP);
+	CU_ASSERT_PTR_EQUAL(in.payload, f + 42);
+	CU_ASSERT_EQUAL(in.len, 100);
+	CU_ASSERT_EQUAL(in.from_ip, THERE);
+	CU_ASSERT_EQUAL(in.from_port, GW_WIRE_PATH_PORT_BASE);
+	CU_ASSERT_EQUAL(in.to_port, GW_WIRE_UDP_PORT);
+	/* Ethernet pads behind the datagram: it is no part of it. */
+	make(f, 3);
+	CU_ASSERT_EQUAL(parse(f, 60, &in), GW_FRAME_UDP);
+	CU_ASSERT_EQUAL(in.len, 3);
+	len = make(f, 0);
+	CU_ASSERT_EQUAL(parse(f, len, &in), GW_FRAME_UDP);
+	CU_ASSERT_EQUAL(in.len, 0);
+	/* Truncated anywhere. */
+	len = make(f, 100);
+	for (size_t cut = 0; cut < len; cut++)
+		CU_ASSERT_NOT_EQUAL(parse(f, cut, &in), GW_FRAME_UDP);
+	CU_ASSERT_EQUAL(parse(f, len - 1, &in), GW_FRAME_INVALID);
+	CU_ASSERT_EQUAL(parse(f, 13, &in), GW_FRAME_INVALID);
+}
+
+static void test_refused(void)
+{
+	static const struct {
+		const char *what;
+		uint8_t at, value;
+		enum gw_frame_kind kind;
+	} c[] = {
+		{"more fragments", 20, 0x20, GW_FRAME_OTHER},
+		{"fragment offset, high", 20, 0x01, GW_FRAME_OTHER},
+		{"fragment offset, low", 21, 0x01, GW_FRAME_OTHER},
+		{"options", 14, 0x46, GW_FRAME_OTHER},
+		{"header too short", 14, 0x44, GW_FRAME_OTHER},
+		{"IP version", 14, 0x65, GW_FRAME_OTHER},
+		{"TCP", 23, 6, GW_FRAME_OTHER},
+		{"other address", 33, 9, GW_FRAME_OTHER},
+		{"other ether type", 13, 0xdd, GW_FRAME_OTHER},
+		{"other port", 37, 0, GW_FRAME_OTHER},
+		{"total above the frame", 17, 129, GW_FRAME_INVALID},
+		{"total below the headers", 17, 27, GW_FRAME_INVALID},
+		{"total below UDP's", 17, 127, GW_FRAME_INVALID},
+		{"UDP above total", 39, 109, GW_FRAME_INVALID},
+		{"UDP below total", 39, 107, GW_FRAME_INVALID},
+		{"UDP below its header", 39, 7, GW_FRAME_INVALID},
+	};
+	struct gw_frame_in in;
+	uint8_t f[2048];
+	size_t len;
+
+	for (unsigned int i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
+		len = make(f, 100);
+		CU_ASSERT_NOT_EQUAL(f[c[i].at], c[i].value);
+		f[c[i].at] = c[i].value;
+		fix_checksum(f);
+		if (parse(f, len, &in) != c[i].kind)
+			CU_FAIL(c[i].what);
+	}
+	/* Any bit of the IPv4 header that the checksum does not agree with. */
+	for (unsigned int bit = 14 * 8; bit < 34 * 8; bit++) {
+		len = make(f, 100);
+		f[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		CU_ASSERT_NOT_EQUAL(parse(f, len, &in), GW_FRAME_UDP);
+	}
+}
+
+static void test_ports(void)
+{
+	unsigned int ours = 0;
+	struct gw_frame_in in;
+	uint8_t f[64];
+
+	for (uint32_t port = 0; port < 65536; port++) {
+		struct gw_frame_template t;
+
+		gw_frame_template(&t, mac_there, mac_here, THERE, HERE, 1, (uint16_t)port);
+		gw_frame_put(f, &t, 0);
+		if (gw_frame_parse(f, 42, HERE, &in) == GW_FRAME_UDP) {
+			ours++;
+			CU_ASSERT_TRUE(port == 7412 || (port >= 49152 && port < 49152 + 1024));
+		}
+	}
+	CU_ASSERT_EQUAL(ours, 1025);
+}
+
+static void test_turn(void)
+{
+	struct gw_frame_in in;
+	uint8_t f[2048];
+	size_t len = make(f, 20);
+
+	gw_frame_turn(f, mac_here);
+	CU_ASSERT_EQUAL(memcmp(f, mac_there, 6), 0);
+	CU_ASSERT_EQUAL(memcmp(f + 6, mac_here, 6), 0);
+	CU_ASSERT_EQUAL(checksum(f + 14, 20), 0);
+	CU_ASSERT_EQUAL(gw_frame_parse(f, len, THERE, &in), GW_FRAME_UDP);
+	CU_ASSERT_EQUAL(in.from_ip, HERE);
+	CU_ASSERT_EQUAL(in.from_port, GW_WIRE_UDP_PORT);
+	CU_ASSERT_EQUAL(in.to_port, GW_WIRE_PATH_PORT_BASE);
+}
+
+static void test_arp(void)
+{
+	struct gw_frame_in in;
+	const uint8_t *mac;
+	uint8_t f[64], bad[64];
+
+	gw_frame_arp_request(f, mac_there, THERE, HERE);
+	CU_ASSERT_EQUAL(memcmp(f, "\xff\xff\xff\xff\xff\xff", 6), 0);
+	CU_ASSERT_EQUAL(parse(f, GW_FRAME_ARP, &in), GW_FRAME_ARP_IN);
+	CU_ASSERT_TRUE(gw_frame_arp_wants(f, HERE));
+	CU_ASSERT_FALSE(gw_frame_arp_wants(f, THERE));
+	CU_ASSERT_EQUAL(gw_frame_arp_sender(f, &mac), THERE);
+	CU_ASSERT_EQUAL(memcmp(mac, mac_there, 6), 0);
+	gw_frame_arp_answer(f, mac_here, HERE);
+	CU_ASSERT_EQUAL(parse(f, GW_FRAME_ARP, &in), GW_FRAME_ARP_IN);
+	CU_ASSERT_EQUAL(memcmp(f, mac_there, 6), 0);
+	CU_ASSERT_EQUAL(memcmp(f + 6, mac_here, 6), 0);
+	CU_ASSERT_EQUAL(gw_get16(f + 20), 2);
+	CU_ASSERT_EQUAL(gw_frame_arp_sender(f, &mac), HERE);
+	CU_ASSERT_EQUAL(memcmp(mac, mac_here, 6), 0);
+	CU_ASSERT_EQUAL(memcmp(f + 32, mac_there, 6), 0);
+	CU_ASSERT_EQUAL(gw_get32(f + 38), THERE);
+	CU_ASSERT_FALSE(gw_frame_arp_wants(f, THERE)); /* an answer asks nothing */
+	for (size_t cut = 0; cut < GW_FRAME_ARP; cut++)
+		CU_ASSERT_NOT_EQUAL(parse(f, cut, &in), GW_FRAME_ARP_IN);
+	for (unsigned int at = 14; at < 20; at++) {
+		memcpy(bad, f, sizeof(bad));
+		bad[at] ^= 1;
+		CU_ASSERT_EQUAL(parse(bad, GW_FRAME_ARP, &in), GW_FRAME_OTHER);
+	}
+}
+
+static void test_neighbors(void)
+{
+	static struct gw_neighbors t;
+	struct gw_neighbor *first, *e;
+	uint8_t mac[6];
+
+	CU_ASSERT_FALSE(gw_neighbor_learn(&t, THERE, mac_there, 5)); /* nobody asked */
+	CU_ASSERT_EQUAL(t.used, 0);
+	first = gw_neighbor_add(&t, THERE);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+	CU_ASSERT_FALSE(gw_neighbor_mac(first, mac));
+	CU_ASSERT_TRUE(gw_neighbor_learn(&t, THERE, mac_there, 5));
+	CU_ASSERT_TRUE(gw_neighbor_mac(first, mac));
+	CU_ASSERT_EQUAL(memcmp(mac, mac_there, 6), 0);
+	CU_ASSERT_EQUAL(first->heard_ns, 5);
+	CU_ASSERT_PTR_EQUAL(gw_neighbor_add(&t, THERE), first);
+	CU_ASSERT_EQUAL(t.used, 1);
+	for (uint32_t i = 1; i < GW_NEIGHBORS; i++) {
+		e = gw_neighbor_add(&t, THERE + i);
+		CU_ASSERT_PTR_NOT_NULL(e);
+		CU_ASSERT_FALSE(gw_neighbor_mac(e, mac));
+	}
+	CU_ASSERT_PTR_NULL(gw_neighbor_add(&t, 1));
+	CU_ASSERT_FALSE(gw_neighbor_learn(&t, 1, mac_here, 6));
+	CU_ASSERT_PTR_EQUAL(gw_neighbor_add(&t, THERE), first);
+	/* A new address for a known one, an all-zero one, the last entry. */
+	CU_ASSERT_TRUE(gw_neighbor_learn(&t, THERE, mac_here, 7));
+	CU_ASSERT_TRUE(gw_neighbor_mac(first, mac));
+	CU_ASSERT_EQUAL(memcmp(mac, mac_here, 6), 0);
+	CU_ASSERT_TRUE(gw_neighbor_learn(&t, THERE + GW_NEIGHBORS - 1, mac_there, 8));
+	CU_ASSERT_EQUAL(t.entry[GW_NEIGHBORS - 1].heard_ns, 8);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{"templates", test_template},
+		{"parse", test_parse},
+		{"refused", test_refused},
+		{"ports", test_ports},
+		{"turned around", test_turn},
+		{"ARP", test_arp},
+		{"neighbours", test_neighbors},
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{"frame", NULL, NULL, NULL, NULL, tests},
+		CU_SUITE_INFO_NULL,
+	};
+	unsigned int failed;
+
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+		return 2;
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failed != 0;
+}

@@ -6,8 +6,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Paths are probed while workers poll; after this only a session keeps them awake. */
+/* Paths are probed while workers poll, until all are up or this long; after it only a session keeps
+ * them awake. */
 #define PROBING_NS (2 * GW_NS_PER_S)
+#define LOOK_NS (20 * GW_NS_PER_MS)
 
 struct gw_link {
 	struct gw_dp *dp;
@@ -15,15 +17,25 @@ struct gw_link {
 	struct gw_timer *timer;
 	uint32_t refs;
 	bool active, started;
+	uint64_t woken_ns;
 };
 
-static void rest(void *ctx)
+static void rest(struct gw_link *l)
 {
-	struct gw_link *l = ctx;
-
 	if (l->active)
 		gw_dp_active(l->dp, false);
 	l->active = false;
+	gw_timer_stop(l->timer);
+}
+
+static void look(void *ctx)
+{
+	struct gw_link *l = ctx;
+	struct gw_dp_link_status st;
+
+	gw_dp_link_status(l->link, &st);
+	if (st.paths_up == st.paths || gw_now_ns() - l->woken_ns > PROBING_NS)
+		rest(l);
 }
 
 static void wake(struct gw_link *l)
@@ -31,7 +43,8 @@ static void wake(struct gw_link *l)
 	if (!l->active)
 		gw_dp_active(l->dp, true);
 	l->active = true;
-	gw_timer_set(l->timer, PROBING_NS, 0);
+	l->woken_ns = gw_now_ns();
+	gw_timer_set(l->timer, LOOK_NS, LOOK_NS);
 }
 
 static int create(struct gw_loop *loop, struct gw_dp *dp, struct gw_link **out, struct gw_err *err)
@@ -42,7 +55,7 @@ static int create(struct gw_loop *loop, struct gw_dp *dp, struct gw_link **out, 
 		return gw_err(err, -ENOMEM, "link: out of memory");
 	l->dp = dp;
 	l->refs = 1;
-	l->timer = gw_timer_create(loop, rest, l);
+	l->timer = gw_timer_create(loop, look, l);
 	if (l->timer == NULL) {
 		free(l);
 		return gw_err(err, -ENOMEM, "link: out of memory");

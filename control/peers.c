@@ -317,13 +317,28 @@ static json_t *entry_json(const struct entry *e)
 	return o;
 }
 
+static bool configured(const struct gw_peers *p, const char *name)
+{
+	const struct gw_config *c = p->conf.config;
+
+	for (uint32_t i = 0; i < c->n_peers; i++)
+		if (strcmp(c->peers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 json_t *gw_peers_json(const struct gw_peers *p)
 {
 	json_t *array = json_array();
 	const struct entry *e;
 
 	LIST_FOREACH(e, &p->entries, link)
-	if (e->config != NULL || (e->conn != NULL && gw_peer_is_up(gw_conn_peer(e->conn))))
+	if (e->config != NULL)
+		json_array_append_new(array, entry_json(e));
+	/* Of hosts that only come to us; the others are listed with our own connection to them. */
+	LIST_FOREACH(e, &p->entries, link)
+	if (e->config == NULL && gw_peer_is_up(gw_conn_peer(e->conn)) &&
+		!configured(p, gw_peer_name(gw_conn_peer(e->conn))))
 		json_array_append_new(array, entry_json(e));
 	return array;
 }

@@ -46,6 +46,7 @@ struct gw_config {
 		uint32_t *workers; /* CPU of each poll worker, default [1] */
 		uint32_t n_workers;
 		enum gw_config_integrity integrity;
+		bool zero_copy;         /* default true: where the driver is safe for it and integrity is none */
 		uint32_t memory_mib;    /* of huge pages for packet buffers, default 256 */
 		bool huge_pages;        /* default true; false: --no-huge, for tests */
 		uint32_t idle_sleep_us; /* of a worker with no session, default 10000 */

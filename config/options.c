@@ -54,6 +54,11 @@ static const struct gw_option dataplane[] = {
 	{"integrity", GW_OPTION_CHOICE, IN(struct gw_config, dataplane, integrity),
 		CHOICES(integrities), .fallback = "crc32c",
 		.help = "Checksum over header and payload of every packet."},
+	{"zero_copy", GW_OPTION_BOOL, IN(struct gw_config, dataplane, zero_copy),
+		.fallback = "true",
+		.help = "Transmit straight from guest memory where the driver is known to be safe "
+			"for it (memif "
+			"servers) and integrity is none; false copies always."},
 	{"memory_mib", NUMBER, IN(struct gw_config, dataplane, memory_mib), .min = 16, .max = 65536,
 		.unit = "MiB", .fallback = "256", .help = "Memory for packet buffers."},
 	{"huge_pages", GW_OPTION_BOOL, IN(struct gw_config, dataplane, huge_pages),

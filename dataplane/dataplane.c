@@ -65,6 +65,35 @@ static int create_pools(struct gw_dp *dp, struct gw_worker *w, struct gw_err *er
 	return 0;
 }
 
+/* The free callback that is never called, see ram_shinfo. */
+static void keep_ram(void *addr, void *opaque)
+{
+	(void)addr;
+	(void)opaque;
+}
+
+/* Header-only buffers for ports that transmit from guest RAM. */
+static int create_ram_pool(struct gw_worker *w, struct gw_err *err)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->n_queues; i++)
+		if (w->queue[i].port->zero_copy)
+			n += w->queue[i].port->tx_descriptors;
+	if (n == 0)
+		return 0;
+	w->ram_shinfo.free_cb = keep_ram;
+	rte_mbuf_ext_refcnt_set(&w->ram_shinfo, 1);
+	snprintf(name, sizeof(name), "gw_ram_%u", w->lcore);
+	w->ram_pool = rte_pktmbuf_pool_create(
+		name, n + POOL_SLACK, POOL_CACHE, 0, 0, (int)rte_lcore_to_socket_id(w->lcore));
+	if (w->ram_pool == NULL)
+		return gw_err(err, -rte_errno, "%u buffers for zero copy do not fit the huge pages",
+			n + POOL_SLACK);
+	return 0;
+}
+
 static int create_worker(struct gw_dp *dp, uint32_t index, struct gw_err *err)
 {
 	struct gw_worker *w = aligned_alloc(64, (sizeof(*w) + 63) / 64 * 64);
@@ -101,6 +130,8 @@ static int create_worker(struct gw_dp *dp, uint32_t index, struct gw_err *err)
 			w->queue[w->n_queues++].queue = q;
 		}
 	}
+	if (create_ram_pool(w, err) != 0)
+		return -ENOMEM;
 	return create_pools(dp, w, err);
 }
 
@@ -169,6 +200,7 @@ static void free_worker(struct gw_worker *w)
 	rte_pktmbuf_free_bulk(w->stash, w->n_stash);
 	rte_mempool_free(w->rx_pool);
 	rte_mempool_free(w->tx_pool);
+	rte_mempool_free(w->ram_pool);
 	free(w->scratch);
 	free(w);
 }

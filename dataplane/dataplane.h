@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The data plane's door: all that control may call. Poll workers run on their own lcores; calls here only
- * post commands and read counters, from the control thread, and never block. What a worker did comes back as an
- * event from gw_dp_poll_event(), which control calls on its timer (1 ms in a session, 100 us in switchover).
+ * The data plane's door: all that control may call. Poll workers run on their own lcores; calls
+ * here only post commands and read counters, from the control thread, and never block. What a
+ * worker did comes back as an event from gw_dp_poll_event(), which control calls on its timer (1 ms
+ * in a session, 100 us in switchover).
  *
  * link    all paths from this host to one peer, shared by all sessions between them
  * stream  one VM's pages over a link: a source stream sends, a sink stream receives
@@ -44,6 +45,8 @@ struct gw_dp_conf {
 	uint32_t worker_cpu[GW_DP_MAX_WORKERS];
 	uint32_t n_workers;
 	enum gw_dp_integrity integrity;
+	bool zero_copy; /* transmit from guest RAM where the driver is safe for it and integrity is
+			   none */
 	uint32_t memory_mib;
 	bool huge_pages;
 	uint32_t idle_sleep_us;
@@ -53,7 +56,8 @@ struct gw_dp_conf {
 
 struct gw_dp;
 
-/* Starts EAL, ports and workers (once per process). The calling thread becomes the main lcore, pinned to control_cpu. */
+/* Starts EAL, ports and workers (once per process). The calling thread becomes the main lcore,
+ * pinned to control_cpu. */
 int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_err *err);
 void gw_dp_free(struct gw_dp **dp);
 
@@ -70,26 +74,30 @@ struct gw_dp_port_info {
 	uint32_t queues;
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* frames without FCS */
 	uint64_t payload_bytes; /* guest bytes (raw pages) sent, re-sends included */
-	uint64_t lost_packets, resent_pages; /* declared lost on this port's paths; pages put back by that */
+	uint64_t lost_packets,
+		resent_pages; /* declared lost on this port's paths; pages put back by that */
 };
 uint32_t gw_dp_port_count(const struct gw_dp *dp);
 void gw_dp_port_info(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_info *info);
 
 /* Named drop counters of all workers: calls fn(ctx, name, count) for each that is not zero. */
-void gw_dp_drops(const struct gw_dp *dp, void (*fn)(void *ctx, const char *name, uint64_t count), void *ctx);
+void gw_dp_drops(
+	const struct gw_dp *dp, void (*fn)(void *ctx, const char *name, uint64_t count), void *ctx);
 
 /* Page faults taken on poll cores since start (a defect where it grows during a session). */
 uint64_t gw_dp_worker_faults(const struct gw_dp *dp);
 
 /* ---- links ---- */
-/* One path as both control ends see it. The initiator (source of migrations) plans, the acceptor fills its half. */
+/* One path as both control ends see it. The initiator (source of migrations) plans, the acceptor
+ * fills its half. */
 struct gw_dp_path {
-	uint32_t source_ip, peer_ip; /* host order: of the initiator's port, of the acceptor's port */
-	uint16_t core;               /* acceptor's worker that receives on it */
-	uint16_t initiator_slot;     /* goes into packets acceptor -> initiator */
-	uint16_t acceptor_slot;      /* goes into packets initiator -> acceptor */
-	uint32_t key_id;             /* random, both directions */
-	uint32_t mtu;                /* smaller of both ports */
+	uint32_t source_ip,
+		peer_ip;         /* host order: of the initiator's port, of the acceptor's port */
+	uint16_t core;           /* acceptor's worker that receives on it */
+	uint16_t initiator_slot; /* goes into packets acceptor -> initiator */
+	uint16_t acceptor_slot;  /* goes into packets initiator -> acceptor */
+	uint32_t key_id;         /* random, both directions */
+	uint32_t mtu;            /* smaller of both ports */
 };
 
 /* What a host tells a peer about itself. */
@@ -100,51 +108,62 @@ struct gw_dp_host {
 		uint8_t prefix;
 		uint32_t mtu;
 	} port[GW_DP_MAX_PORTS];
-	uint32_t n_cores;                /* workers that own chunks: reachable over every port */
+	uint32_t n_cores; /* workers that own chunks: reachable over every port */
 	enum gw_dp_integrity integrity;
 };
 void gw_dp_host(const struct gw_dp *dp, struct gw_dp_host *host);
 
 struct gw_dp_link;
 
-/* Initiator: plans the paths to a peer and reserves slots. -ENOTUNIQ (integrity differs), -ENETUNREACH (no port of ours
- * reaches a port of theirs), -ENOSPC. The plan is read with gw_dp_link_paths() and sent to the acceptor. */
-int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, struct gw_dp_link **out, struct gw_err *err);
-/* Acceptor: checks the proposed paths (untrusted), reserves slots and key ids, gives the paths to the workers. */
-int gw_dp_link_accept(struct gw_dp *dp, const struct gw_dp_path *proposed, uint32_t n, struct gw_dp_link **out, struct gw_err *err);
+/* Initiator: plans the paths to a peer and reserves slots. -ENOTUNIQ (integrity differs),
+ * -ENETUNREACH (no port of ours reaches a port of theirs), -ENOSPC. The plan is read with
+ * gw_dp_link_paths() and sent to the acceptor. */
+int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, struct gw_dp_link **out,
+	struct gw_err *err);
+/* Acceptor: checks the proposed paths (untrusted), reserves slots and key ids, gives the paths to
+ * the workers. */
+int gw_dp_link_accept(struct gw_dp *dp, const struct gw_dp_path *proposed, uint32_t n,
+	struct gw_dp_link **out, struct gw_err *err);
 const struct gw_dp_path *gw_dp_link_paths(const struct gw_dp_link *link, uint32_t *n);
-/* Initiator: the acceptor's answer (same order, its slots and key ids filled in; untrusted). Starts probing. */
-int gw_dp_link_start(struct gw_dp_link *link, const struct gw_dp_path *answer, uint32_t n, struct gw_err *err);
+/* Initiator: the acceptor's answer (same order, its slots and key ids filled in; untrusted). Starts
+ * probing. */
+int gw_dp_link_start(
+	struct gw_dp_link *link, const struct gw_dp_path *answer, uint32_t n, struct gw_err *err);
 
 struct gw_dp_link_status {
 	uint32_t paths, paths_up;
-	bool ready;         /* every destination core is reached by a path that is up */
-	uint64_t rtt_ns;    /* smallest smoothed RTT of the paths that are up; 0: unknown */
-	uint64_t rate_bps;  /* sum of the caps of the ports with a path up; 0 where one has no cap */
+	bool ready;        /* every destination core is reached by a path that is up */
+	uint64_t rtt_ns;   /* smallest smoothed RTT of the paths that are up; 0: unknown */
+	uint64_t rate_bps; /* sum of the caps of the ports with a path up; 0 where one has no cap */
 	uint64_t acked_bytes; /* cumulative layer-1 bytes acknowledged, all paths */
-	uint64_t last_ack_ns; /* gw_now_ns() time of the newest acknowledgement, any path; 0: none */
+	uint64_t
+		last_ack_ns; /* gw_now_ns() time of the newest acknowledgement, any path; 0: none */
 };
 void gw_dp_link_status(const struct gw_dp_link *link, struct gw_dp_link_status *status);
-/* Takes the paths from the workers and frees the link when they let go. Its streams must be closed before. */
+/* Takes the paths from the workers and frees the link when they let go. Its streams must be closed
+ * before. */
 void gw_dp_link_free(struct gw_dp_link **link);
 
 /* ---- guest memory ---- */
-struct gw_ram; /* mapped regions of one VM, page faults on vanished files survived (the stream is then broken) */
+struct gw_ram; /* mapped regions of one VM, page faults on vanished files survived (the stream is
+		  then broken) */
 struct gw_ram_region {
 	uint8_t id;
 	uint64_t size, file_offset; /* bytes */
 	int fd;                     /* borrowed; duplicated */
 };
-int gw_ram_map(const struct gw_ram_region *region, uint32_t n, bool writable, struct gw_ram **out, struct gw_err *err);
+int gw_ram_map(const struct gw_ram_region *region, uint32_t n, bool writable, struct gw_ram **out,
+	struct gw_err *err);
 void gw_ram_free(struct gw_ram **ram);
 bool gw_ram_broken(const struct gw_ram *ram); /* a file shrank under the mapping */
 uint32_t gw_ram_regions(const struct gw_ram *ram);
 /* Base address and pages of the n-th region. */
 void *gw_ram_region(const struct gw_ram *ram, uint32_t n, uint8_t *id, uint64_t *pages);
 
-/* Walks the data extents of region n, [first, first+count) pages, by SEEK_DATA/SEEK_HOLE. For helper threads.
- * fn returns non-zero to stop; that value is returned. 0, or a negative errno. */
-int gw_ram_extents(const struct gw_ram *ram, uint32_t n, int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx);
+/* Walks the data extents of region n, [first, first+count) pages, by SEEK_DATA/SEEK_HOLE. For
+ * helper threads. fn returns non-zero to stop; that value is returned. 0, or a negative errno. */
+int gw_ram_extents(const struct gw_ram *ram, uint32_t n,
+	int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx);
 /* Gives pages back to the file (they read as zero and are holes). */
 int gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);
 /* Faults pages in, writable, on the calling (helper) thread. */
@@ -156,8 +175,8 @@ struct gw_dp_sink;   /* receives one VM */
 
 struct gw_dp_source_conf {
 	struct gw_dp_link *link;
-	struct gw_ram *ram;   /* borrowed until the stream is freed */
-	uint16_t stream;      /* the acceptor's number for it */
+	struct gw_ram *ram; /* borrowed until the stream is freed */
+	uint16_t stream;    /* the acceptor's number for it */
 	const struct gw_ring_reader *ring;
 	uint32_t n_rings;
 	uint32_t state_limit_mib; /* size of the device-state pseudo-region */
@@ -165,32 +184,40 @@ struct gw_dp_source_conf {
 	void *ctx; /* comes back with events */
 };
 /* Starts draining rings at once. Nothing is sent until a label is opened. */
-int gw_dp_source_create(struct gw_dp *dp, const struct gw_dp_source_conf *conf, struct gw_dp_source **out, struct gw_err *err);
-/* Epoch 0's work: all pages, with the extents that are data (gw_ram_extents after tracking started). Calls: first
- * mark data extents (helper thread allowed, before the first gw_dp_source_open), the rest counts as holes. */
-void gw_dp_source_mark_data(struct gw_dp_source *s, uint32_t region_index, uint64_t first, uint64_t count);
+int gw_dp_source_create(struct gw_dp *dp, const struct gw_dp_source_conf *conf,
+	struct gw_dp_source **out, struct gw_err *err);
+/* Epoch 0's work: all pages, with the extents that are data (gw_ram_extents after tracking
+ * started). Calls: first mark data extents (helper thread allowed, before the first
+ * gw_dp_source_open), the rest counts as holes. */
+void gw_dp_source_mark_data(
+	struct gw_dp_source *s, uint32_t region_index, uint64_t first, uint64_t count);
 void gw_dp_source_mark_all(struct gw_dp_source *s); /* every page of every region into *next* */
-/* After pause, helper thread, before the final open: pages that were data and are holes now go into *next* as holes.
- * Returns their number or a negative errno. */
+/* After pause, helper thread, before the final open: pages that were data and are holes now go into
+ * *next* as holes. Returns their number or a negative errno. */
 int64_t gw_dp_source_find_holes(struct gw_dp_source *s);
 /* Drain every ring to heads[], then event DRAINED. */
 int gw_dp_source_drain_to(struct gw_dp_source *s, const uint64_t *heads, uint32_t n);
-/* Publishes label, merges *next* into *open*; event OPENED with the pages that are open. Page rule 1. */
+/* Publishes label, merges *next* into *open*; event OPENED with the pages that are open. Page
+ * rule 1. */
 int gw_dp_source_open(struct gw_dp_source *s, uint16_t label);
-/* Epoch 0 takes pages of region_index below `pages` only (ascending marks; starts at 0 where limited is set). */
+/* Epoch 0 takes pages of region_index below `pages` only (ascending marks; starts at 0 where
+ * limited is set). */
 void gw_dp_source_limit(struct gw_dp_source *s, uint32_t region_index, uint64_t pages);
 /* Device state: copied; its pages join the current label. */
-int gw_dp_source_state(struct gw_dp_source *s, const uint8_t *state, uint64_t size, struct gw_err *err);
-/* Page rule 3's test: no bit set in open, none in hand, none outstanding. Cheap enough for each event. */
+int gw_dp_source_state(
+	struct gw_dp_source *s, const uint8_t *state, uint64_t size, struct gw_err *err);
+/* Page rule 3's test: no bit set in open, none in hand, none outstanding. Cheap enough for each
+ * event. */
 bool gw_dp_source_idle(const struct gw_dp_source *s);
 
 struct gw_dp_source_stats {
-	uint64_t open_pages;    /* bits set in open (counted by this call) */
-	uint64_t next_pages;    /* bits set in next */
-	uint64_t pages, zero_pages, hole_pages, resent_pages; /* sent, cumulative; pages counts data pages */
-	uint64_t wire_bytes;    /* layer 2 bytes of packets that carried them */
+	uint64_t open_pages; /* bits set in open (counted by this call) */
+	uint64_t next_pages; /* bits set in next */
+	uint64_t pages, zero_pages, hole_pages,
+		resent_pages;                /* sent, cumulative; pages counts data pages */
+	uint64_t wire_bytes;                 /* layer 2 bytes of packets that carried them */
 	uint64_t dirty_entries, bad_entries; /* from the rings */
-	uint64_t dirty_pages;   /* run pages popped from the rings, cumulative */
+	uint64_t dirty_pages;                /* run pages popped from the rings, cumulative */
 };
 void gw_dp_source_stats(const struct gw_dp_source *s, struct gw_dp_source_stats *stats);
 /* Takes the stream from the workers; event SOURCE_CLOSED, then gw_dp_source_free(). */
@@ -204,15 +231,19 @@ struct gw_dp_sink_conf {
 	void *ctx;
 };
 /* Chooses the stream number. */
-int gw_dp_sink_create(struct gw_dp *dp, const struct gw_dp_sink_conf *conf, struct gw_dp_sink **out, struct gw_err *err);
+int gw_dp_sink_create(struct gw_dp *dp, const struct gw_dp_sink_conf *conf, struct gw_dp_sink **out,
+	struct gw_err *err);
 uint16_t gw_dp_sink_stream(const struct gw_dp_sink *s);
-/* Every worker drops the stream; event FENCED when all confirmed: from then on no store into that RAM. */
+/* Every worker drops the stream; event FENCED when all confirmed: from then on no store into that
+ * RAM. */
 void gw_dp_sink_fence(struct gw_dp_sink *s);
-/* After FENCED, helper thread: gives back the pages that were stored to and whose newest word is "hole" (they read as
- * zero already). 0 or a negative errno. */
+/* After FENCED, helper thread: gives back the pages that were stored to and whose newest word is
+ * "hole" (they read as zero already). 0 or a negative errno. */
 int gw_dp_sink_punch(struct gw_dp_sink *s);
-/* After FENCED: the device state's first `size` bytes, valid until gw_dp_sink_free(). -ERANGE over the limit. */
-int gw_dp_sink_state(struct gw_dp_sink *s, uint64_t size, const uint8_t **state, struct gw_err *err);
+/* After FENCED: the device state's first `size` bytes, valid until gw_dp_sink_free(). -ERANGE over
+ * the limit. */
+int gw_dp_sink_state(
+	struct gw_dp_sink *s, uint64_t size, const uint8_t **state, struct gw_err *err);
 struct gw_dp_sink_stats {
 	uint64_t applied_pages, superseded_packets, zero_pages, hole_pages, bytes;
 };
@@ -221,11 +252,12 @@ void gw_dp_sink_free(struct gw_dp_sink **s); /* after FENCED */
 
 /* ---- events ---- */
 enum gw_dp_event_type {
-	GW_DP_DRAINED = 1,   /* source: rings drained to the heads */
-	GW_DP_OPENED,        /* source: label is open, value = pages in it */
+	GW_DP_DRAINED = 1, /* source: rings drained to the heads */
+	GW_DP_OPENED,      /* source: label is open, value = pages in it */
 	GW_DP_SOURCE_CLOSED,
-	GW_DP_RING_BROKEN,   /* source: the exporter's cursor or an entry is impossible; value = bad entry */
-	GW_DP_FENCED,        /* sink */
+	GW_DP_RING_BROKEN, /* source: the exporter's cursor or an entry is impossible; value = bad
+			      entry */
+	GW_DP_FENCED,      /* sink */
 };
 struct gw_dp_event {
 	enum gw_dp_event_type type;

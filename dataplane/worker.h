@@ -79,13 +79,14 @@ struct gw_path_in {
 };
 
 /* Named drops and defects; packets in minus packets used is their sum. */
-#define GW_DROPS(X)                                                                              \
-	X(rx_not_ours)                                                                           \
-	X(rx_invalid_frame)                                                                      \
-	X(rx_chained) X(rx_no_path) X(rx_wrong_core) X(rx_bad_key) X(rx_duplicate) X(rx_old_psn) \
-		X(rx_no_stream) X(rx_bad_region) X(rx_bad_page) X(rx_wrong_owner)                \
-			X(rx_unexpected_type) X(rx_bad_ack) X(rx_stale_ack) X(tx_no_mbuf)        \
-				X(tx_ack_dropped) X(path_down) X(loss_spurious)
+#define GW_DROPS(X)                                                                                \
+	X(rx_not_ours)                                                                             \
+	X(rx_invalid_frame)                                                                        \
+	X(rx_chained)                                                                              \
+	X(rx_no_path) X(rx_wrong_core) X(rx_bad_key) X(rx_duplicate) X(rx_old_psn) X(rx_no_stream) \
+		X(rx_bad_region) X(rx_bad_page) X(rx_wrong_owner) X(rx_unexpected_type)            \
+			X(rx_bad_ack) X(rx_stale_ack) X(tx_no_mbuf) X(tx_ack_dropped) X(path_down) \
+				X(loss_spurious)
 enum gw_drop {
 #define X(name) GW_DROP_##name,
 	GW_DROPS(X)
@@ -121,6 +122,12 @@ struct gw_worker {
 	uint32_t n_queues;
 	struct gw_queue queue[GW_QUEUES];
 	struct rte_mempool *rx_pool, *tx_pool;
+	struct rte_mempool *ram_pool; /* buffers without room of their own, for zero copy; NULL: no
+					 port does it */
+	/* Of all guest RAM that this worker has in packets. Its count starts at 1 and so never
+	 * reaches 0: nothing is freed by a packet, the RAM stays mapped until its source was closed
+	 * on every worker. */
+	struct rte_mbuf_ext_shared_info ram_shinfo;
 	struct rte_mbuf
 		*stash[GW_BURST]; /* allocated ahead, so that no page is taken without a buffer */
 	uint32_t n_stash;
@@ -161,6 +168,9 @@ uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
  * frames to the driver and holds what it does not take; gw_worker_send_now() is for small control
  * packets that may be dropped instead. */
 uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
+/* Drops what the drivers have not taken: it may point into guest RAM that is about to go. Loss
+ * detection does the rest. */
+void gw_worker_drop_held(struct gw_worker *w);
 void gw_worker_send_now(
 	struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns);
 /* worker_path.c: ACKs that are due, path timers, probes, failover. */

@@ -103,6 +103,7 @@ static void forget(struct gw_worker *w, uint16_t slot)
 
 static void del_source(struct gw_worker *w, struct gw_dp_source *s)
 {
+	gw_worker_drop_held(w);
 	forget(w, s->slot);
 	w->source[s->slot].source = NULL;
 	for (uint32_t i = 0; i < w->n_sources; i++) {

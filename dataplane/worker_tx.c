@@ -44,6 +44,14 @@ static void transmit(struct gw_queue *q, struct rte_mbuf **m, uint16_t n)
 		memmove(q->held, m + sent, (n - sent) * sizeof(*m));
 }
 
+void gw_worker_drop_held(struct gw_worker *w)
+{
+	for (uint32_t i = 0; i < w->n_queues; i++) {
+		rte_pktmbuf_free_bulk(w->queue[i].held, w->queue[i].n_held);
+		w->queue[i].n_held = 0;
+	}
+}
+
 void gw_worker_send_now(
 	struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns)
 {
@@ -82,6 +90,20 @@ static struct rte_mbuf *begin(struct gw_worker *w, struct gw_path_out *p, struct
 	return m;
 }
 
+/* The same, with len bytes of guest RAM as the payload: header and external buffer, two segments.
+ * The RAM is read when the driver takes the packet, which is after the label was read, as page rule
+ * 2 wants. */
+static void attach_ram(struct gw_worker *w, struct rte_mbuf *m, struct rte_mbuf *ram,
+	const uint8_t *data, uint16_t len)
+{
+	rte_mbuf_ext_refcnt_update(&w->ram_shinfo, 1);
+	rte_pktmbuf_attach_extbuf(ram, (void *)(uintptr_t)data, RTE_BAD_IOVA, len, &w->ram_shinfo);
+	ram->data_len = len;
+	m->data_len = (uint16_t)(m->data_len - len);
+	m->next = ram;
+	m->nb_segs = 2;
+}
+
 static uint8_t *payload(struct rte_mbuf *m)
 {
 	return rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER + sizeof(struct gw_wire_data);
@@ -95,7 +117,7 @@ static void finish(struct gw_path_out *p, struct gw_source_tally *tally, struct 
 	gw_wire_seal(rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER,
 		sizeof(struct gw_wire_data) + d->length, h);
 	r->sent_ns = now_ns;
-	r->wire_bytes = m->data_len;
+	r->wire_bytes = (uint16_t)m->pkt_len;
 	gw_tx_path_sent(&p->tx, r);
 	gw_tally_add(&tally->wire_bytes, m->pkt_len);
 	gw_pacer_spend(&p->queue->port->pacer, m->pkt_len + GW_WIRE_L1_BYTES, now_ns);
@@ -127,8 +149,14 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 
 	gw_count(&p->queue->payload_bytes, bytes);
 	if (p->max_pages != 0) {
+		struct rte_mbuf *ram =
+			p->queue->port->zero_copy ? rte_pktmbuf_alloc(w->ram_pool) : NULL;
+
 		out[0] = begin(w, p, &h, &d);
-		memcpy(payload(out[0]), taken->data, bytes);
+		if (ram != NULL)
+			attach_ram(w, out[0], ram, taken->data, (uint16_t)bytes);
+		else
+			memcpy(payload(out[0]), taken->data, bytes);
 		finish(p, tally, out[0], &h, &d, &r, now_ns);
 		return 1;
 	}

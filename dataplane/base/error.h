@@ -14,7 +14,7 @@ struct gw_err {
 /* Fills err (NULL is allowed) and returns code, so that callers write
  * `return gw_err(err, -EINVAL, "port '%s': ...", name);`. */
 static inline __attribute__((format(printf, 3, 4))) int gw_err(
-        struct gw_err *err, int code, const char *fmt, ...)
+	struct gw_err *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -16,9 +16,9 @@ void gw_log_set_level(enum gw_log_level level)
 void gw_log(enum gw_log_level level, const char *fmt, ...)
 {
 	static const char *const names[] = {[GW_LOG_ERROR] = "error: ",
-	        [GW_LOG_WARN] = "warning: ",
-	        [GW_LOG_INFO] = "",
-	        [GW_LOG_DEBUG] = "debug: "};
+		[GW_LOG_WARN] = "warning: ",
+		[GW_LOG_INFO] = "",
+		[GW_LOG_DEBUG] = "debug: "};
 	char line[1024];
 	struct timespec ts;
 	struct tm tm;
@@ -31,7 +31,7 @@ void gw_log(enum gw_log_level level, const char *fmt, ...)
 		clock_gettime(CLOCK_REALTIME, &ts);
 		localtime_r(&ts.tv_sec, &tm);
 		n = snprintf(line, sizeof(line), "%02d:%02d:%02d.%03ld %s", tm.tm_hour, tm.tm_min,
-		        tm.tm_sec, ts.tv_nsec / 1000000, names[level]);
+			tm.tm_sec, ts.tv_nsec / 1000000, names[level]);
 	} else {
 		n = snprintf(line, sizeof(line), "<%d>%s", (int)level, names[level]);
 	}

@@ -18,6 +18,14 @@ static int find_ethdev(const char *device, uint16_t *id)
 	return rte_eth_dev_get_port_by_name(name, id);
 }
 
+/* Guest RAM as external buffers, without registering it with the device: only where the driver
+ * itself copies inside its transmit call. memif does, unless it is in its own zero-copy mode (which
+ * may not transmit external buffers). */
+static bool copies_in_tx(const char *driver, const char *device)
+{
+	return strcmp(driver, "net_memif") == 0 && strstr(device, "zero-copy=yes") == NULL;
+}
+
 int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t n_workers,
 	struct gw_err *err)
 {
@@ -43,6 +51,7 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	snprintf(p->device, sizeof(p->device), "%s", conf->device);
 	snprintf(p->driver, sizeof(p->driver), "%s", info.driver_name);
 	memcpy(p->mac, mac.addr_bytes, 6);
+	p->zero_copy = copies_in_tx(p->driver, p->device);
 	p->ip = conf->ipv4;
 	p->prefix = conf->prefix;
 	p->gateway = conf->gateway;
@@ -63,9 +72,13 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 
 uint32_t gw_port_room(const struct gw_port *p)
 {
-	return RTE_ALIGN_CEIL(RTE_PKTMBUF_HEADROOM + RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN +
-				      2 * RTE_VLAN_HLEN + p->mtu,
+	uint32_t room = RTE_ALIGN_CEIL(RTE_PKTMBUF_HEADROOM + RTE_ETHER_HDR_LEN +
+					       RTE_ETHER_CRC_LEN + 2 * RTE_VLAN_HLEN + p->mtu,
 		64);
+
+	/* Some NICs round a buffer down to whole KiB, af_packet wants room for its frame headers.
+	 */
+	return RTE_MAX(room, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
 }
 
 static int configure(struct gw_port *p, struct gw_err *err)
@@ -76,7 +89,9 @@ static int configure(struct gw_port *p, struct gw_err *err)
 
 	memset(&conf, 0, sizeof(conf));
 	rte_eth_dev_info_get(p->ethdev, &info);
-	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	/* Fast free knows neither chains nor external buffers. */
+	if (!p->zero_copy)
+		conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	if (p->queues > 1 && (info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_UDP) != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_UDP;

@@ -22,6 +22,8 @@ struct gw_port {
 	uint16_t queues;
 	uint16_t rx_descriptors, tx_descriptors;
 	bool started;
+	bool zero_copy; /* transmit straight from guest RAM: the driver is known to be safe for it
+			 */
 	struct gw_neighbors neighbors;
 	_Alignas(64) struct gw_pacer pacer;
 };

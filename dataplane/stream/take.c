@@ -24,7 +24,7 @@ static bool claim(
 	uint64_t words = s->space.words, mask, bits;
 	uint32_t region;
 
-	for (uint32_t n = 0; n < SCAN_WORDS; n++, t->cursor++) {
+	for (uint64_t n = 0; n < SCAN_WORDS && n < words; n++, t->cursor++) {
 		if (t->cursor >= words)
 			t->cursor = 0;
 		if (__atomic_load_n(&s->open[t->cursor], __ATOMIC_RELAXED) == 0)

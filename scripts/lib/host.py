@@ -118,10 +118,9 @@ class Host:
         """Until the peer is connected and all its paths (or that many) are up."""
         def up():
             self.daemon.check()
-            for p in self.call("peers")["peers"]:
-                if p["name"] == other.name and p.get("connected") and p.get("paths"):
-                    return p["paths_up"] >= (p["paths"] if paths_up is None else paths_up)
-            return False
+            return any(p["paths_up"] >= (p["paths"] if paths_up is None else paths_up)
+                       for p in self.call("peers")["peers"]
+                       if p["name"] == other.name and p.get("connected") and p.get("paths"))
         wait_for(f"{self.name} to reach {other.name}", up, timeout_s)
 
     def migrate(self, vm, to, **params):

@@ -53,7 +53,8 @@ def _interrupted(number, _frame):
 class Testbed:
     """A context manager; whatever was started through it ends with it."""
 
-    def __init__(self):
+    def __init__(self, **migration):
+        self.migration = migration  # for each host's configuration
         self.name = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(3)}"
         self.directory = ROOTS[0] / self.name
         self.ram_directory = ROOTS[1] / self.name
@@ -127,7 +128,7 @@ class Testbed:
                 for side, n in enumerate(names)]
         for host, other in (pair, pair[::-1]):
             host.add_peer(other)
-            host.config["migration"].update(migration)
+            host.config["migration"].update({**self.migration, **migration})
         if start:
             for host in pair:
                 host.start()

@@ -30,32 +30,45 @@ class MemifPair:
 
 
 class VethPair:
-    """A virtual cable in a network namespace of its own: can be pulled, unlike a memif."""
+    """Two ports on a switch (a bridge) in a network namespace of their own.
+
+    Unlike a memif it can be cut. Both ends stay up then, as with a switch that fails behind the
+    first cable: what is sent is lost without a word.
+    """
 
     def __init__(self, netns, index, mtu=1500, rate="1G"):
         self.netns = netns
         self.name = f"p{index}"
-        self.links = [f"ga{index}", f"gb{index}"]
-        run(netns, "ip", "link", "add", self.links[0], "mtu", mtu, "type", "veth", "peer", "name",
-            self.links[1], "mtu", mtu)
-        for link in self.links:
-            run(netns, "ip", "link", "set", link, "up")
+        self.switch = f"sw{index}"
+        self.plugs = [f"sa{index}", f"sb{index}"]
+        run(netns, "ip", "link", "add", self.switch, "type", "bridge", "mcast_snooping", "0")
+        links = [f"ga{index}", f"gb{index}"]
+        # af_packet names its fanout groups by process id xor interface index: near ids of two
+        # daemons must not meet.
+        for link, plug, ifindex in zip(links, self.plugs, (1024 + index, 16384 + index)):
+            run(netns, "ip", "link", "add", link, "index", ifindex, "mtu", mtu, "type", "veth",
+                "peer", "name", plug, "mtu", mtu)
+        self.plug()
+        for link in (self.switch, *links, *self.plugs):
             # The kernel must not answer or add packets of its own to what is measured.
             run(netns, "sysctl", "-qw", f"net.ipv6.conf.{link}.disable_ipv6=1", check=False)
+            run(netns, "ip", "link", "set", link, "up")
         frame = 2048 if mtu <= 1900 else 16384
         self.sides = [
             {"name": self.name, "address": f"10.78.{index}.{side + 1}/24", "mtu": mtu, "rate": rate,
              "device": f"net_af_packet{index},iface={link},qpairs=1,framesz={frame},"
                        f"blocksz={frame * 64},framecnt=512"}
-            for side, link in enumerate(self.links)]
+            for side, link in enumerate(links)]
 
     def pull(self):
-        """The cable is gone."""
-        run(self.netns, "ip", "link", "set", self.links[0], "down")
+        """The way is cut."""
+        for plug in self.plugs:
+            run(self.netns, "ip", "link", "set", plug, "nomaster")
 
     def plug(self):
-        """The cable is back."""
-        run(self.netns, "ip", "link", "set", self.links[0], "up")
+        """The way is there again."""
+        for plug in self.plugs:
+            run(self.netns, "ip", "link", "set", plug, "master", self.switch)
 
     def close(self):
         """The namespace takes the links along."""

@@ -7,9 +7,9 @@ from common import LOAD, check, check_equal, check_lives, check_stays, left_behi
 from procs import wait_for
 
 
-def _under_way(tb, rate="100M", **hosts):
+def _under_way(tb, rate="100M", wires=None, **hosts):
     """A migration that is slow enough to be met in pre-copy."""
-    a, b = tb.hosts(tb.memifs(2, 1500, rate), **hosts)
+    a, b = tb.hosts(wires or tb.memifs(2, 1500, rate), **hosts)
     guest = tb.qemu("vm1", load=LOAD)
     source = guest.start(a)
     source.wait_ready()
@@ -59,7 +59,7 @@ def test_source_daemon_dies(tb):
 
 def test_source_daemon_restarts(tb):
     """After a crash in pre-copy the restarted godwitd moves the guest."""
-    a, b, guest, source, destination, _ = _under_way(tb, rate="1G")
+    a, b, guest, source, destination, _ = _under_way(tb, wires=tb.veths(2, 1500, "200M"))
     a.daemon.kill()
     wait_for("the destination to give up", lambda: all(s["result"] for s in b.sessions()), 60)
     destination.stop()

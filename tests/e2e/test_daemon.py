@@ -6,6 +6,7 @@ import os
 import time
 
 from common import check, check_equal
+from procs import wait_for
 
 
 def _config_error(tb, change):
@@ -53,7 +54,7 @@ def test_second_daemon(tb):
 
 def test_stops_on_sigterm(tb):
     """SIGTERM ends godwitd in good order, and it starts again."""
-    a, b = tb.hosts(tb.memifs(1))
+    a, b = tb.hosts(tb.veths(1))
     check_equal(a.daemon.stop(), 0, "exit code")
     check(not os.path.exists(a.run_dir / "control.sock"), "the control socket is gone")
     a.start()
@@ -80,7 +81,9 @@ def test_idle_cost(tb):
         with open(stat, encoding="ascii") as f:
             fields = f.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    start, cpu = time.monotonic(), cpu_s()
-    time.sleep(5)
-    share = (cpu_s() - cpu) / (time.monotonic() - start)
-    check(share < 0.03, f"an idle godwitd uses {share:.1%} of a core")
+
+    def idle():
+        start, cpu = time.monotonic(), cpu_s()
+        time.sleep(3)
+        return (cpu_s() - cpu) / (time.monotonic() - start) < 0.02
+    wait_for("an idle godwitd to use less than 2 % of a core", idle, 30)

@@ -388,7 +388,7 @@ static void test_zero_after_loss(void)
 		}
 		CU_ASSERT_EQUAL(t.kind, GW_TAKE_RUNS);
 		CU_ASSERT_EQUAL(w.s.next[0], 1u << 3);
-		CU_ASSERT_EQUAL(w.s.resend[0], 0);
+		CU_ASSERT_FALSE(gw_bitmap_get(w.s.resend, 3)); /* once is enough */
 		CU_ASSERT_EQUAL(w.take[0].n_runs, 1);
 		CU_ASSERT_EQUAL(w.take[0].run[0].page, 3);
 		teardown(&w);

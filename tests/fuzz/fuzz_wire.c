@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dataplane/wire/decode.c and what stands behind it: any bytes as a packet, with and without the
+ * trailer. What decodes as DATA goes into a sink whose memory has canaries around it, an ACK into a
+ * path with packets out. The first byte says how; the trailer is made right, since no fuzzer finds
+ * it.
+ */
+#include "../../dataplane/path/tx_path.c"
+#include "../../dataplane/port/frame.c"
+#include "../../dataplane/stream/sink.c"
+#include "../../dataplane/wire/decode.c"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGES 1030u
+#define CANARY 4096u
+#define CORES 2u
+#define SENT 300u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct gw_sink sink;
+static uint8_t *memory;
+
+static void create(void)
+{
+	struct gw_space space = {0};
+
+	memory = calloc(1, 2 * CANARY + PAGES * GW_WIRE_PAGE_BYTES);
+	if (memory == NULL)
+		abort();
+	memset(memory, 0xc5, CANARY);
+	memset(memory + CANARY + PAGES * GW_WIRE_PAGE_BYTES, 0xc5, CANARY);
+	gw_space_add(&space, 0, memory + CANARY, PAGES);
+	if (gw_sink_init(&sink, &space, 4, CORES) != 0)
+		abort();
+}
+
+static void check_canaries(void)
+{
+	for (size_t i = 0; i < CANARY; i++)
+		if (memory[i] != 0xc5 || memory[CANARY + PAGES * GW_WIRE_PAGE_BYTES + i] != 0xc5)
+			abort();
+}
+
+struct settled {
+	uint32_t times[SENT];
+};
+
+static void settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost)
+{
+	struct settled *s = ctx;
+
+	(void)p;
+	(void)lost;
+	if (r->page >= SENT || ++s->times[r->page] != 1)
+		abort();
+}
+
+/* Each of the packets out is settled once, whatever the ACK says. */
+static void take_ack(const struct gw_wire_packet *p, uint8_t how)
+{
+	struct settled s = {{0}};
+	struct gw_tx_path tx;
+
+	if (gw_tx_path_init(&tx, 1000000000, 1 << 20) != 0)
+		abort();
+	for (uint32_t i = 0; i < SENT; i++) {
+		struct gw_tx_record r = {.sent_ns = 1000 * i,
+			.page = i,
+			.count = 1,
+			.wire_bytes = 1500,
+			.kind = GW_TX_PAGES};
+
+		gw_tx_path_sent(&tx, &r);
+	}
+	for (uint64_t k = 1; k < 3; k++) {
+		if (gw_tx_path_acked(&tx, p, k * 20000000 * (how & 7), settle, &s) !=
+			(p->ack.largest < SENT))
+			abort();
+		gw_tx_path_timer(&tx, k * 20000000 * (how & 7), settle, &s);
+	}
+	if (tx.una > tx.next_psn || tx.reorder == 0)
+		abort();
+	gw_tx_path_fail(&tx, settle, &s);
+	for (uint32_t i = 0; i < SENT; i++)
+		if (s.times[i] != 1)
+			abort();
+	if (tx.inflight_bytes != 0 || tx.inflight_packets != 0)
+		abort();
+	gw_tx_path_release(&tx);
+}
+
+static void take(const uint8_t *bytes, size_t len, bool crc, uint8_t how)
+{
+	struct gw_wire_packet p;
+
+	if (gw_wire_decode(bytes, len, crc, &p) != GW_WIRE_OK)
+		return;
+	if (p.psn > GW_WIRE_PSN_MAX)
+		abort();
+	switch (p.type) {
+	case GW_WIRE_DATA:
+		if (p.data.payload < bytes || p.data.payload + p.data.length > bytes + len)
+			abort();
+		for (uint32_t core = 0; core < CORES; core++)
+			gw_sink_apply(&sink, core, &p);
+		check_canaries();
+		break;
+	case GW_WIRE_ACK:
+		take_ack(&p, how);
+		break;
+	default:
+		break;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct gw_frame_in in;
+	uint8_t *copy, how;
+	size_t len;
+
+	if (memory == NULL)
+		create();
+	if (size == 0)
+		return 0;
+	how = data[0];
+	len = size - 1;
+	/* The copy ends where its memory ends. */
+	copy = malloc(len + GW_WIRE_CRC_BYTES);
+	if (copy == NULL)
+		abort();
+	memcpy(copy, data + 1, len);
+	if ((how & 0xc0) == 0xc0) {
+		if (gw_frame_parse(copy, len, 0x0a000001, &in) == GW_FRAME_UDP &&
+			(in.payload < copy || in.payload + in.len > copy + len))
+			abort();
+	} else if (how & 0x80) {
+		gw_put32(copy + len, gw_crc32c(copy, len));
+		take(copy, len + GW_WIRE_CRC_BYTES, true, how);
+	} else {
+		take(copy, len, how & 0x40, how);
+	}
+	free(copy);
+	return 0;
+}

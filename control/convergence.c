@@ -6,8 +6,8 @@
 #define LABELS_FOR_SWITCHOVER 2u
 
 /* An epoch below these says more about latency than about the wire. */
-#define RATE_MIN_BYTES (1u << 20)
-#define RATE_MIN_NS (2 * GW_NS_PER_MS)
+#define RATE_MIN_BYTES (1u << 18)
+#define RATE_MIN_NS (5 * GW_NS_PER_MS)
 
 static uint64_t sat_add(uint64_t a, uint64_t b)
 {

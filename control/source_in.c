@@ -13,16 +13,16 @@
 
 #define SLOW_NS (10 * GW_NS_PER_MS)
 #define TELL_BACKLOG (4u << 20) /* large transfers leave room for what is urgent */
-#define MIB (1ull << 20)
+#define KIB (1ull << 10)
 
-/* Until a first save has shown it: what the device state of a small machine is and takes
- * (measured). */
+/* Before a save nobody knows: what the device state of a small machine is and takes, measured. Too
+ * high an estimate would keep a slow wire from ever fitting the limit. */
 static void estimate_state(const struct gw_src_run *s, struct gw_convergence_sample *sample)
 {
 	bool native = strcmp(gw_hv_kind(s->run.hv), "native") == 0;
 
-	sample->state_bytes = native ? MIB / 16 : MIB;
-	sample->state_ns = native ? 2 * GW_NS_PER_MS : 10 * GW_NS_PER_MS;
+	sample->state_bytes = native ? 16 * KIB : 512 * KIB;
+	sample->state_ns = native ? 2 * GW_NS_PER_MS : 7 * GW_NS_PER_MS;
 }
 
 static void fill_sample(struct gw_src_run *s, struct gw_session_event *ev)

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* control/convergence.c */
+#include "../../control/convergence.h"
+
+#include "../../dataplane/base/clock.h"
+
+#include <CUnit/Basic.h>
+
+static const struct gw_convergence_limits limits = {
+	.blackout_ns = 50 * GW_NS_PER_MS, .min_epoch_ns = 250 * GW_NS_PER_MS, .label_max = 65000};
+
+static void test_send_time(void)
+{
+	CU_ASSERT_EQUAL(gw_convergence_send_ns(0, 1000000000), 0);
+	CU_ASSERT_EQUAL(gw_convergence_send_ns(125000000, 1000000000), GW_NS_PER_S);
+	CU_ASSERT_EQUAL(gw_convergence_send_ns(125000000, 0), GW_NS_PER_S); /* unknown: 1 Gb/s */
+	CU_ASSERT_EQUAL(gw_convergence_send_ns(UINT64_MAX, 1), UINT64_MAX);
+	/* 16 TiB at 100 Gb/s: no overflow on the way */
+	CU_ASSERT_EQUAL(
+		gw_convergence_send_ns(1ull << 44, 100000000000ull), (1ull << 44) * 8 / 100);
+}
+
+static void test_blackout(void)
+{
+	struct gw_convergence_sample s = {.next_pages = 1000,
+		.rate_bps = 8000000000ull,
+		.rtt_ns = 2 * GW_NS_PER_MS,
+		.state_bytes = 904000,
+		.state_ns = 7 * GW_NS_PER_MS};
+
+	/* 5,000,000 bytes at 1 GB/s + 1.5 * 2 ms + 7 ms */
+	CU_ASSERT_EQUAL(gw_convergence_blackout_ns(&s), 15 * GW_NS_PER_MS);
+	s.next_pages = UINT64_MAX;
+	CU_ASSERT(gw_convergence_blackout_ns(&s) > GW_NS_PER_S * 1000000);
+	s.rate_bps = 1;
+	CU_ASSERT_EQUAL(gw_convergence_blackout_ns(&s), UINT64_MAX);
+}
+
+static enum gw_convergence_verdict decide(
+	uint64_t pages, uint64_t epoch_ms, uint16_t label, bool late, bool switches)
+{
+	struct gw_convergence_limits l = limits;
+	struct gw_convergence_sample s = {.next_pages = pages, .rate_bps = 8000000000ull};
+
+	l.switch_on_limit = switches;
+	return gw_convergence_decide(&l, &s, epoch_ms * GW_NS_PER_MS, label, late);
+}
+
+static void test_decide(void)
+{
+	/* 12,207 pages are 50 ms at 1 GB/s. */
+	CU_ASSERT_EQUAL(decide(12207, 1, 1, false, false), GW_CONVERGENCE_SWITCH);
+	CU_ASSERT_EQUAL(decide(12208, 1000, 1, false, false), GW_CONVERGENCE_AGAIN);
+	/* Shrinking by less than a twentieth is no progress. */
+	CU_ASSERT_EQUAL(decide(24414, 100, 1, false, false), GW_CONVERGENCE_PACED);
+	CU_ASSERT_EQUAL(decide(24414, 106, 1, false, false), GW_CONVERGENCE_AGAIN);
+	CU_ASSERT_EQUAL(decide(100000, 100, 1, false, false), GW_CONVERGENCE_PACED);
+}
+
+static void test_limits(void)
+{
+	CU_ASSERT_EQUAL(decide(100000, 1000, 1, true, false), GW_CONVERGENCE_GIVE_UP);
+	CU_ASSERT_EQUAL(decide(100000, 1000, 1, true, true), GW_CONVERGENCE_SWITCH);
+	CU_ASSERT_EQUAL(decide(1, 1000, 1, true, false), GW_CONVERGENCE_SWITCH);
+	/* The switchover itself takes two labels. */
+	CU_ASSERT_EQUAL(decide(100000, 1000, 64997, false, false), GW_CONVERGENCE_AGAIN);
+	CU_ASSERT_EQUAL(decide(100000, 1000, 64998, false, false), GW_CONVERGENCE_GIVE_UP);
+	CU_ASSERT_EQUAL(decide(100000, 1000, 64998, false, true), GW_CONVERGENCE_SWITCH);
+}
+
+static void test_rate(void)
+{
+	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 125000000, GW_NS_PER_S), 1000000000);
+	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 4096, GW_NS_PER_S), 5);
+	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 125000000, GW_NS_PER_MS), 5);
+	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 0, 0), 5);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{"time to send", test_send_time},
+		{"predicted blackout", test_blackout},
+		{"switch, again, paced", test_decide},
+		{"out of time or labels", test_limits},
+		{"acknowledged rate", test_rate},
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{"convergence", NULL, NULL, NULL, NULL, tests},
+		CU_SUITE_INFO_NULL,
+	};
+	unsigned int failed;
+
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+		return 2;
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failed != 0;
+}

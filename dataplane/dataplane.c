@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define POOL_CACHE 256u
 #define POOL_SLACK 1024u
@@ -150,6 +151,17 @@ static int start_ports(struct gw_dp *dp, struct gw_err *err)
 	return 0;
 }
 
+/* DPDK rounds the TSC's rate to 10 MHz where it must measure it: hours later that is seconds. */
+static void calibrate(struct gw_dp *dp)
+{
+	struct timespec wait = {0, 50 * 1000000};
+
+	dp->tsc0 = rte_rdtsc();
+	dp->mono0_ns = gw_now_ns();
+	nanosleep(&wait, NULL);
+	dp->ns_per_tick = (double)(gw_now_ns() - dp->mono0_ns) / (double)(rte_rdtsc() - dp->tsc0);
+}
+
 int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_err *err)
 {
 	struct gw_dp *dp;
@@ -165,9 +177,7 @@ int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_er
 	dp->crc = conf->integrity == GW_DP_CRC32C;
 	dp->n_workers = conf->n_workers;
 	dp->n_cores = conf->n_workers;
-	dp->tsc0 = rte_rdtsc();
-	dp->mono0_ns = gw_now_ns();
-	dp->ns_per_tick = 1e9 / (double)rte_get_tsc_hz();
+	calibrate(dp);
 	for (; dp->n_ports < conf->n_ports; dp->n_ports++) {
 		ret = gw_port_open(
 			&dp->port[dp->n_ports], &conf->port[dp->n_ports], conf->n_workers, err);
@@ -185,7 +195,12 @@ int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_er
 	if (ret != 0)
 		goto fail;
 	for (uint32_t i = 0; i < dp->n_workers; i++)
-		rte_eal_remote_launch(gw_worker_main, dp->worker[i], dp->worker[i]->lcore);
+		if (rte_eal_remote_launch(gw_worker_main, dp->worker[i], dp->worker[i]->lcore) !=
+			0) {
+			ret = gw_err(err, -EBUSY, "worker %u: its lcore %u is busy", i,
+				dp->worker[i]->lcore);
+			goto fail;
+		}
 	*out = dp;
 	return 0;
 fail:
@@ -213,7 +228,8 @@ void gw_dp_free(struct gw_dp **dp)
 	if (d == NULL)
 		return;
 	for (uint32_t i = 0; i < d->n_workers; i++) {
-		if (d->worker[i] == NULL || rte_eal_get_lcore_state(d->worker[i]->lcore) != RUNNING)
+		if (d->worker[i] == NULL || d->worker[i]->lcore == UINT32_MAX ||
+			rte_eal_get_lcore_state(d->worker[i]->lcore) != RUNNING)
 			continue;
 		gw_dp_command(d, i, GW_CMD_STOP, NULL, 0);
 		rte_eal_wait_lcore(d->worker[i]->lcore);
@@ -331,6 +347,12 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 		while (w != NULL && gw_spsc_pop(&w->events, &item)) {
 			if (item.type == GW_EVENT_LINK_GONE) {
 				gw_link_release(item.object);
+				continue;
+			}
+			if (item.type == GW_EVENT_SOURCE_HALF_CLOSED) {
+				struct gw_dp_source *s = item.object;
+
+				gw_dp_command(dp, s->drainer, GW_CMD_DEL_SOURCE, s, 0);
 				continue;
 			}
 			ev->type = (enum gw_dp_event_type)item.type;

@@ -6,8 +6,9 @@
 #include "worker.h"
 
 /* Filled in by control before the workers hear of it; then read only. Global: a core that does not
- * own a path must still be able to answer its probes. */
-struct gw_in_slot {
+ * own a path must still be able to answer its probes, or to tell its owner of a reply that strayed.
+ */
+struct gw_slot {
 	uint32_t key_id;
 	uint32_t used; /* released last */
 };
@@ -25,9 +26,10 @@ struct gw_dp {
 	/* control's own books */
 	struct gw_path_out *out[GW_DP_MAX_PATHS];
 	struct gw_path_in *in[GW_DP_MAX_PATHS];
-	struct gw_in_slot in_slot[GW_DP_MAX_PATHS]; /* workers read */
+	struct gw_slot in_slot[GW_DP_MAX_PATHS], out_slot[GW_DP_MAX_PATHS]; /* workers read */
 	struct gw_dp_source *source[GW_DP_MAX_STREAMS];
 	struct gw_dp_sink *sink[GW_DP_MAX_STREAMS];
+	uint16_t sink_generation;
 	uint32_t next_event_worker;
 };
 
@@ -61,7 +63,8 @@ struct gw_dp_sink {
 	struct gw_dp *dp;
 	struct gw_dp_link *link;
 	struct gw_ram *ram;
-	uint16_t stream;
+	uint16_t slot;
+	uint16_t stream; /* on the wire: slot + GW_DP_MAX_STREAMS * generation */
 	uint32_t pending;
 	void *ctx;
 };

@@ -264,6 +264,8 @@ int gw_dp_link_start(
 
 		p->peer_slot = answer[i].acceptor_slot;
 		p->key_id = answer[i].key_id;
+		link->dp->out_slot[p->slot].key_id = p->key_id;
+		__atomic_store_n(&link->dp->out_slot[p->slot].used, 1, __ATOMIC_RELEASE);
 		link->path[i] = answer[i];
 	}
 	link->started = true;
@@ -315,9 +317,11 @@ void gw_dp_link_free(struct gw_dp_link **link)
 		gw_link_release(l);
 		return;
 	}
-	if (!l->initiator)
-		for (uint32_t i = 0; i < l->n; i++)
-			__atomic_store_n(&l->dp->in_slot[l->slot[i]].used, 0, __ATOMIC_RELEASE);
+	/* Cleared before the workers let go: after that nobody looks at a freed path. */
+	for (uint32_t i = 0; i < l->n; i++)
+		__atomic_store_n(l->initiator ? &l->dp->out_slot[l->slot[i]].used
+					      : &l->dp->in_slot[l->slot[i]].used,
+			0, __ATOMIC_RELEASE);
 	l->pending = l->dp->n_workers;
 	gw_dp_broadcast(l->dp, GW_CMD_DEL_LINK, l, 0);
 }
@@ -328,6 +332,7 @@ void gw_link_release(struct gw_dp_link *link)
 		uint16_t slot = link->slot[i];
 
 		if (link->initiator) {
+			gw_neighbor_put(link->dp->out[slot]->hop);
 			gw_tx_path_release(&link->dp->out[slot]->tx);
 			free(link->dp->out[slot]);
 			link->dp->out[slot] = NULL;

@@ -31,10 +31,16 @@ static uint64_t state_pages(uint32_t limit_mib)
 
 /* ---- source ---- */
 
+/* One hand per destination core, in pages that are there before a poll core touches them. */
+static uint64_t take_words(const struct gw_source *s)
+{
+	return (s->n_cores * sizeof(struct gw_take) + 7) / 8;
+}
+
 static void source_destroy(struct gw_dp_source *s)
 {
 	for (uint32_t i = 0; i < GW_DP_MAX_WORKERS; i++)
-		free(s->take[i]);
+		gw_bitmap_free((void *)s->take[i], take_words(&s->core));
 	gw_source_release(&s->core);
 	free(s->state);
 	free(s);
@@ -74,7 +80,7 @@ int gw_dp_source_create(struct gw_dp *dp, const struct gw_dp_source_conf *conf,
 	s->core.n_rings = conf->n_rings;
 	memcpy(s->core.ring, conf->ring, conf->n_rings * sizeof(*conf->ring));
 	for (uint32_t i = 0; i < dp->n_workers; i++) {
-		s->take[i] = calloc(s->core.n_cores, sizeof(**s->take));
+		s->take[i] = (void *)gw_bitmap_create(take_words(&s->core));
 		ret = s->take[i] == NULL ? -ENOMEM : 0;
 		if (ret != 0)
 			goto fail;
@@ -125,8 +131,12 @@ static void hole_found(struct hole_walk *h, uint64_t end)
 
 		if (gw_bitmap_get(h->s->hole, flat))
 			continue;
+		/* A page that is dirty as well may have been written since this look: it counts as
+		 * data. The drainer sets next before it clears hole, so one of both sees the other.
+		 */
 		gw_bitmap_set(h->s->hole, flat);
-		gw_bitmap_set(h->s->next, flat);
+		if (gw_bitmap_test_and_set(h->s->next, flat))
+			gw_bitmap_clear(h->s->hole, flat);
 		h->found++;
 	}
 }
@@ -234,8 +244,14 @@ void gw_dp_source_stats(const struct gw_dp_source *s, struct gw_dp_source_stats 
 
 void gw_dp_source_close(struct gw_dp_source *s)
 {
+	/* The drainer is the last: its queue of events then ends with SOURCE_CLOSED, behind all
+	 * that it said of s. */
 	s->pending = s->dp->n_workers;
-	gw_dp_broadcast(s->dp, GW_CMD_DEL_SOURCE, s, 0);
+	if (s->dp->n_workers == 1)
+		gw_dp_command(s->dp, s->drainer, GW_CMD_DEL_SOURCE, s, 0);
+	for (uint32_t i = 0; i < s->dp->n_workers; i++)
+		if (i != s->drainer)
+			gw_dp_command(s->dp, i, GW_CMD_DEL_SOURCE, s, 0);
 }
 
 void gw_dp_source_free(struct gw_dp_source **s)
@@ -254,12 +270,12 @@ int gw_dp_sink_create(struct gw_dp *dp, const struct gw_dp_sink_conf *conf, stru
 {
 	struct gw_dp_sink *s;
 	struct gw_space space;
-	uint16_t stream = 0;
+	uint16_t slot = 0;
 	int ret;
 
-	while (stream < GW_DP_MAX_STREAMS && dp->sink[stream] != NULL)
-		stream++;
-	if (stream == GW_DP_MAX_STREAMS)
+	while (slot < GW_DP_MAX_STREAMS && dp->sink[slot] != NULL)
+		slot++;
+	if (slot == GW_DP_MAX_STREAMS)
 		return gw_err(
 			err, -ENOSPC, "all %u incoming streams are in use", GW_DP_MAX_STREAMS);
 	if (space_of(conf->ram, &space) != 0 || conf->state_limit_mib == 0)
@@ -276,9 +292,12 @@ int gw_dp_sink_create(struct gw_dp *dp, const struct gw_dp_sink_conf *conf, stru
 	s->dp = dp;
 	s->link = conf->link;
 	s->ram = conf->ram;
-	s->stream = stream;
+	/* Paths outlive sessions: a packet of an earlier one that was parked somewhere must not
+	 * find this. */
+	s->slot = slot;
+	s->stream = (uint16_t)(slot + GW_DP_MAX_STREAMS * dp->sink_generation++);
 	s->ctx = conf->ctx;
-	dp->sink[stream] = s;
+	dp->sink[slot] = s;
 	gw_dp_broadcast(dp, GW_CMD_ADD_SINK, s, 0);
 	*out = s;
 	return 0;
@@ -350,7 +369,7 @@ void gw_dp_sink_free(struct gw_dp_sink **s)
 {
 	if (*s == NULL)
 		return;
-	(*s)->dp->sink[(*s)->stream] = NULL;
+	(*s)->dp->sink[(*s)->slot] = NULL;
 	gw_sink_release(&(*s)->core);
 	free(*s);
 	*s = NULL;

@@ -28,6 +28,7 @@ const char *gw_drop_name(unsigned int drop)
 /* Rings of the sessions that this worker drains, and epochs that it opens. Returns work done. */
 static uint32_t drain(struct gw_worker *w)
 {
+	uint64_t entries;
 	uint32_t work = 0;
 
 	for (uint32_t i = 0; i < w->n_sources; i++) {
@@ -35,6 +36,7 @@ static uint32_t drain(struct gw_worker *w)
 
 		if (s->drainer != w->index)
 			continue;
+		entries = s->core.dirty_entries;
 		switch (gw_source_drain(&s->core)) {
 		case GW_DRAIN_REACHED:
 			gw_worker_event(w, GW_DP_DRAINED, s, 0);
@@ -47,7 +49,7 @@ static uint32_t drain(struct gw_worker *w)
 		}
 		if (gw_source_merge(&s->core))
 			gw_worker_event(w, GW_DP_OPENED, s, s->core.merge_pages);
-		work += s->core.draining || s->core.merging;
+		work += s->core.dirty_entries != entries || s->core.merging;
 	}
 	return work;
 }
@@ -57,7 +59,8 @@ static uint32_t drain(struct gw_worker *w)
 static void idle(struct gw_worker *w, uint64_t now_ns)
 {
 	if (__atomic_load_n(&w->dp->active, __ATOMIC_ACQUIRE) == 0) {
-		struct timespec ts = {0, (long)w->dp->conf.idle_sleep_us * 1000};
+		uint32_t us = w->dp->conf.idle_sleep_us;
+		struct timespec ts = {us / 1000000, (long)(us % 1000000) * 1000};
 
 		nanosleep(&ts, NULL);
 		return;

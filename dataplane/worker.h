@@ -34,7 +34,7 @@ struct gw_queue {
 			     is pulled */
 	uint16_t n_paths; /* outgoing paths on this queue */
 	uint16_t next_path;
-	struct gw_path_out *path[GW_DP_MAX_WORKERS * 8];
+	struct gw_path_out *path[GW_DP_MAX_PATHS];
 	struct rte_mbuf *held[GW_BURST];
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
 		resent_pages;
@@ -44,6 +44,7 @@ enum gw_path_state {
 	GW_PATH_RESOLVE, /* the next hop's MAC is not known */
 	GW_PATH_PROBE,   /* looking for a UDP port that reaches the wanted core */
 	GW_PATH_UP,
+	GW_PATH_SPENT, /* its packet numbers are used up: it is never used again */
 };
 
 /* The sending end of a path. */
@@ -56,9 +57,12 @@ struct gw_path_out {
 	uint32_t peer_ip, key_id, mtu;
 	uint16_t core, slot, peer_slot, worker;
 	uint16_t udp_port;
-	uint16_t wrong_core; /* candidates that reached another core */
-	uint8_t max_pages;   /* per packet; 0: a page takes fragments */
-	bool empty;          /* the last look found no page for it */
+	uint16_t wrong_core;    /* candidates that reached another core */
+	uint16_t astray_port;   /* a worker that does not own the path got the reply to this one; it
+				   writes */
+	uint64_t port_since_ns; /* when udp_port became the candidate */
+	uint8_t max_pages;      /* per packet; 0: a page takes fragments */
+	bool empty;             /* the last look found no page for it */
 	uint8_t next_source;
 	uint64_t next_probe_ns;
 	uint64_t n_down;
@@ -83,7 +87,8 @@ struct gw_path_in {
 	X(rx_not_ours)                                                                             \
 	X(rx_invalid_frame)                                                                        \
 	X(rx_chained)                                                                              \
-	X(rx_no_path) X(rx_wrong_core) X(rx_bad_key) X(rx_duplicate) X(rx_old_psn) X(rx_no_stream) \
+	X(rx_no_path)                                                                              \
+	X(rx_wrong_core) X(rx_bad_key) X(rx_duplicate) X(rx_old_psn) X(rx_no_stream)               \
 		X(rx_bad_region) X(rx_bad_page) X(rx_wrong_owner) X(rx_unexpected_type)            \
 			X(rx_bad_ack) X(rx_stale_ack) X(tx_no_mbuf) X(tx_ack_dropped) X(path_down) \
 				X(loss_spurious)
@@ -109,7 +114,7 @@ enum gw_command {
 };
 
 /* Events that stay inside the data plane, beside enum gw_dp_event_type. */
-enum { GW_EVENT_LINK_GONE = 100 };
+enum { GW_EVENT_LINK_GONE = 100, GW_EVENT_SOURCE_HALF_CLOSED };
 
 struct gw_worker_source {
 	struct gw_dp_source *source;
@@ -177,8 +182,11 @@ void gw_worker_send_now(
 void gw_worker_acks(struct gw_worker *w, uint64_t now_ns);
 void gw_worker_timers(struct gw_worker *w, uint64_t now_ns);
 void gw_path_settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
+/* to_port: the candidate that the reply is about. */
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
-	uint64_t now_ns);
+	uint16_t to_port, uint64_t now_ns);
+/* An empty packet of the transmit pool, or NULL (counted). */
+struct rte_mbuf *gw_worker_small_packet(struct gw_worker *w);
 /* worker_command.c: what control asked for. */
 void gw_worker_commands(struct gw_worker *w);
 void gw_worker_event(struct gw_worker *w, uint32_t type, void *object, uint64_t value);

@@ -114,7 +114,12 @@ static void del_source(struct gw_worker *w, struct gw_dp_source *s)
 	}
 	for (uint32_t i = 0; i < w->n_out; i++)
 		w->out[w->out_slots[i]]->next_source = 0;
-	let_go(w, &s->pending, GW_DP_SOURCE_CLOSED, s);
+	/* See gw_dp_source_close(): control sends the command on to the drainer when all others let
+	 * go. */
+	if (w->index == s->drainer)
+		gw_worker_event(w, GW_DP_SOURCE_CLOSED, s, 0);
+	else if (__atomic_sub_fetch(&s->pending, 1, __ATOMIC_ACQ_REL) == 1)
+		gw_worker_event(w, GW_EVENT_SOURCE_HALF_CLOSED, s, 0);
 }
 
 void gw_worker_commands(struct gw_worker *w)
@@ -145,10 +150,10 @@ void gw_worker_commands(struct gw_worker *w)
 			gw_source_open(&source->core, (uint16_t)c.value);
 			break;
 		case GW_CMD_ADD_SINK:
-			w->sink[sink->stream] = sink;
+			w->sink[sink->slot] = sink;
 			break;
 		case GW_CMD_DEL_SINK:
-			w->sink[sink->stream] = NULL;
+			w->sink[sink->slot] = NULL;
 			let_go(w, &sink->pending, GW_DP_FENCED, sink);
 			break;
 		case GW_CMD_STOP:

@@ -11,12 +11,14 @@
 #define ARP_REFRESH_NS (30 * 1000000000ull)
 #define PROBE_RETRY_NS (10 * 1000000ull)
 #define PROBE_DOWN_NS (100 * 1000000ull)
+/* A candidate's time: more than any RTT. */
+#define CANDIDATE_NS (500 * 1000000ull)
 #define PROBE_SLOW_NS (1000 * 1000000ull)
 /* Candidates tried at once before a wanted core counts as hard to reach: with 16 cores at both ends
  * one in 256 ports steers both directions right. */
 #define WRONG_CORE_FAST 1024u
 
-static struct rte_mbuf *small_packet(struct gw_worker *w)
+struct rte_mbuf *gw_worker_small_packet(struct gw_worker *w)
 {
 	struct rte_mbuf *m =
 		w->n_stash != 0 ? w->stash[--w->n_stash] : rte_pktmbuf_alloc(w->tx_pool);
@@ -52,7 +54,7 @@ void gw_worker_acks(struct gw_worker *w, uint64_t now_ns)
 
 		if (!p->known || !gw_rx_path_ack_due(&p->rx, now_ns))
 			continue;
-		m = small_packet(w);
+		m = gw_worker_small_packet(w);
 		if (m == NULL)
 			return;
 		h.psn = gw_rx_path_ack(&p->rx, now_ns, &body);
@@ -80,7 +82,7 @@ void gw_path_settle(void *ctx, const struct gw_tx_path *tx, const struct gw_tx_r
 
 static void send_arp(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
 {
-	struct rte_mbuf *m = small_packet(w);
+	struct rte_mbuf *m = gw_worker_small_packet(w);
 
 	if (m == NULL)
 		return;
@@ -115,9 +117,9 @@ static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 
 	/* The books may be full of what is outstanding; then an ACK is under way or the path dies.
 	 */
-	if (p->tx.next_psn - p->tx.una >= GW_TX_RECORDS - 1)
+	if (p->tx.next_psn - p->tx.una >= GW_TX_RECORDS - 1 || p->tx.next_psn >= GW_WIRE_PSN_MAX)
 		return;
-	m = small_packet(w);
+	m = gw_worker_small_packet(w);
 	if (m == NULL)
 		return;
 	if (p->state == GW_PATH_UP)
@@ -135,27 +137,31 @@ static void set_state(struct gw_path_out *p, enum gw_path_state state)
 	__atomic_store_n(&p->state, (uint32_t)state, __ATOMIC_RELEASE);
 }
 
-void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
-	uint64_t now_ns)
+/* The next UDP port to try. */
+static void next_port(struct gw_path_out *p, uint64_t now_ns)
 {
-	__atomic_store_n(&p->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
-	if (p->state != GW_PATH_PROBE)
-		return;
-	if (reply->probe.core == p->core) {
-		p->tx.last_ack_ns = now_ns;
-		set_state(p, GW_PATH_UP);
-		return;
-	}
-	p->wrong_core++;
 	p->udp_port =
 		(uint16_t)(GW_WIRE_PATH_PORT_BASE +
 			   (p->udp_port + 1u - GW_WIRE_PATH_PORT_BASE) % GW_WIRE_PATH_PORT_COUNT);
-	if (p->wrong_core % WRONG_CORE_FAST != 0) {
-		send_probe(w, p, now_ns);
-		p->next_probe_ns = now_ns + PROBE_RETRY_NS;
-	} else {
-		p->next_probe_ns = now_ns + PROBE_SLOW_NS;
+	p->port_since_ns = now_ns;
+	p->next_probe_ns = ++p->wrong_core % WRONG_CORE_FAST != 0 ? now_ns : now_ns + PROBE_SLOW_NS;
+}
+
+void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
+	uint16_t to_port, uint64_t now_ns)
+{
+	(void)w;
+	__atomic_store_n(&p->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
+	/* Probes of earlier candidates may still be answered: they say nothing of the current one.
+	 */
+	if (p->state != GW_PATH_PROBE || to_port != p->udp_port)
+		return;
+	if (reply->probe.core != p->core) {
+		next_port(p, now_ns);
+		return;
 	}
+	p->tx.last_ack_ns = now_ns;
+	set_state(p, GW_PATH_UP);
 }
 
 /* Another path of this worker that still reaches the core. */
@@ -179,6 +185,7 @@ static void path_down(struct gw_worker *w, struct gw_path_out *p, uint64_t now_n
 	p->n_down++;
 	set_state(p, GW_PATH_PROBE);
 	p->next_probe_ns = now_ns;
+	p->port_since_ns = now_ns;
 	gw_tx_path_fail(&p->tx, gw_path_settle, w);
 	if (other_path_up(w, p))
 		return;
@@ -204,8 +211,14 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		if (!known)
 			return;
 		set_state(p, GW_PATH_PROBE);
+		p->port_since_ns = now_ns;
 		/* fall through */
 	case GW_PATH_PROBE:
+		/* No answer at all may be a dead link of a bundle, or a reply that another core of
+		 * ours got. */
+		if (now_ns - p->port_since_ns > CANDIDATE_NS ||
+			__atomic_load_n(&p->astray_port, __ATOMIC_RELAXED) == p->udp_port)
+			next_port(p, now_ns);
 		if (now_ns < p->next_probe_ns)
 			return;
 		p->next_probe_ns = now_ns + (p->n_down != 0 ? PROBE_DOWN_NS : PROBE_RETRY_NS);
@@ -213,6 +226,13 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		return;
 	case GW_PATH_UP:
 		break;
+	case GW_PATH_SPENT:
+		return;
+	}
+	if (gw_tx_path_spent(&p->tx)) {
+		path_down(w, p, now_ns);
+		set_state(p, GW_PATH_SPENT);
+		return;
 	}
 	switch (gw_tx_path_timer(&p->tx, now_ns, gw_path_settle, w)) {
 	case GW_TX_NOTHING:

@@ -5,17 +5,18 @@
 
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
+#include <string.h>
 
 #define SCRATCH_BYTES 16384u
 
 /* A page packet for a stream of this path's peer. Returns whether the PSN counts as applied. */
 static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct gw_wire_packet *p)
 {
-	struct gw_dp_sink *sink =
-		p->data.stream < GW_DP_MAX_STREAMS ? w->sink[p->data.stream] : NULL;
+	struct gw_dp_sink *sink = w->sink[p->data.stream % GW_DP_MAX_STREAMS];
 
-	/* A peer may write only to the streams that it was given. */
-	if (sink == NULL || sink->link != path->link) {
+	/* A peer may write only to the streams that it was given, and a late packet of an earlier
+	 * one to none. */
+	if (sink == NULL || sink->stream != p->data.stream || sink->link != path->link) {
 		gw_drop(w, GW_DROP_rx_no_stream);
 		return false;
 	}
@@ -35,19 +36,38 @@ static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct g
 	return false;
 }
 
-/* Rewrites a probe into its reply, in the frame that it came in, and sends it back: never larger
- * than what came. */
-static void answer_probe(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m,
+/* The first bytes of a frame as a packet of the transmit pool: buffers of the receive pool stay
+ * there. */
+static struct rte_mbuf *copy_small(struct gw_worker *w, const uint8_t *frame, uint16_t len)
+{
+	struct rte_mbuf *m = gw_worker_small_packet(w);
+
+	if (m == NULL)
+		return NULL;
+	memcpy(rte_pktmbuf_mtod(m, uint8_t *), frame, len);
+	m->data_len = len;
+	m->pkt_len = len;
+	return m;
+}
+
+/* Answers a probe with who received it: never larger than what came. */
+static void answer_probe(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame,
 	const struct gw_path_in *own, const struct gw_wire_packet *p, uint64_t now_ns)
 {
-	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+	uint16_t len = GW_FRAME_HEADER + sizeof(struct gw_wire_probe) +
+		       (w->dp->crc ? GW_WIRE_CRC_BYTES : 0);
 	struct gw_wire_head h = {
 		.path = own->peer_slot, .key_id = own->key_id, .psn = p->psn, .crc = w->dp->crc};
-	size_t len = gw_wire_put_probe(
-		frame + GW_FRAME_HEADER, &h, GW_WIRE_REPLY, (uint16_t)w->index, p->probe.timestamp);
+	struct rte_mbuf *m = copy_small(w, frame, len);
+	uint8_t *out;
 
-	gw_wire_seal(frame + GW_FRAME_HEADER, len, &h);
-	gw_frame_turn(frame, q->port->mac);
+	if (m == NULL)
+		return;
+	out = rte_pktmbuf_mtod(m, uint8_t *);
+	gw_wire_put_probe(
+		out + GW_FRAME_HEADER, &h, GW_WIRE_REPLY, (uint16_t)w->index, p->probe.timestamp);
+	gw_wire_seal(out + GW_FRAME_HEADER, sizeof(struct gw_wire_probe), &h);
+	gw_frame_turn(out, q->port->mac);
 	gw_worker_send_now(w, q, m, now_ns);
 }
 
@@ -60,67 +80,73 @@ static void learn_sender(struct gw_path_in *path, const struct gw_queue *q, cons
 	path->known = true;
 }
 
-/* DATA and PROBE arrive on an incoming path. True: the mbuf was consumed. */
-static bool rx_in(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, const uint8_t *frame,
+/* A packet for a path of another core: nothing is applied here, but a probe learns who we are. */
+static void rx_elsewhere(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame,
+	const struct gw_wire_packet *p, uint64_t now_ns)
+{
+	const struct gw_slot *slot = &w->dp->in_slot[p->path];
+
+	if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) == 0 || slot->key_id != p->key_id) {
+		gw_drop(w, GW_DROP_rx_no_path);
+		return;
+	}
+	gw_drop(w, GW_DROP_rx_wrong_core);
+	if (p->type == GW_WIRE_PROBE)
+		answer_probe(w, q, frame, w->dp->in[p->path], p, now_ns);
+}
+
+/* DATA and PROBE arrive on an incoming path. */
+static void rx_in(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint32_t bytes,
 	const struct gw_frame_in *in, const struct gw_wire_packet *p, uint64_t now_ns)
 {
 	struct gw_path_in *path = w->in[p->path];
-	uint32_t timestamp = p->type == GW_WIRE_DATA ? p->data.timestamp : p->probe.timestamp;
+	bool probe = p->type == GW_WIRE_PROBE;
 
 	if (path == NULL) {
-		const struct gw_in_slot *slot = &w->dp->in_slot[p->path];
-		struct gw_path_in *other;
-
-		/* Another core's path: nothing is applied here, but a probe learns who we are. */
-		if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) == 0 ||
-			slot->key_id != p->key_id) {
-			gw_drop(w, GW_DROP_rx_no_path);
-			return false;
-		}
-		gw_drop(w, GW_DROP_rx_wrong_core);
-		other = w->dp->in[p->path];
-		if (p->type != GW_WIRE_PROBE || frame != rte_pktmbuf_mtod(m, uint8_t *))
-			return false;
-		answer_probe(w, q, m, other, p, now_ns);
-		return true;
+		rx_elsewhere(w, q, frame, p, now_ns);
+		return;
 	}
 	if (path->key_id != p->key_id) {
 		gw_drop(w, GW_DROP_rx_bad_key);
-		return false;
+		return;
 	}
 	switch (gw_rx_path_check(&path->rx, p->psn)) {
 	case GW_RX_NEW:
 		break;
 	case GW_RX_DUPLICATE:
 		gw_drop(w, GW_DROP_rx_duplicate);
-		path->rx.ack_now = true; /* our ACK may have been lost */
-		return false;
+		return;
 	case GW_RX_OLD:
 		gw_drop(w, GW_DROP_rx_old_psn);
-		return false;
+		return;
 	}
-	if (p->type == GW_WIRE_DATA && !rx_data(w, path, p))
-		return false;
-	if (p->type == GW_WIRE_PROBE) {
-		learn_sender(path, q, frame, in);
-		path->queue = q;
-	}
-	gw_rx_path_applied(&path->rx, p->psn, timestamp, m->pkt_len, now_ns);
-	if (p->type != GW_WIRE_PROBE)
-		return false;
+	if (!probe && !rx_data(w, path, p))
+		return;
+	gw_rx_path_applied(
+		&path->rx, p->psn, probe ? p->probe.timestamp : p->data.timestamp, bytes, now_ns);
+	if (!probe)
+		return;
+	learn_sender(path, q, frame, in);
+	path->queue = q;
 	path->rx.ack_now = true;
-	if (frame != rte_pktmbuf_mtod(m, uint8_t *))
-		return false;
-	answer_probe(w, q, m, path, p, now_ns);
-	return true;
+	answer_probe(w, q, frame, path, p, now_ns);
 }
 
 /* ACK and REPLY arrive on an outgoing path. */
-static void rx_out(struct gw_worker *w, const struct gw_wire_packet *p, uint64_t now_ns)
+static void rx_out(struct gw_worker *w, const struct gw_frame_in *in,
+	const struct gw_wire_packet *p, uint64_t now_ns)
 {
+	const struct gw_slot *slot = &w->dp->out_slot[p->path];
 	struct gw_path_out *path = w->out[p->path];
+	uint64_t spurious, stale;
 
 	if (path == NULL) {
+		/* This port steers replies to the wrong core of ours: its owner must try another.
+		 */
+		if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) != 0 &&
+			slot->key_id == p->key_id && p->type == GW_WIRE_REPLY)
+			__atomic_store_n(
+				&w->dp->out[p->path]->astray_port, in->to_port, __ATOMIC_RELAXED);
 		gw_drop(w, GW_DROP_rx_no_path);
 		return;
 	}
@@ -129,65 +155,75 @@ static void rx_out(struct gw_worker *w, const struct gw_wire_packet *p, uint64_t
 		return;
 	}
 	if (p->type == GW_WIRE_REPLY) {
-		gw_path_reply(w, path, p, now_ns);
+		gw_path_reply(w, path, p, in->to_port, now_ns);
 		return;
 	}
+	spurious = path->tx.spurious;
+	stale = path->tx.stale_acks;
 	if (!gw_tx_path_acked(&path->tx, p, now_ns, gw_path_settle, w))
 		gw_drop(w, GW_DROP_rx_bad_ack);
+	gw_count(&w->drop[GW_DROP_loss_spurious], path->tx.spurious - spurious);
+	gw_count(&w->drop[GW_DROP_rx_stale_ack], path->tx.stale_acks - stale);
 	__atomic_store_n(&path->pub_srtt_ns, path->tx.srtt_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&path->pub_acked_bytes, path->tx.acked_bytes, __ATOMIC_RELAXED);
 	__atomic_store_n(&path->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
 }
 
-/* One frame. True: the mbuf was consumed. */
-static bool rx_frame(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns)
+static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint64_t now_ns)
+{
+	const uint8_t *mac;
+	uint32_t from_ip = gw_frame_arp_sender(frame, &mac);
+	struct rte_mbuf *m;
+
+	gw_neighbor_learn(&q->port->neighbors, from_ip, mac, now_ns);
+	if (!gw_frame_arp_wants(frame, q->port->ip))
+		return;
+	m = copy_small(w, frame, GW_FRAME_ARP);
+	if (m == NULL)
+		return;
+	gw_frame_arp_answer(rte_pktmbuf_mtod(m, uint8_t *), q->port->mac, q->port->ip);
+	gw_worker_send_now(w, q, m, now_ns);
+}
+
+static void rx_frame(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns)
 {
 	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct gw_wire_packet p;
 	struct gw_frame_in in;
 	enum gw_wire_error error;
-	const uint8_t *mac;
-	uint32_t from_ip;
 
 	if (m->nb_segs != 1) {
 		frame = m->pkt_len <= SCRATCH_BYTES ? rte_pktmbuf_read(m, 0, m->pkt_len, w->scratch)
 						    : NULL;
 		if (frame == NULL) {
 			gw_drop(w, GW_DROP_rx_chained);
-			return false;
+			return;
 		}
 	}
 	switch (gw_frame_parse(frame, m->pkt_len, q->port->ip, &in)) {
 	case GW_FRAME_UDP:
 		break;
 	case GW_FRAME_ARP_IN:
-		from_ip = gw_frame_arp_sender(frame, &mac);
-		gw_neighbor_learn(&q->port->neighbors, from_ip, mac, now_ns);
-		if (!gw_frame_arp_wants(frame, q->port->ip) || m->nb_segs != 1)
-			return false;
-		gw_frame_arp_answer(rte_pktmbuf_mtod(m, uint8_t *), q->port->mac, q->port->ip);
-		gw_worker_send_now(w, q, m, now_ns);
-		return true;
+		rx_arp(w, q, frame, now_ns);
+		return;
 	case GW_FRAME_OTHER:
 		gw_drop(w, GW_DROP_rx_not_ours);
-		return false;
+		return;
 	case GW_FRAME_INVALID:
 		gw_drop(w, GW_DROP_rx_invalid_frame);
-		return false;
+		return;
 	}
 	error = gw_wire_decode(in.payload, in.len, w->dp->crc, &p);
 	if (error != GW_WIRE_OK) {
 		gw_drop(w, GW_DROP_WIRE + error);
-		return false;
+		return;
 	}
-	if (p.path >= GW_DP_MAX_PATHS) {
+	if (p.path >= GW_DP_MAX_PATHS)
 		gw_drop(w, GW_DROP_rx_no_path);
-		return false;
-	}
-	if (p.type == GW_WIRE_DATA || p.type == GW_WIRE_PROBE)
-		return rx_in(w, q, m, frame, &in, &p, now_ns);
-	rx_out(w, &p, now_ns);
-	return false;
+	else if (p.type == GW_WIRE_DATA || p.type == GW_WIRE_PROBE)
+		rx_in(w, q, frame, m->pkt_len, &in, &p, now_ns);
+	else
+		rx_out(w, &in, &p, now_ns);
 }
 
 uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
@@ -195,7 +231,6 @@ uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 	struct rte_mbuf *m[GW_BURST];
 	uint16_t n = rte_eth_rx_burst(q->port->ethdev, q->queue, m, GW_BURST);
 	uint64_t bytes = 0;
-	uint16_t n_free = 0;
 
 	if (n == 0)
 		return 0;
@@ -203,10 +238,9 @@ uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 		if (i + 1 < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + 1], void *));
 		bytes += m[i]->pkt_len;
-		if (!rx_frame(w, q, m[i], now_ns))
-			m[n_free++] = m[i];
+		rx_frame(w, q, m[i], now_ns);
 	}
-	rte_pktmbuf_free_bulk(m, n_free);
+	rte_pktmbuf_free_bulk(m, n);
 	gw_count(&q->rx_packets, n);
 	gw_count(&q->rx_bytes, bytes);
 	return n;

@@ -206,9 +206,10 @@ static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_d
 	return 1;
 }
 
-/* The next packets of one path, from its link's sources in turn. */
-static uint16_t fill(
-	struct gw_worker *w, struct gw_path_out *p, struct rte_mbuf **out, uint64_t now_ns)
+/* The next packets of one path, from its link's sources in turn. *again: there is more to look at.
+ */
+static uint16_t fill(struct gw_worker *w, struct gw_path_out *p, struct rte_mbuf **out, bool *again,
+	uint64_t now_ns)
 {
 	struct gw_taken taken;
 
@@ -224,6 +225,7 @@ static uint16_t fill(
 		take = &ws->take[p->core];
 		gw_take_next(&ws->source->core, take, w->index, p->core,
 			p->max_pages != 0 ? p->max_pages : 1, &taken);
+		*again |= taken.kind == GW_TAKE_AGAIN;
 		if (taken.kind == GW_TAKE_PAGES)
 			return put_pages(w, p, ws->source, &taken, out, now_ns);
 		if (taken.kind == GW_TAKE_RUNS && gw_tx_path_run_room(&p->tx) >= take->n_runs)
@@ -250,6 +252,7 @@ uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 	struct rte_mbuf *m[GW_BURST];
 	struct gw_path_out *p;
 	uint16_t n = 0;
+	bool again = false;
 
 	if (q->n_held != 0) {
 		memcpy(m, q->held, q->n_held * sizeof(*m));
@@ -265,11 +268,11 @@ uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 		p = pick(q);
 		if (p == NULL || !refill(w))
 			break;
-		got = fill(w, p, m + n, now_ns);
+		got = fill(w, p, m + n, &again, now_ns);
 		p->empty = got == 0;
 		n = (uint16_t)(n + got);
 	}
 	if (n != 0)
 		transmit(q, m, n);
-	return n;
+	return n + again;
 }

@@ -32,6 +32,14 @@ static inline void gw_bitmap_set(uint64_t *bits, uint64_t i)
 	__atomic_fetch_or(&bits[i / 64], UINT64_C(1) << (i % 64), __ATOMIC_RELEASE);
 }
 
+/* Whether it was set before. */
+static inline bool gw_bitmap_test_and_set(uint64_t *bits, uint64_t i)
+{
+	return __atomic_fetch_or(&bits[i / 64], UINT64_C(1) << (i % 64), __ATOMIC_ACQ_REL) >>
+		       (i % 64) &
+	       1;
+}
+
 static inline void gw_bitmap_clear(uint64_t *bits, uint64_t i)
 {
 	__atomic_fetch_and(&bits[i / 64], ~(UINT64_C(1) << (i % 64)), __ATOMIC_RELEASE);

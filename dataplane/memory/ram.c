@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
+#define OVERCOMMIT 4u
 #define GUARDS (GW_DP_MAX_STREAMS * 2 * GW_DP_MAX_REGIONS)
 
 struct mapping {
@@ -140,6 +141,9 @@ static int map_one(struct gw_ram *ram, const struct gw_ram_region *r, struct gw_
 int gw_ram_map(const struct gw_ram_region *region, uint32_t n, bool writable, struct gw_ram **out,
 	struct gw_err *err)
 {
+	uint64_t host_mib =
+		(uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
+	uint64_t total = 0;
 	struct gw_ram *ram;
 	int ret = 0;
 
@@ -150,6 +154,17 @@ int gw_ram_map(const struct gw_ram_region *region, uint32_t n, bool writable, st
 	if (ram == NULL)
 		return gw_err(err, -ENOMEM, "no memory");
 	ram->writable = writable;
+	/* What is said of its size makes page books of a five-hundredth of it: a lie must not take
+	 * the host down. */
+	for (uint32_t i = 0; i < n; i++)
+		total += region[i].size >> 20;
+	if (total > host_mib * OVERCOMMIT) {
+		gw_ram_free(&ram);
+		return gw_err(err, -ENOMEM,
+			"guest memory of %llu MiB: at most %u times this host's %llu MiB is "
+			"allowed",
+			(unsigned long long)total, OVERCOMMIT, (unsigned long long)host_mib);
+	}
 	for (uint32_t i = 0; i < n && ret == 0; i++)
 		ret = map_one(ram, &region[i], err);
 	if (ret != 0) {

@@ -112,10 +112,10 @@ static void take_rtt(struct gw_tx_path *p, uint32_t echo, uint32_t hold, uint64_
 		if (rtt_ns < p->min_rtt_ns)
 			p->min_rtt_ns = rtt_ns;
 	}
-	/* Two bandwidth-delay products; the smoothed RTT, because a busy receiver's delay is part
-	 * of the loop. */
+	/* Two bandwidth-delay products; of the smallest RTT, so that a queue does not feed itself.
+	 */
 	if (p->rate_bps != 0) {
-		uint64_t bdp2 = (uint64_t)((double)p->rate_bps * (double)p->srtt_ns * 2 / 8e9);
+		uint64_t bdp2 = (uint64_t)((double)p->rate_bps * (double)p->min_rtt_ns * 2 / 8e9);
 
 		p->window_bytes = bdp2 > GW_TX_WINDOW_MIN ? bdp2 : GW_TX_WINDOW_MIN;
 	}

@@ -85,11 +85,17 @@ typedef void (*gw_tx_settle)(
 int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_credit);
 void gw_tx_path_release(struct gw_tx_path *p);
 
+/* The numbers are used up, but for a few probes: the path must be made again, with a new key. */
+static inline bool gw_tx_path_spent(const struct gw_tx_path *p)
+{
+	return p->next_psn >= GW_WIRE_PSN_MAX - 8;
+}
+
 /* Whether another packet may be sent: window, credit, room in the books, PSNs left. */
 static inline bool gw_tx_path_open(const struct gw_tx_path *p)
 {
 	return p->inflight_bytes < p->window_bytes && p->spent_bytes < p->credit &&
-	       p->next_psn - p->una < GW_TX_RECORDS - 8 && p->next_psn < GW_WIRE_PSN_MAX - 8;
+	       p->next_psn - p->una < GW_TX_RECORDS - 8 && !gw_tx_path_spent(p);
 }
 
 /* Runs that still fit; a run list takes them with gw_tx_path_push_run() just before

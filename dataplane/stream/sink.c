@@ -10,7 +10,7 @@
 
 /* Enough of the device-state buffer is faulted in ahead for the usual guest (under 1 MB with few
  * devices). */
-#define STATE_POPULATE_BYTES (4u << 20)
+#define STATE_POPULATE_BYTES (16u << 20)
 
 int gw_sink_init(
 	struct gw_sink *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores)

@@ -105,8 +105,9 @@ static bool apply_entry(struct gw_source *s, uint64_t entry)
 	r = &s->space.region[i];
 	if (page >= r->pages || count > r->pages - page)
 		return false;
-	gw_bitmap_clear_range(s->hole, r->first + page, count);
+	/* In this order: see hole_found() in streams.c. */
 	gw_bitmap_set_range(s->next, r->first + page, count);
+	gw_bitmap_clear_range(s->hole, r->first + page, count);
 	s->dirty_pages += count;
 	s->dirty_entries++;
 	return true;
@@ -131,6 +132,7 @@ enum gw_drain_result gw_source_drain(struct gw_source *s)
 		}
 		if (n < 0) {
 			s->ring_broken = true;
+			s->draining = false;
 			return GW_DRAIN_BROKEN;
 		}
 		/* Signed distance: cursors count for ever and may wrap. */

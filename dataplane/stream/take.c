@@ -4,6 +4,8 @@
 #include "../memory/zero.h"
 
 #define SCAN_WORDS 512u
+/* Zero and hole pages of one call: reading that many takes a core some 15 us. */
+#define LOOK_PAGES 64u
 
 /* Bits of this word that may be taken now: pages below the region's limit. */
 static uint64_t allowed(
@@ -102,9 +104,9 @@ static uint8_t classify(struct gw_source *s, uint64_t flat, const uint8_t *data,
 	if (gw_bitmap_get(s->hole, flat))
 		return GW_WIRE_HOLE_RUNS;
 	zero = gw_zero_line(data) && gw_zero_page(data);
-	if (gw_bitmap_get(s->resend, flat)) {
-		if (zero)
-			gw_bitmap_set(s->next, flat);
+	/* Cleared only here: data that is sent again may be lost again, and be zero then. */
+	if (zero && gw_bitmap_get(s->resend, flat)) {
+		gw_bitmap_set(s->next, flat);
 		gw_bitmap_clear(s->resend, flat);
 	}
 	return zero ? GW_WIRE_ZERO_RUNS : GW_WIRE_RAW;
@@ -117,7 +119,7 @@ void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint3
 	const struct gw_space_region *r;
 
 	out->kind = GW_TAKE_NOTHING;
-	for (;;) {
+	for (uint32_t looked = 0;; looked++) {
 		uint64_t flat;
 		uint8_t encoding;
 		uint32_t page;
@@ -125,6 +127,10 @@ void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint3
 		if (t->hand == 0 && !claim(s, t, tally, core)) {
 			if (t->n_runs != 0)
 				give_runs(t, out);
+			return;
+		}
+		if (looked == LOOK_PAGES) {
+			out->kind = GW_TAKE_AGAIN;
 			return;
 		}
 		r = &s->space.region[t->hand_region];

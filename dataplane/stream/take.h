@@ -27,6 +27,7 @@ struct gw_take {
 
 enum gw_take_kind {
 	GW_TAKE_NOTHING, /* no page for this core now */
+	GW_TAKE_AGAIN,   /* many zero pages were looked at: come back after other work */
 	GW_TAKE_PAGES,   /* `count` neighbouring pages at `data` */
 	GW_TAKE_RUNS,    /* t->run[0..n_runs): send it, then gw_take_runs_done() */
 };

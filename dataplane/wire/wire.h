@@ -28,7 +28,7 @@
 #define GW_WIRE_WHOLE 15u /* fragment field of a packet that carries whole pages */
 #define GW_WIRE_ACK_BITS 1024u
 /* All runs of one packet together: bounds what one packet makes a poll core do. */
-#define GW_WIRE_RUN_PAGES_MAX 65536u
+#define GW_WIRE_RUN_PAGES_MAX 512u
 #define GW_WIRE_RUNS_MAX 170u /* in one packet: fits the payload of MTU 1500 */
 #define GW_WIRE_PSN_MAX ((UINT64_C(1) << 48) - 1)
 #define GW_WIRE_CRC_BYTES 4u

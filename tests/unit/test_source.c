@@ -65,12 +65,12 @@ static void open_range(struct world *w, uint64_t flat, uint64_t count, uint16_t 
 		;
 }
 
-/* Takes until the source says twice that there is nothing. */
+/* Takes; the work of one call is bounded, so it asks more than once. */
 static bool take(struct world *w, uint32_t worker, uint32_t core, uint32_t max, struct gw_taken *t)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 60; i++) {
 		gw_take_next(&w->s, &w->take[core], worker, core, max, t);
-		if (t->kind != GW_TAKE_NOTHING)
+		if (t->kind == GW_TAKE_PAGES || t->kind == GW_TAKE_RUNS)
 			return true;
 	}
 	return false;

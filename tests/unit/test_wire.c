@@ -79,7 +79,7 @@ static size_t make_probe(uint8_t *out, enum gw_wire_type type, bool crc)
 /* One packet of each kind; the n-th, or 0 behind the last. */
 static size_t make_any(uint8_t *out, unsigned int n, bool crc)
 {
-	static const uint32_t runs[3][2] = {{0, 1}, {512, 512}, {0xfffffff0, 15}};
+	static const uint32_t runs[3][2] = {{0, 1}, {512, 400}, {0xfffffff0, 15}};
 	struct gw_wire_data_head d = raw_head((uint8_t)n);
 	struct gw_wire_ack_body a = {.largest = 5000, .credit = 77};
 

@@ -68,6 +68,7 @@ static void open_range(struct world *w, uint64_t flat, uint64_t count, uint16_t 
 /* Takes; the work of one call is bounded, so it asks more than once. */
 static bool take(struct world *w, uint32_t worker, uint32_t core, uint32_t max, struct gw_taken *t)
 {
+	*t = (struct gw_taken){0};
 	for (int i = 0; i < 60; i++) {
 		gw_take_next(&w->s, &w->take[core], worker, core, max, t);
 		if (t->kind == GW_TAKE_PAGES || t->kind == GW_TAKE_RUNS)

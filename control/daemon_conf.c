@@ -119,6 +119,7 @@ int gw_daemon_dp_conf(const struct gw_config *config, struct gw_dp_conf *conf, s
 		conf->worker_cpu[i] = config->dataplane.workers[i];
 	conf->integrity = config->dataplane.integrity == GW_CONFIG_CRC32C ? GW_DP_CRC32C
 									  : GW_DP_INTEGRITY_NONE;
+	conf->zero_copy = config->dataplane.zero_copy;
 	conf->memory_mib = config->dataplane.memory_mib;
 	conf->huge_pages = config->dataplane.huge_pages;
 	conf->idle_sleep_us = config->dataplane.idle_sleep_us;

@@ -183,6 +183,8 @@ int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_er
 			&dp->port[dp->n_ports], &conf->port[dp->n_ports], conf->n_workers, err);
 		if (ret != 0)
 			goto fail;
+		/* RAM changes under a checksum: then it must be copied first. */
+		dp->port[dp->n_ports].zero_copy &= conf->zero_copy && !dp->crc;
 		/* A chunk's owner must be reachable over every port. */
 		dp->n_cores = RTE_MIN(dp->n_cores, (uint32_t)dp->port[dp->n_ports].queues);
 	}

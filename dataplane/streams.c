@@ -164,6 +164,7 @@ int64_t gw_dp_source_find_holes(struct gw_dp_source *s)
 			return ret;
 		hole_found(&h, h.r->pages);
 	}
+	__atomic_store_n(&s->core.still, 1, __ATOMIC_RELEASE);
 	return h.found;
 }
 

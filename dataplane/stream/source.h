@@ -3,12 +3,14 @@
  * A VM's outgoing pages, shared by the workers that send them: the page rules' bitmaps, the label,
  * and each worker's own counters. No DPDK here: the simulator runs the same code.
  *
- *   open    pages to send under the current label; workers claim words of it
- *   next    pages dirtied since; the draining worker fills it, opening an epoch empties it into
- * open hole    pages that the source file does not hold; the exporter's dirt clears them resend
- * pages whose packet was lost. One that then reads as zero may have been punched meanwhile, and the
- *           old bytes may have been applied under this very label: it must come again under the
- * next
+ * open: pages to send under the current label; workers claim words of it.
+ *
+ * next: pages dirtied since; the draining worker fills it, opening an epoch empties it into open.
+ *
+ * hole: pages that the source file does not hold; the exporter's dirt clears them.
+ *
+ * resend: pages whose packet was lost. One that is read again may have been punched meanwhile, and
+ * the old bytes may have been applied under this very label: it must come again under the next.
  */
 #pragma once
 
@@ -36,6 +38,8 @@ struct gw_source {
 	uint32_t n_cores;      /* of the destination */
 	uint32_t state_region; /* index in space; its pages are added when the state is known */
 	uint64_t *open, *next, *hole, *resend;
+	uint32_t still; /* the guest is paused and its holes were looked for: nothing is punched any
+			   more */
 	_Alignas(64) uint32_t label; /* the draining worker publishes it; 0: nothing open */
 	_Alignas(64)
 		uint64_t limit[GW_SPACE_REGIONS]; /* pages below it may be taken; control writes */

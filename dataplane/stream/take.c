@@ -104,9 +104,10 @@ static uint8_t classify(struct gw_source *s, uint64_t flat, const uint8_t *data,
 	if (gw_bitmap_get(s->hole, flat))
 		return GW_WIRE_HOLE_RUNS;
 	zero = gw_zero_line(data) && gw_zero_page(data);
-	/* Cleared only here: data that is sent again may be lost again, and be zero then. */
-	if (zero && gw_bitmap_get(s->resend, flat)) {
-		gw_bitmap_set(s->next, flat);
+	/* Whatever it is now: it may be punched between this look and the driver's read. */
+	if (gw_bitmap_get(s->resend, flat)) {
+		if (__atomic_load_n(&s->still, __ATOMIC_RELAXED) == 0)
+			gw_bitmap_set(s->next, flat);
 		gw_bitmap_clear(s->resend, flat);
 	}
 	return zero ? GW_WIRE_ZERO_RUNS : GW_WIRE_RAW;

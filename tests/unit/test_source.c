@@ -321,7 +321,7 @@ static void test_label(void)
 	CU_ASSERT_EQUAL(w.s.label, 7);
 	CU_ASSERT_TRUE(gw_bitmap_empty(w.s.open, w.s.space.words));
 	CU_ASSERT_TRUE(gw_source_merge(&w.s));
-	CU_ASSERT_EQUAL(w.s.merge_pages, 1);
+	CU_ASSERT_EQUAL(w.s.merge_pages, 2); /* and the lost one */
 	CU_ASSERT_FALSE(gw_source_merge(&w.s)); /* true once */
 	teardown(&w);
 }
@@ -369,7 +369,7 @@ static void test_put_back(void)
 	teardown(&w);
 }
 
-/* A page that was lost as data and reads as zero now comes again under the next label. */
+/* A page that was lost and is read again comes again under the next label, zero or not. */
 static void test_zero_after_loss(void)
 {
 	static struct world w;
@@ -388,8 +388,9 @@ static void test_zero_after_loss(void)
 				settle_pages(&w, 0, &t, false);
 		}
 		CU_ASSERT_EQUAL(t.kind, GW_TAKE_RUNS);
-		CU_ASSERT_EQUAL(w.s.next[0], 1u << 3);
-		CU_ASSERT_FALSE(gw_bitmap_get(w.s.resend, 3)); /* once is enough */
+		/* The neighbour too: what was read as data may be punched before the driver reads it. */
+		CU_ASSERT_EQUAL(w.s.next[0], 3u << 2);
+		CU_ASSERT_EQUAL(w.s.resend[0], 0); /* once is enough */
 		CU_ASSERT_EQUAL(w.take[0].n_runs, 1);
 		CU_ASSERT_EQUAL(w.take[0].run[0].page, 3);
 		teardown(&w);

@@ -1,51 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "manager.h"
+#include "manager_internal.h"
 
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
 #include "answers.h"
-#include "history.h"
 #include "reasons.h"
-#include "recovery.h"
 #include "rpc.h"
 #include "sink_run.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#define MAX_RUNS 64u
 #define POLL_NS GW_NS_PER_MS
 #define POLL_SWITCHOVER_NS (100 * GW_NS_PER_US)
 #define POLL_LINGER_NS (10 * GW_NS_PER_MS) /* what workers still say after the last session */
 #define LINGER_NS (2 * GW_NS_PER_S)
-#define COMMIT_NS (60 * GW_NS_PER_S)
-#define COMMIT_VERIFY_NS (600 * GW_NS_PER_S)
 #define STOP_STEP_NS (20 * GW_NS_PER_MS)
 #define STOP_NS (30 * GW_NS_PER_S)
 #define STOP_COMMITTED_NS (5 * GW_NS_PER_S)
-
-struct gw_manager {
-	struct gw_run_env env;
-	struct gw_run *run[MAX_RUNS];
-	uint32_t runs;
-	struct gw_history *history;
-	struct gw_recovery *recovery;
-	struct gw_timer *poll_timer, *stop_timer;
-	uint64_t period_ns, last_run_ns;
-	uint64_t stop_ns; /* when stopping began, 0: not */
-	void (*stopped)(void *arg);
-	void *stopped_arg;
-};
-
-/* A migration whose peer is being connected. */
-struct start {
-	struct gw_manager *m;
-	struct gw_src_params params;
-	gw_admission admission;
-	void *arg;
-};
 
 static struct gw_run *find_id(const struct gw_manager *m, const char *id)
 {
@@ -55,7 +28,7 @@ static struct gw_run *find_id(const struct gw_manager *m, const char *id)
 	return NULL;
 }
 
-static struct gw_run *find_vm(const struct gw_manager *m, const char *vm)
+struct gw_run *gw_manager_find_vm(const struct gw_manager *m, const char *vm)
 {
 	for (uint32_t i = 0; i < m->runs; i++)
 		if (strcmp(m->run[i]->vm, vm) == 0)
@@ -74,7 +47,7 @@ static void set_period(struct gw_manager *m, uint64_t period_ns)
 		gw_timer_stop(m->poll_timer);
 }
 
-static void add(struct gw_manager *m, struct gw_run *run)
+void gw_manager_add(struct gw_manager *m, struct gw_run *run)
 {
 	m->run[m->runs++] = run;
 	set_period(m, POLL_NS);
@@ -164,14 +137,15 @@ static int on_prepare(
 	snprintf(p.id, sizeof(p.id), "%s", id);
 	p.conf.dry = gw_message_bool(body, "dry");
 	p.conf.verify = gw_message_bool(body, "verify");
-	if (m->runs == MAX_RUNS || m->stop_ns != 0 || find_vm(m, p.vm) != NULL)
+	if (m->runs == GW_MANAGER_MAX_RUNS || m->stop_ns != 0 ||
+		gw_manager_find_vm(m, p.vm) != NULL)
 		refuse(conn, id, "busy",
-			find_vm(m, p.vm) != NULL ? "a session for this VM exists already"
-						 : "no more sessions are taken");
+			gw_manager_find_vm(m, p.vm) != NULL ? "a session for this VM exists already"
+							    : "no more sessions are taken");
 	else if (gw_dst_run_start(&m->env, &p, conn, &run) != 0)
 		refuse(conn, id, "no_memory", "out of memory");
 	else
-		add(m, run);
+		gw_manager_add(m, run);
 	return 0;
 }
 
@@ -204,105 +178,9 @@ static void on_gone(void *ctx, struct gw_conn *conn, const char *reason)
 
 /* ---- what people ask ---- */
 
-void gw_manager_defaults(const struct gw_manager *m, struct gw_migrate *out)
-{
-	const struct gw_config *c = m->env.config;
-
-	*out = (struct gw_migrate){.verify = c->migration.verify,
-		.quit_after = strcmp(c->migration.after, "quit") == 0,
-		.switch_on_limit = c->migration.on_limit == GW_CONFIG_SWITCHOVER,
-		.blackout_limit_ms = c->migration.blackout_limit_ms,
-		.max_total_s = c->migration.max_total_s};
-}
-
-static struct gw_session_conf session_conf(
-	const struct gw_manager *m, const struct gw_migrate *what)
-{
-	const struct gw_config *c = m->env.config;
-
-	return (struct gw_session_conf){
-		.limits = {.blackout_ns = what->blackout_limit_ms * GW_NS_PER_MS,
-			.min_epoch_ns = c->migration.min_epoch_ms * GW_NS_PER_MS,
-			.switch_on_limit = what->switch_on_limit,
-			.label_max = GW_DP_LABEL_MAX},
-		.sync_timeout_ns = c->migration.sync_timeout_ms * GW_NS_PER_MS,
-		.commit_timeout_ns = what->verify ? COMMIT_VERIFY_NS : COMMIT_NS,
-		.dry = what->dry,
-		.verify = what->verify,
-		.populate_first = what->populate_first,
-		.quit_after = what->quit_after};
-}
-
-/* A random (version 4) UUID. */
-static void new_id(char out[GW_UUID_TEXT])
-{
-	uint8_t b[16];
-
-	if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b))
-		memset(b, 0, sizeof(b)); /* cannot be: so few bytes are never refused */
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-	snprintf(out, GW_UUID_TEXT,
-		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-		b[15]);
-}
-
-static void connected(void *arg, struct gw_conn *conn, const char *why)
-{
-	struct start *st = arg;
-	struct gw_manager *m = st->m;
-	char text[GW_ERR_TEXT + GW_NAME_MAX];
-	struct gw_run *run = NULL;
-
-	if (conn == NULL) {
-		snprintf(text, sizeof(text), "%s: %s", st->params.peer, why);
-		st->admission(st->arg, NULL, GW_RPC_UNREACHABLE, text, NULL);
-	} else if (m->stop_ns != 0 || m->runs == MAX_RUNS) {
-		st->admission(st->arg, NULL, GW_RPC_STATE, "no more sessions are taken", NULL);
-	} else if (find_vm(m, st->params.vm) != NULL) {
-		st->admission(st->arg, NULL, GW_RPC_CONFLICT,
-			"a session for this VM exists already", NULL);
-	} else if (gw_src_run_start(&m->env, &st->params, conn, st->admission, st->arg, &run) !=
-		   0) {
-		st->admission(st->arg, NULL, GW_RPC_STATE, "out of memory", NULL);
-	} else {
-		add(m, run);
-	}
-	free(st);
-}
-
-void gw_manager_migrate(
-	struct gw_manager *m, const struct gw_migrate *what, gw_admission admission, void *arg)
-{
-	struct start *st;
-
-	if (find_vm(m, what->vm) != NULL) {
-		admission(arg, NULL, GW_RPC_CONFLICT, "a session for this VM exists already", NULL);
-		return;
-	}
-	st = calloc(1, sizeof(*st));
-	if (st == NULL) {
-		admission(arg, NULL, GW_RPC_STATE, "out of memory", NULL);
-		return;
-	}
-	st->m = m;
-	st->admission = admission;
-	st->arg = arg;
-	new_id(st->params.id);
-	snprintf(st->params.vm, sizeof(st->params.vm), "%s", what->vm);
-	snprintf(st->params.peer, sizeof(st->params.peer), "%s", what->host);
-	st->params.conf = session_conf(m, what);
-	st->params.max_total_ns = what->max_total_s * GW_NS_PER_S;
-	if (gw_peers_get(m->env.peers, what->host, connected, st) != 0) {
-		free(st);
-		admission(arg, NULL, GW_RPC_NOT_FOUND, "no such peer is configured", NULL);
-	}
-}
-
 json_t *gw_manager_status(const struct gw_manager *m, const char *id, const char *vm)
 {
-	struct gw_run *run = id != NULL ? find_id(m, id) : find_vm(m, vm);
+	struct gw_run *run = id != NULL ? find_id(m, id) : gw_manager_find_vm(m, vm);
 
 	return run != NULL ? gw_run_status(run)
 			   : json_incref(gw_history_find(m->history, id, vm, 0));
@@ -310,7 +188,7 @@ json_t *gw_manager_status(const struct gw_manager *m, const char *id, const char
 
 json_t *gw_manager_report(const struct gw_manager *m, const char *id, const char *vm)
 {
-	struct gw_run *run = id != NULL ? find_id(m, id) : find_vm(m, vm);
+	struct gw_run *run = id != NULL ? find_id(m, id) : gw_manager_find_vm(m, vm);
 
 	return run != NULL ? NULL : json_incref(gw_history_find(m->history, id, vm, 1));
 }
@@ -328,7 +206,7 @@ json_t *gw_manager_list(const struct gw_manager *m)
 int gw_manager_abort(struct gw_manager *m, const char *id, const char *vm, const char *reason,
 	char out_id[GW_UUID_TEXT])
 {
-	struct gw_run *run = id != NULL ? find_id(m, id) : find_vm(m, vm);
+	struct gw_run *run = id != NULL ? find_id(m, id) : gw_manager_find_vm(m, vm);
 
 	if (run == NULL)
 		return gw_history_find(m->history, id, vm, 0) != NULL ? GW_RPC_STATE
@@ -364,11 +242,11 @@ void gw_manager_recover_source(struct gw_manager *m, const struct gw_record *rec
 	struct gw_run *run;
 
 	gw_manager_defaults(m, &what);
-	conf = session_conf(m, &what);
-	if (m->runs == MAX_RUNS || gw_src_run_recover(&m->env, &conf, record, &run) != 0)
+	conf = gw_manager_session_conf(m, &what);
+	if (m->runs == GW_MANAGER_MAX_RUNS || gw_src_run_recover(&m->env, &conf, record, &run) != 0)
 		gw_error("session %s (%s): cannot be taken up again", record->id, record->vm);
 	else
-		add(m, run);
+		gw_manager_add(m, run);
 }
 
 static void stop_step(void *ctx)

@@ -21,6 +21,8 @@ struct gw_meter {
 	uint64_t start_ns, total_bytes, next_ns, stats_ns;
 	uint64_t opened_ns, sent_ns, opened_pages; /* of the label */
 	uint64_t rate_bps;
+	uint64_t through,
+		through_ns; /* most pages that were sent and not lost, and when that grew last */
 	uint64_t mark_ns[GW_N_MARKS];
 	uint64_t state_bytes, verified, mismatched;
 	uint64_t faults;
@@ -82,8 +84,18 @@ void gw_meter_free(struct gw_meter **m)
 
 static void read_stats(struct gw_meter *m)
 {
-	if (m->source != NULL)
-		gw_dp_source_stats(m->source, &m->stats);
+	uint64_t through;
+
+	if (m->source == NULL)
+		return;
+	gw_dp_source_stats(m->source, &m->stats);
+	through =
+		m->stats.pages + m->stats.zero_pages + m->stats.hole_pages - m->stats.resent_pages;
+	/* Signed: more may be given up at one moment than was sent for good. */
+	if (m->through_ns == 0 || (int64_t)(through - m->through) > 0) {
+		m->through = through;
+		m->through_ns = gw_now_ns();
+	}
 }
 
 void gw_meter_source(struct gw_meter *m, const struct gw_dp_source *source)
@@ -113,6 +125,7 @@ void gw_meter_epoch_opened(struct gw_meter *m, uint16_t label)
 	m->opened_ns = m->sent_ns = gw_now_ns();
 	read_stats(m);
 	read_ports(m->dp, &ports);
+	m->through_ns = m->opened_ns;
 	m->opened_pages = m->stats.pages - m->stats.resent_pages;
 	gw_report_epoch_opened(m->report, label, m->opened_ns, &m->stats, &ports);
 }
@@ -199,6 +212,11 @@ void gw_meter_tick(struct gw_meter *m, uint64_t now_ns)
 	s.dirty_pages = m->stats.next_pages;
 	s.remaining_bytes = remaining(m);
 	gw_report_sample(m->report, &s);
+}
+
+uint64_t gw_meter_through_ns(const struct gw_meter *m)
+{
+	return m->through_ns;
 }
 
 void gw_meter_mark(struct gw_meter *m, enum gw_meter_mark mark)

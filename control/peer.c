@@ -5,6 +5,7 @@
 #include "../dataplane/base/log.h"
 #include "../dataplane/export/godwit_export.h"
 #include "link_message.h"
+#include "sendq.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 #define HEARTBEAT_NS GW_NS_PER_S
-#define BACKLOG_MAX (64u << 20)
 #define MESSAGES_PER_WAKE 64
 
 struct gw_peer {
@@ -23,8 +23,7 @@ struct gw_peer {
 	struct gw_watch *watch;
 	struct gw_timer *timer; /* heartbeat and silence; fires at once to report an end */
 	struct gw_message_reader *reader;
-	uint8_t *out;
-	size_t out_have, out_sent, out_size;
+	struct gw_sendq out;
 	bool initiator, connected, up, ended;
 	uint64_t heard_ns, said_ns, rtt_ns;
 	struct gw_dp_host host;
@@ -46,7 +45,7 @@ static void end(struct gw_peer *p, const char *reason)
 
 static void want(struct gw_peer *p)
 {
-	bool writes = !p->connected || p->out_have > p->out_sent;
+	bool writes = !p->connected || gw_sendq_waiting(&p->out) > 0;
 
 	if (p->watch != NULL)
 		gw_watch_set(p->watch, writes ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -54,44 +53,12 @@ static void want(struct gw_peer *p)
 
 static void flush(struct gw_peer *p)
 {
-	while (p->connected && p->out_sent < p->out_have) {
-		ssize_t n = p->transport.ops->write(
-			&p->transport, p->out + p->out_sent, p->out_have - p->out_sent);
+	int rc = p->connected ? gw_sendq_flush(&p->out, &p->transport) : 0;
 
-		if (n == -EAGAIN)
-			break;
-		if (n < 0) {
-			end(p, strerror((int)-n));
-			return;
-		}
-		p->out_sent += (size_t)n;
-	}
-	if (p->out_sent == p->out_have)
-		p->out_sent = p->out_have = 0;
-	want(p);
-}
-
-static int queue(struct gw_peer *p, const uint8_t *bytes, size_t n)
-{
-	if (p->out_sent > 0) {
-		memmove(p->out, p->out + p->out_sent, p->out_have - p->out_sent);
-		p->out_have -= p->out_sent;
-		p->out_sent = 0;
-	}
-	if (p->out_have + n > BACKLOG_MAX)
-		return -ENOBUFS;
-	if (p->out_have + n > p->out_size) {
-		size_t size = (p->out_have + n) * 2;
-		uint8_t *out = realloc(p->out, size);
-
-		if (out == NULL)
-			return -ENOMEM;
-		p->out = out;
-		p->out_size = size;
-	}
-	memcpy(p->out + p->out_have, bytes, n);
-	p->out_have += n;
-	return 0;
+	if (rc != 0)
+		end(p, strerror(-rc));
+	else
+		want(p);
 }
 
 void gw_peer_send(struct gw_peer *p, enum gw_message_type type, json_t *body)
@@ -106,7 +73,7 @@ void gw_peer_send(struct gw_peer *p, enum gw_message_type type, json_t *body)
 	}
 	rc = gw_message_encode(type, body, &bytes, &n);
 	if (rc == 0)
-		rc = queue(p, bytes, n);
+		rc = gw_sendq_add(&p->out, bytes, n);
 	free(bytes);
 	if (rc != 0) {
 		end(p, rc == -ENOBUFS ? "it takes no more messages" : strerror(-rc));
@@ -341,14 +308,14 @@ void gw_peer_free(struct gw_peer **peer)
 	gw_timer_free(&p->timer);
 	p->transport.ops->close(&p->transport);
 	gw_message_reader_free(&p->reader);
-	free(p->out);
+	gw_sendq_clear(&p->out);
 	free(p);
 	*peer = NULL;
 }
 
 size_t gw_peer_backlog(const struct gw_peer *p)
 {
-	return p->out_have - p->out_sent;
+	return gw_sendq_waiting(&p->out);
 }
 
 bool gw_peer_is_up(const struct gw_peer *p)

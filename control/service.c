@@ -3,6 +3,7 @@
 
 #include "../dataplane/base/clock.h"
 #include "../dataplane/export/godwit_export.h"
+#include "service_params.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,10 +12,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#define INVALID_PARAMS -32602
 #define PEERS_STEP_NS (50 * GW_NS_PER_MS)
 #define PEERS_STEPS 40u /* two seconds for paths to be probed */
-#define MAX_BLACKOUT_MS 60000u
 
 struct gw_service {
 	struct gw_loop *loop;
@@ -22,112 +21,6 @@ struct gw_service {
 	struct gw_manager *manager;
 	LIST_HEAD(, peers_query) queries;
 };
-
-/* ---- parameters ---- */
-
-struct ids {
-	const char *id, *vm;
-};
-
-/* Every key must be among `allowed` (NULL-terminated). Answers the call and returns false where one
- * is not. */
-static bool known_keys(struct gw_rpc_call *call, const json_t *params, const char *const *allowed)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach((json_t *)(uintptr_t)params, key, value)
-	{
-		const char *const *a = allowed;
-
-		while (*a != NULL && strcmp(*a, key) != 0)
-			a++;
-		if (*a == NULL) {
-			gw_rpc_error(call, INVALID_PARAMS, NULL, "unknown parameter '%.64s'", key);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool take_ids(struct gw_rpc_call *call, const json_t *params, struct ids *out)
-{
-	out->id = json_string_value(json_object_get(params, "id"));
-	out->vm = out->id == NULL ? json_string_value(json_object_get(params, "vm")) : NULL;
-	if (out->id == NULL && out->vm == NULL) {
-		gw_rpc_error(call, INVALID_PARAMS, NULL, "id or vm is needed");
-		return false;
-	}
-	return true;
-}
-
-static int optional_bool(const json_t *params, const char *key, bool *out)
-{
-	const json_t *v = json_object_get(params, key);
-
-	if (v == NULL)
-		return 0;
-	*out = json_is_true(v);
-	return json_is_boolean(v) ? 0 : -EINVAL;
-}
-
-static int optional_u32(
-	const json_t *params, const char *key, uint32_t min, uint32_t max, uint32_t *out)
-{
-	uint64_t v;
-
-	if (json_object_get(params, key) == NULL)
-		return 0;
-	if (gw_message_u64(params, key, max, &v) != 0 || v < min)
-		return -EINVAL;
-	*out = (uint32_t)v;
-	return 0;
-}
-
-/* yes is what the first of two words means. */
-static int optional_word(
-	const json_t *params, const char *key, const char *first, const char *second, bool *out)
-{
-	const json_t *v = json_object_get(params, key);
-	const char *s = json_string_value(v);
-
-	if (v == NULL)
-		return 0;
-	if (s == NULL || (strcmp(s, first) != 0 && strcmp(s, second) != 0))
-		return -EINVAL;
-	*out = strcmp(s, first) == 0;
-	return 0;
-}
-
-static bool take_migrate(
-	struct gw_service *s, struct gw_rpc_call *call, const json_t *params, struct gw_migrate *m)
-{
-	gw_manager_defaults(s->manager, m);
-	m->vm = json_string_value(json_object_get(params, "vm"));
-	m->host = json_string_value(json_object_get(params, "host"));
-	if (m->vm == NULL || m->host == NULL)
-		gw_rpc_error(call, INVALID_PARAMS, NULL, "vm and host are needed");
-	else if (!gw_name_valid(m->vm))
-		gw_rpc_error(call, GW_RPC_NOT_FOUND, NULL, "no VM has this name");
-	else if (optional_bool(params, "verify", &m->verify) != 0)
-		gw_rpc_error(call, INVALID_PARAMS, NULL, "verify: true or false");
-	else if (optional_bool(params, "populate_first", &m->populate_first) != 0)
-		gw_rpc_error(call, INVALID_PARAMS, NULL, "populate_first: true or false");
-	else if (optional_word(params, "after", "quit", "leave", &m->quit_after) != 0)
-		gw_rpc_error(call, INVALID_PARAMS, NULL, "after: quit or leave");
-	else if (optional_word(params, "on_limit", "switchover", "abort", &m->switch_on_limit) != 0)
-		gw_rpc_error(call, INVALID_PARAMS, NULL, "on_limit: abort or switchover");
-	else if (optional_u32(params, "blackout_limit_ms", 1, MAX_BLACKOUT_MS,
-			 &m->blackout_limit_ms) != 0)
-		gw_rpc_error(
-			call, INVALID_PARAMS, NULL, "blackout_limit_ms: 1..%u", MAX_BLACKOUT_MS);
-	else if (optional_u32(params, "max_total_s", 0, UINT32_MAX, &m->max_total_s) != 0)
-		gw_rpc_error(call, INVALID_PARAMS, NULL,
-			"max_total_s: a number of seconds, 0: no limit");
-	else
-		return true;
-	return false;
-}
 
 /* ---- sessions ---- */
 
@@ -152,7 +45,7 @@ static void migrate(void *ctx, const json_t *params, struct gw_rpc_call *call)
 	struct gw_service *s = ctx;
 	struct gw_migrate m;
 
-	if (known_keys(call, params, keys) && take_migrate(s, call, params, &m))
+	if (gw_params_known(call, params, keys) && gw_params_migrate(s->manager, call, params, &m))
 		gw_manager_migrate(s->manager, &m, admitted, call);
 }
 
@@ -176,7 +69,8 @@ static void check(void *ctx, const json_t *params, struct gw_rpc_call *call)
 	struct gw_service *s = ctx;
 	struct gw_migrate m;
 
-	if (!known_keys(call, params, keys) || !take_migrate(s, call, params, &m))
+	if (!gw_params_known(call, params, keys) ||
+		!gw_params_migrate(s->manager, call, params, &m))
 		return;
 	m.dry = true;
 	gw_manager_migrate(s->manager, &m, checked, call);
@@ -193,10 +87,10 @@ static void list(void *ctx, const json_t *params, struct gw_rpc_call *call)
 static void show(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	struct gw_service *s = ctx;
-	struct ids ids;
+	struct gw_params_ids ids;
 	json_t *status;
 
-	if (!take_ids(call, params, &ids))
+	if (!gw_params_ids(call, params, &ids))
 		return;
 	status = gw_manager_status(s->manager, ids.id, ids.vm);
 	if (status != NULL)
@@ -209,10 +103,10 @@ static void abort_session(void *ctx, const json_t *params, struct gw_rpc_call *c
 {
 	struct gw_service *s = ctx;
 	char id[GW_UUID_TEXT], reason[128];
-	struct ids ids;
+	struct gw_params_ids ids;
 	int rc;
 
-	if (!take_ids(call, params, &ids))
+	if (!gw_params_ids(call, params, &ids))
 		return;
 	gw_message_reason(params, "reason", reason, sizeof(reason));
 	rc = gw_manager_abort(s->manager, ids.id, ids.vm, reason, id);
@@ -228,10 +122,10 @@ static void report(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	struct gw_service *s = ctx;
 	char path[PATH_MAX];
-	struct ids ids;
+	struct gw_params_ids ids;
 	json_t *o;
 
-	if (!take_ids(call, params, &ids))
+	if (!gw_params_ids(call, params, &ids))
 		return;
 	o = gw_manager_report(s->manager, ids.id, ids.vm);
 	if (o == NULL && ids.id != NULL && gw_uuid_valid(ids.id)) {

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WEIGHT 1u
-
 static void hv_done(
 	struct gw_run *run, enum gw_session_event_type type, int result, const struct gw_err *err)
 {
@@ -71,126 +69,6 @@ static void map_ram(struct gw_src_run *s)
 	gw_run_feed(&s->run, GW_EV_MAPPED, rc, 0, err.text);
 }
 
-static int make_stream(struct gw_src_run *s, struct gw_err *err)
-{
-	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->run.hv));
-	struct gw_link *link = s->run.conn != NULL ? gw_conn_link(s->run.conn) : NULL;
-	struct gw_dp_source_conf conf = {.ram = s->run.ram,
-		.stream = s->stream_number,
-		.ring = info->ring,
-		.n_rings = info->n_rings,
-		.state_limit_mib = s->run.env->config->migration.state_limit_mib,
-		.weight = WEIGHT,
-		.ctx = &s->run};
-	int rc;
-
-	if (link == NULL)
-		return gw_err(err, -ENOTCONN, "the connection's paths are gone");
-	s->run.link = gw_link_get(link);
-	conf.link = gw_link_dp(link);
-	rc = gw_extents_create(s->run.ram, &s->extents);
-	if (rc != 0)
-		return gw_err(err, rc, "out of memory");
-	rc = gw_dp_source_create(s->run.env->dp, &conf, &s->stream, err);
-	if (rc != 0)
-		return rc;
-	gw_meter_source(s->run.meter, s->stream);
-	/* Nothing of epoch 0 goes out before the destination has its memory ready. */
-	for (uint32_t i = 0; i < gw_ram_regions(s->run.ram); i++)
-		gw_dp_source_limit(s->stream, i, 0);
-	return 0;
-}
-
-static void create_stream(struct gw_src_run *s)
-{
-	struct gw_err err = {.text = ""};
-	int rc = make_stream(s, &err);
-
-	gw_run_feed(&s->run, GW_EV_STREAM, rc, 0, err.text);
-}
-
-static void close_stream(struct gw_run *run)
-{
-	struct gw_src_run *s = gw_src_run_of(run);
-
-	s->telling = s->verify_telling = false;
-	if (s->stream != NULL)
-		gw_dp_source_close(s->stream);
-	else
-		gw_run_feed(run, GW_EV_STREAM_CLOSED, 0, 0, NULL);
-}
-
-struct walk {
-	struct gw_src_run *s;
-	struct gw_job *job;
-	uint32_t region;
-};
-
-static int walk_extent(void *ctx, uint64_t first, uint64_t count)
-{
-	struct walk *w = ctx;
-
-	gw_dp_source_mark_data(w->s->stream, w->region, first, count);
-	gw_extents_add(w->s->extents, w->region, first, count);
-	return gw_job_cancelled(w->job) ? -ECANCELED : 0;
-}
-
-static void walk(struct gw_job *job, void *arg)
-{
-	struct gw_src_run *s = arg;
-	struct walk w = {.s = s, .job = job};
-
-	s->walk_result = 0;
-	for (; w.region < gw_ram_regions(s->run.ram) && s->walk_result == 0; w.region++)
-		s->walk_result = gw_ram_extents(s->run.ram, w.region, walk_extent, &w);
-}
-
-static void walked(void *arg)
-{
-	struct gw_src_run *s = arg;
-
-	if (s->walk_result == 0) {
-		gw_dp_source_mark_all(s->stream);
-		s->telling = true;
-	}
-	gw_run_feed(&s->run, GW_EV_WALKED, s->walk_result, 0,
-		s->walk_result != 0 ? strerror(-s->walk_result) : NULL);
-}
-
-static void find_holes(struct gw_job *job, void *arg)
-{
-	struct gw_src_run *s = arg;
-
-	(void)job;
-	s->holes = gw_dp_source_find_holes(s->stream);
-}
-
-static void found_holes(void *arg)
-{
-	struct gw_src_run *s = arg;
-	int rc = s->holes < 0 ? (int)s->holes : 0;
-
-	gw_run_feed(&s->run, GW_EV_HOLES, rc, 0, rc != 0 ? strerror(-rc) : NULL);
-}
-
-static void digest(struct gw_job *job, void *arg)
-{
-	struct gw_src_run *s = arg;
-
-	gw_verify_work(job, s->verify);
-}
-
-static void digested(void *arg)
-{
-	struct gw_src_run *s = arg;
-
-	if (gw_verify_result(s->verify) == 0)
-		s->verify_telling = true;
-	else if (gw_verify_result(s->verify) != -ECANCELED)
-		gw_run_fault(&s->run, "cannot digest the guest's memory: %s",
-			strerror(-gw_verify_result(s->verify)));
-}
-
 static void send_commit(struct gw_src_run *s, uint64_t label)
 {
 	struct gw_digest128 d = gw_digest_bytes(s->state, s->state_size);
@@ -202,11 +80,8 @@ static void send_commit(struct gw_src_run *s, uint64_t label)
 		json_pack("{s:I, s:I, s:s, s:b, s:b}", "label", (json_int_t)label, "state_size",
 			(json_int_t)s->state_size, "state_digest", hex, "verify",
 			s->run.conf.verify ? 1 : 0, "was_paused", s->run.was_paused ? 1 : 0));
-	if (!s->run.conf.verify)
-		return;
-	if (gw_verify_create(s->run.ram, &s->verify) != 0 ||
-		gw_run_job(&s->run, digest, digested, s) != 0)
-		gw_run_fault(&s->run, "cannot digest the guest's memory");
+	if (s->run.conf.verify)
+		gw_src_run_digest(s);
 }
 
 static void back(void *arg, struct gw_conn *conn, const char *why)
@@ -277,40 +152,6 @@ static void exporter_action(struct gw_src_run *s, enum gw_session_action_type ty
 		gw_run_feed(&s->run, answer, rc, 0, strerror(-rc));
 }
 
-static void stream_action(struct gw_src_run *s, enum gw_session_action_type type, uint64_t value)
-{
-	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->run.hv));
-	enum gw_session_event_type answer = GW_EV_DRAINED;
-	struct gw_err err = {.text = ""};
-	int rc;
-
-	switch (type) {
-	case GW_DO_DRAIN:
-		rc = gw_dp_source_drain_to(s->stream, s->head, info->n_rings);
-		break;
-	case GW_DO_OPEN_LABEL:
-		answer = GW_EV_LABEL_OPENED;
-		s->waiting_idle = false;
-		rc = gw_dp_source_open(s->stream, (uint16_t)value);
-		break;
-	case GW_DO_WALK:
-		answer = GW_EV_WALKED;
-		rc = gw_run_job(&s->run, walk, walked, s);
-		break;
-	case GW_DO_FIND_HOLES:
-		answer = GW_EV_HOLES;
-		rc = gw_run_job(&s->run, find_holes, found_holes, s);
-		break;
-	default: /* GW_DO_PUT_STATE */
-		gw_meter_state(s->run.meter, s->state_size);
-		rc = gw_dp_source_state(s->stream, s->state, s->state_size, &err);
-		gw_run_feed(&s->run, GW_EV_STATE_PUT, rc, 0, err.text);
-		return;
-	}
-	if (rc != 0)
-		gw_run_feed(&s->run, answer, rc, 0, strerror(-rc));
-}
-
 static void perform(struct gw_run *run, enum gw_session_action_type type, uint64_t value)
 {
 	struct gw_src_run *s = gw_src_run_of(run);
@@ -348,12 +189,6 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 	case GW_DO_SYNC:
 		exporter_action(s, type);
 		break;
-	case GW_DO_STREAM_CREATE:
-		create_stream(s);
-		break;
-	case GW_DO_STREAM_CLOSE:
-		gw_run_when_free(run, close_stream);
-		break;
 	case GW_DO_SEND_COMMIT:
 		send_commit(s, value);
 		break;
@@ -372,7 +207,7 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 				gw_message_string(gw_src_view(s->machine).error)));
 		break;
 	default:
-		stream_action(s, type, value);
+		gw_src_run_stream(s, type, value);
 		break;
 	}
 }
@@ -386,32 +221,6 @@ static void step(
 static struct gw_session_view view(const struct gw_run *run)
 {
 	return gw_src_view(((const struct gw_src_run *)(const void *)run)->machine);
-}
-
-static void dp_event(struct gw_run *run, const struct gw_dp_event *ev)
-{
-	struct gw_src_run *s = gw_src_run_of(run);
-
-	switch (ev->type) {
-	case GW_DP_DRAINED:
-		gw_run_feed(run, GW_EV_DRAINED, 0, 0, NULL);
-		break;
-	case GW_DP_OPENED:
-		gw_run_feed(run, GW_EV_LABEL_OPENED, 0, ev->value, NULL);
-		break;
-	case GW_DP_SOURCE_CLOSED:
-		gw_meter_source(run->meter, NULL);
-		gw_dp_source_free(&s->stream);
-		gw_link_put(&run->link);
-		gw_run_feed(run, GW_EV_STREAM_CLOSED, 0, 0, NULL);
-		break;
-	case GW_DP_RING_BROKEN:
-		gw_run_fault(run, "the exporter's ring is broken: entry 0x%llx is impossible",
-			(unsigned long long)ev->value);
-		break;
-	default:
-		break;
-	}
 }
 
 static void free_source(struct gw_run *run)
@@ -430,7 +239,7 @@ static const struct gw_run_ops ops = {.step = step,
 	.perform = perform,
 	.observe = gw_src_run_observe,
 	.message = gw_src_run_message,
-	.dp_event = dp_event,
+	.dp_event = gw_src_run_dp_event,
 	.tick = gw_src_run_tick,
 	.export_event = gw_src_run_export,
 	.finish = finish,

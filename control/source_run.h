@@ -36,6 +36,7 @@ struct gw_src_run {
 	struct gw_dp_source *stream;
 	uint16_t stream_number; /* the destination's */
 	uint64_t head[GW_EXPORT_MAX_RINGS];
+	uint32_t n_rings;
 	uint64_t sync_number;
 	struct gw_extents *extents;
 	int walk_result;
@@ -65,3 +66,10 @@ void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev);
 int gw_src_run_message(struct gw_run *run, enum gw_message_type type, const json_t *body);
 void gw_src_run_export(struct gw_run *run, const struct gw_exporter_event *ev);
 void gw_src_run_tick(struct gw_run *run, uint64_t now_ns);
+/* Why the paths are not there, for people. */
+void gw_src_run_link_text(struct gw_src_run *s, char *text, size_t size);
+/* Actions about the stream. */
+void gw_src_run_stream(struct gw_src_run *s, enum gw_session_action_type type, uint64_t value);
+void gw_src_run_dp_event(struct gw_run *run, const struct gw_dp_event *ev);
+/* Verify: digests all memory and tells the destination. */
+void gw_src_run_digest(struct gw_src_run *s);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "service_params.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define INVALID_PARAMS -32602
+#define MAX_BLACKOUT_MS 60000u
+
+/* Every key must be among `allowed` (NULL-terminated). Answers the call and returns false where one
+ * is not. */
+bool gw_params_known(struct gw_rpc_call *call, const json_t *params, const char *const *allowed)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)params, key, value)
+	{
+		const char *const *a = allowed;
+
+		while (*a != NULL && strcmp(*a, key) != 0)
+			a++;
+		if (*a == NULL) {
+			gw_rpc_error(call, INVALID_PARAMS, NULL, "unknown parameter '%.64s'", key);
+			return false;
+		}
+	}
+	return true;
+}
+
+bool gw_params_ids(struct gw_rpc_call *call, const json_t *params, struct gw_params_ids *out)
+{
+	out->id = json_string_value(json_object_get(params, "id"));
+	out->vm = out->id == NULL ? json_string_value(json_object_get(params, "vm")) : NULL;
+	if (out->id == NULL && out->vm == NULL) {
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "id or vm is needed");
+		return false;
+	}
+	return true;
+}
+
+static int optional_bool(const json_t *params, const char *key, bool *out)
+{
+	const json_t *v = json_object_get(params, key);
+
+	if (v == NULL)
+		return 0;
+	*out = json_is_true(v);
+	return json_is_boolean(v) ? 0 : -EINVAL;
+}
+
+static int optional_u32(
+	const json_t *params, const char *key, uint32_t min, uint32_t max, uint32_t *out)
+{
+	uint64_t v;
+
+	if (json_object_get(params, key) == NULL)
+		return 0;
+	if (gw_message_u64(params, key, max, &v) != 0 || v < min)
+		return -EINVAL;
+	*out = (uint32_t)v;
+	return 0;
+}
+
+/* yes is what the first of two words means. */
+static int optional_word(
+	const json_t *params, const char *key, const char *first, const char *second, bool *out)
+{
+	const json_t *v = json_object_get(params, key);
+	const char *s = json_string_value(v);
+
+	if (v == NULL)
+		return 0;
+	if (s == NULL || (strcmp(s, first) != 0 && strcmp(s, second) != 0))
+		return -EINVAL;
+	*out = strcmp(s, first) == 0;
+	return 0;
+}
+
+bool gw_params_migrate(const struct gw_manager *manager, struct gw_rpc_call *call,
+	const json_t *params, struct gw_migrate *m)
+{
+	gw_manager_defaults(manager, m);
+	m->vm = json_string_value(json_object_get(params, "vm"));
+	m->host = json_string_value(json_object_get(params, "host"));
+	if (m->vm == NULL || m->host == NULL)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "vm and host are needed");
+	else if (!gw_name_valid(m->vm))
+		gw_rpc_error(call, GW_RPC_NOT_FOUND, NULL, "no VM has this name");
+	else if (optional_bool(params, "verify", &m->verify) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "verify: true or false");
+	else if (optional_bool(params, "populate_first", &m->populate_first) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "populate_first: true or false");
+	else if (optional_word(params, "after", "quit", "leave", &m->quit_after) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "after: quit or leave");
+	else if (optional_word(params, "on_limit", "switchover", "abort", &m->switch_on_limit) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "on_limit: abort or switchover");
+	else if (optional_u32(params, "blackout_limit_ms", 1, MAX_BLACKOUT_MS,
+			 &m->blackout_limit_ms) != 0)
+		gw_rpc_error(
+			call, INVALID_PARAMS, NULL, "blackout_limit_ms: 1..%u", MAX_BLACKOUT_MS);
+	else if (optional_u32(params, "max_total_s", 0, UINT32_MAX, &m->max_total_s) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL,
+			"max_total_s: a number of seconds, 0: no limit");
+	else
+		return true;
+	return false;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Parameters of RPC methods. Each function answers the call and returns false where they are not
+ * valid. */
+#pragma once
+
+#include "manager.h"
+#include "rpc.h"
+
+struct gw_params_ids {
+	const char *id, *vm; /* one of them is NULL; borrowed from the parameters */
+};
+
+/* Every key must be among `allowed` (NULL-terminated). */
+bool gw_params_known(struct gw_rpc_call *call, const json_t *params, const char *const *allowed);
+bool gw_params_ids(struct gw_rpc_call *call, const json_t *params, struct gw_params_ids *out);
+/* What is not given is as configured. */
+bool gw_params_migrate(const struct gw_manager *manager, struct gw_rpc_call *call,
+	const json_t *params, struct gw_migrate *out);

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 
@@ -89,10 +90,18 @@ class Host:
     def start(self, wait=True):
         """Starts the daemon; with wait, until it answers."""
         places.need(places.GODWITD)
+        self._remove_stale_sockets()
         argv = in_netns(self.netns, [places.GODWITD, "--config", self.write_config()])
         self.daemon = self.testbed.process(f"godwitd-{self.name}", argv)
         if wait:
             wait_for(f"godwitd {self.name} to answer", self._answers, 60)
+
+    def _remove_stale_sockets(self):
+        """What a killed memif server left: memif itself does not replace it."""
+        for port in self.config["ports"]:
+            found = re.search(r"role=server.*socket=([^,]+)", port["device"])
+            if found and os.path.exists(found[1]):
+                os.remove(found[1])
 
     def _answers(self):
         self.daemon.check()

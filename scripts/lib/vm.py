@@ -172,8 +172,8 @@ class QemuInstance(Instance):
         except (ConnectionError, OSError):
             return "gone"
 
-    def wait_ready(self, timeout_s=120):
-        """Until the guest's load runs and its page has been found."""
+    def wait_ready(self, timeout_s=120, seen=True):
+        """Until the guest's load runs, and with seen its page has been found."""
         def ready():
             self.process.check()
             text = self.serial_text()
@@ -181,7 +181,9 @@ class QemuInstance(Instance):
                 raise Failed(text)
             return "GODWIT-READY" in text
         wait_for(f"guest {self.guest.name} to boot", ready, timeout_s)
-        self.guest.page = wait_for("the guest's page", lambda: GuestPage.find(self.ram_paths()), 30)
+        if seen:
+            self.guest.page = wait_for("the guest's page",
+                                       lambda: GuestPage.find(self.ram_paths()), 30)
 
     def serial_text(self):
         """What the guest printed at this end."""

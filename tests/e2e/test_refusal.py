@@ -4,17 +4,26 @@
 import os
 
 import places
-from common import LOAD, check, check_lives
+from common import LOAD, check, check_equal, check_lives
 from rpc import RpcError
 from runner import Skip
 
+VIRTIO_MEM = {
+    "backends": (256,), "load": "gw.rate=500 gw.ram=10%",
+    "extra": ["-m", "256M,maxmem=1G", "-object",
+              "memory-backend-file,id=vm0,size=64M,mem-path=/dev/shm,share=on", "-device",
+              "virtio-mem-pci,memdev=vm0"]}
 
-def _refused(tb, *codes, **options):
-    """Starts a guest with these options at both ends; the refusal must name all codes."""
+
+def _refused(tb, *codes, seen=True, **options):
+    """Starts a guest with these options at both ends; the refusal must name all codes.
+
+    seen: the guest's memory can be read from outside
+    """
     a, b = tb.hosts(tb.memifs(1, 9000))
     guest = tb.qemu("vm1", **{"load": LOAD, **options})
     source = guest.start(a)
-    source.wait_ready()
+    source.wait_ready(seen=seen)
     destination = guest.start(b, incoming=True)
     found = a.call("check", vm="vm1", host="b")
     check(not found["ok"], "check finds something")
@@ -30,8 +39,9 @@ def _refused(tb, *codes, **options):
     for code in codes:
         check(code in named, f"{code} is among the reasons {sorted(named)}")
     check(destination.state() != "running", "the destination does not run the guest")
-    source.wait_advance()
-    return a, b, source
+    if seen:
+        source.wait_advance()
+    check_equal(source.state(), "running", "state of the source")
 
 
 def test_direct_disk(tb):
@@ -41,7 +51,7 @@ def test_direct_disk(tb):
 
 def test_private_memory(tb):
     """Memory that nobody else can map."""
-    _refused(tb, "memory_private", kind="private")
+    _refused(tb, "memory_private", kind="private", seen=False)
 
 
 def test_memory_on_disk(tb):
@@ -66,14 +76,12 @@ def test_memfd_on_qemu_10(tb):
 
 def test_virtio_mem(tb):
     """A device that plugs memory in and out by itself."""
-    _refused(tb, "virtio_mem", extra=[
-        "-object", f"memory-backend-file,id=vm0,size=64M,mem-path={tb.ram_directory},share=on",
-        "-device", "virtio-mem-pci,memdev=vm0"])
+    _refused(tb, "virtio_mem", **VIRTIO_MEM)
 
 
 def test_several_at_once(tb):
     """All reasons come together, not one per attempt."""
-    _refused(tb, "direct_io", "memory_private", kind="private", disk_options="cache.direct=on")
+    _refused(tb, "direct_io", "virtio_mem", disk_options="cache.direct=on", **VIRTIO_MEM)
 
 
 def test_unknown_names(tb):

@@ -6,11 +6,14 @@
 #include <rte_cycles.h>
 #include <rte_pause.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define BACKOFF_NS 20000u
+#define YIELD_NS 20000u
+#define SLEEP_NS 200000u
+#define SLEEP_US 30u
 #define TIMER_NS 50000u
 
 const char *gw_drop_name(unsigned int drop)
@@ -54,23 +57,31 @@ static uint32_t drain(struct gw_worker *w)
 	return work;
 }
 
-/* Nothing to do: pause for a while, then let somebody else have the core; with no session, sleep.
+static void sleep_us(uint32_t us)
+{
+	struct timespec ts = {us / 1000000, (long)(us % 1000000) * 1000};
+
+	nanosleep(&ts, NULL);
+}
+
+/* Nothing to do: pause, then let others have the core, then sleep between looks. Yielding alone
+ * would still take half of a core that a guest, or a thread that populates memory, shares with us.
  */
 static void idle(struct gw_worker *w, uint64_t now_ns)
 {
-	if (__atomic_load_n(&w->dp->active, __ATOMIC_ACQUIRE) == 0) {
-		uint32_t us = w->dp->conf.idle_sleep_us;
-		struct timespec ts = {us / 1000000, (long)(us % 1000000) * 1000};
+	uint64_t idle_ns;
 
-		nanosleep(&ts, NULL);
-		return;
-	}
 	if (w->idle_since_ns == 0)
 		w->idle_since_ns = now_ns;
-	if (now_ns - w->idle_since_ns < BACKOFF_NS)
+	idle_ns = now_ns - w->idle_since_ns;
+	if (__atomic_load_n(&w->dp->active, __ATOMIC_ACQUIRE) == 0)
+		sleep_us(w->dp->conf.idle_sleep_us);
+	else if (idle_ns < YIELD_NS)
 		rte_pause();
-	else
+	else if (idle_ns < SLEEP_NS)
 		sched_yield();
+	else
+		sleep_us(SLEEP_US);
 }
 
 int gw_worker_main(void *arg)
@@ -78,6 +89,7 @@ int gw_worker_main(void *arg)
 	struct gw_worker *w = arg;
 
 	__atomic_store_n(&w->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	prctl(PR_SET_TIMERSLACK, 1000); /* a sleep of 30 us shall not take 80 */
 	while (!w->stop) {
 		uint64_t now_ns = gw_dp_now_ns(w->dp, rte_rdtsc());
 		uint32_t work = 0;

@@ -388,8 +388,8 @@ static void test_zero_after_loss(void)
 				settle_pages(&w, 0, &t, false);
 		}
 		CU_ASSERT_EQUAL(t.kind, GW_TAKE_RUNS);
-		/* The neighbour too: what was read as data may be punched before the driver reads it. */
-		CU_ASSERT_EQUAL(w.s.next[0], 3u << 2);
+		/* The neighbours too: what was read as data may be punched before the driver reads it. */
+		CU_ASSERT_EQUAL(w.s.next[0], 7u << 2);
 		CU_ASSERT_EQUAL(w.s.resend[0], 0); /* once is enough */
 		CU_ASSERT_EQUAL(w.take[0].n_runs, 1);
 		CU_ASSERT_EQUAL(w.take[0].run[0].page, 3);

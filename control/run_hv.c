@@ -101,7 +101,11 @@ static void open_hv(struct gw_run *run)
 	const struct gw_config *c = run->env->config;
 	const struct gw_hv_callbacks cb = {on_event, on_exporter, run};
 	struct gw_err err = {.text = ""};
-	int rc = gw_hv_open(run->env->loop, c->vm_dir, run->vm,
+	int rc;
+
+	if (run->hv != NULL)
+		gw_hv_free(&run->hv); /* of an attempt that failed */
+	rc = gw_hv_open(run->env->loop, c->vm_dir, run->vm,
 		run->is_source ? GW_HV_SOURCE : GW_HV_DESTINATION,
 		c->migration.state_limit_mib * MIB, &cb, opened, run, &run->hv, &err);
 

@@ -3,6 +3,7 @@
 
 #include "../dataplane/base/clock.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -127,8 +128,14 @@ static void resumed(
 static void recovered(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
 {
-	if (ev->result != 0)
-		s->hv_gone = true;
+	bool gone = ev->result == -ENOENT || ev->result == -ECONNREFUSED || ev->result == -ESTALE;
+
+	/* A hypervisor that is only slow to answer may hold a paused guest. */
+	if (ev->result != 0 && !gone) {
+		gw_src_enter(s, S_R_OPENING, RESUME_RETRY_NS, out);
+		return;
+	}
+	s->hv_gone = gone;
 	s->recorded = true;
 	s->held = !s->was_paused;
 	s->saved = true;
@@ -180,6 +187,8 @@ void gw_src_undo(
 	case S_R_OPENING:
 		if (ev->type == GW_EV_HV_OPENED)
 			recovered(s, ev, out);
+		else if (ev->type == GW_EV_TIMER)
+			gw_session_do(out, GW_DO_HV_OPEN, 0);
 		break;
 	default:
 		break;

@@ -476,6 +476,17 @@ static void test_recovery(void)
 	CU_ASSERT(did(GW_DO_RECORD_REMOVE));
 	CU_ASSERT(did(GW_DO_FINISH));
 
+	/* Slow to answer: asked again. Gone for good: nothing is left to resume. */
+	new_source(&conf);
+	s(GW_EV_RECOVER, 0, GW_STEP_PAUSING);
+	s(GW_EV_HV_OPENED, -ETIMEDOUT, 0);
+	CU_ASSERT(!did(GW_DO_RECORD_REMOVE));
+	s(GW_EV_TIMER, 0, 0);
+	CU_ASSERT(did(GW_DO_HV_OPEN));
+	s(GW_EV_HV_OPENED, -ENOENT, 0);
+	CU_ASSERT(did(GW_DO_RECORD_REMOVE));
+	CU_ASSERT(!did(GW_DO_RESUME));
+
 	recover(GW_STEP_PAUSING, true);
 	CU_ASSERT(!did(GW_DO_RESUME));
 	CU_ASSERT(did(GW_DO_UNSAVE));

@@ -147,6 +147,8 @@ def judge(report, seen, source_state, destination_state):
         *((f"port {p['name']}, guest bytes", port_use(p)) for p in report.get("ports", [])),
         ("blackout, as godwit counts it", milliseconds(blackout.get("total"))),
         ("blackout, as the guest's memory shows it", milliseconds(blackout["guest"])),
+        ("  of that, comparing both memories (verify)",
+         milliseconds(find_number(report, "blackout_parts", "destination_verify"))),
         ("pages that differ after the move", "unknown" if mismatched is None else mismatched),
         ("guest at B", "runs" if at_b["runs"] else "STANDS"),
         ("  pages it has written", f"{at_b['work']:,}"),

@@ -20,7 +20,7 @@ class QemuGuest:
     """A virtual machine: its arguments, the same at both ends.
 
     backends: MiB of each memory backend (more than one: a NUMA node each)
-    kind: file (tmpfs), memfd, private, disk-file, hugetlb
+    kind: file (tmpfs), memfd, private, disk-file, hugetlb; of all, or a list
     attach: plugin, preload or none; disk: a virtio disk, disk_options: more for its -blockdev
     """
 
@@ -30,6 +30,7 @@ class QemuGuest:
         self.name = name
         self.backends = list(backends)
         self.kind = kind
+        self.kinds = [kind] * len(self.backends) if isinstance(kind, str) else list(kind)
         self.load = load
         self.argv = places.qemu_argv(qemu)
         self.attach = attach
@@ -57,7 +58,7 @@ class QemuGuest:
                 "memfd": f"memory-backend-memfd,{common},share=on",
                 "hugetlb": f"memory-backend-memfd,{common},share=on,hugetlb=on,hugetlbsize=2M",
             }
-            args += ["-object", objects[self.kind]]
+            args += ["-object", objects[self.kinds[i]]]
         if len(self.backends) == 1:
             return args + ["-machine", "pc,memory-backend=m0"]
         args += ["-machine", "pc"]

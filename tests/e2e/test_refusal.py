@@ -42,6 +42,7 @@ def _refused(tb, *codes, seen=True, **options):
     if seen:
         source.wait_advance()
     check_equal(source.state(), "running", "state of the source")
+    return found["reasons"]
 
 
 def test_direct_disk(tb):
@@ -51,7 +52,13 @@ def test_direct_disk(tb):
 
 def test_private_memory(tb):
     """Memory that nobody else can map."""
-    _refused(tb, "memory_private", kind="private", seen=False)
+    found = _refused(tb, kind="private", seen=False)
+    check(any("share=on" in r["message"] + r["remedy"] for r in found), f"share=on in {found}")
+
+
+def test_private_memory_beside_shared(tb):
+    """One of two memory backends cannot be mapped."""
+    _refused(tb, "memory_private", backends=(128, 64), kind=("file", "private"), seen=False)
 
 
 def test_memory_on_disk(tb):

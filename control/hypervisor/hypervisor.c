@@ -76,10 +76,12 @@ static void on_exporter_event(struct gw_hv *hv, struct gw_exporter_event *ev)
 		on_hello(hv);
 	else if (is_tracking(ev))
 		hv->cb.exporter(hv->cb.ctx, ev);
-	else if (ev->type == GW_EXPORT_ERROR && ev->error.request == GW_EXPORT_HELLO)
+	else if (ev->type == GW_EXPORT_ERROR && ev->error.request == GW_EXPORT_HELLO) {
+		/* It hangs up next: that must not hide why. */
+		gw_watch_free(&hv->exporter_watch);
 		gw_hv_fail(hv, ev->error.code < 0 ? ev->error.code : -EPROTO,
 			"the exporter refuses: %s", ev->error.text);
-	else
+	} else
 		hv->ops->answered(hv, ev);
 }
 
@@ -93,7 +95,7 @@ static void exporter_io(void *ctx, uint32_t events)
 
 	(void)events;
 	hv->freed = &freed;
-	for (int i = 0; i < EXPORTER_BATCH; i++) {
+	for (int i = 0; i < EXPORTER_BATCH && hv->exporter_watch != NULL; i++) {
 		rc = gw_exporter_read(hv->exporter, &ev, &err);
 		if (rc <= 0)
 			break;

@@ -5,6 +5,10 @@
 
 #define LABELS_FOR_SWITCHOVER 2u
 
+/* Where the blackout fits: so many more epochs at most, and none for less than this. */
+#define MORE_EPOCHS 6u
+#define SMALL_NS GW_NS_PER_MS
+
 /* An epoch below these says more about latency than about the wire. */
 #define RATE_MIN_BYTES (1u << 18)
 #define RATE_MIN_NS (5 * GW_NS_PER_MS)
@@ -36,18 +40,23 @@ uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s)
 }
 
 enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_limits *limits,
-	const struct gw_convergence_sample *s, uint64_t epoch_ns, uint16_t label, bool out_of_time)
+	const struct gw_convergence_sample *s, uint64_t epoch_ns, uint16_t label, uint32_t fitting,
+	bool out_of_time)
 {
-	uint64_t send_ns;
+	uint64_t send_ns =
+		gw_convergence_send_ns(s->next_pages * GW_CONVERGENCE_PAGE_BYTES, s->rate_bps);
+	bool may_go_on = !out_of_time && label + LABELS_FOR_SWITCHOVER + 1 < limits->label_max;
 
 	if (gw_convergence_blackout_ns(s) <= limits->blackout_ns)
-		return GW_CONVERGENCE_SWITCH;
+		return may_go_on && fitting < MORE_EPOCHS && send_ns > SMALL_NS &&
+				       send_ns < epoch_ns / 2
+			       ? GW_CONVERGENCE_AGAIN
+			       : GW_CONVERGENCE_SWITCH;
 	if (out_of_time || label + LABELS_FOR_SWITCHOVER >= limits->label_max)
 		return limits->switch_on_limit ? GW_CONVERGENCE_SWITCH : GW_CONVERGENCE_GIVE_UP;
 
 	/* An epoch that will be clearly shorter than the one that filled it converges; hurrying
 	 * through any other only sends the same pages more often. */
-	send_ns = gw_convergence_send_ns(s->next_pages * GW_CONVERGENCE_PAGE_BYTES, s->rate_bps);
 	return send_ns < epoch_ns - epoch_ns / 20 ? GW_CONVERGENCE_AGAIN : GW_CONVERGENCE_PACED;
 }
 

@@ -44,9 +44,11 @@ uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s);
 
 /* epoch_ns: how long the epoch took from open to SYNC; out_of_time: max_total_s has passed; label:
  * of that epoch. The final epochs need two labels more, so the label limit strikes two before
- * label_max. */
+ * label_max. fitting: how many epochs before this one ended with a blackout that fitted: while a
+ * further epoch is clearly shorter still, a few more are worth it. */
 enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_limits *limits,
-	const struct gw_convergence_sample *s, uint64_t epoch_ns, uint16_t label, bool out_of_time);
+	const struct gw_convergence_sample *s, uint64_t epoch_ns, uint16_t label, uint32_t fitting,
+	bool out_of_time);
 
 /* The acknowledged rate over epochs. Only an epoch long and large enough to be bound by the wire
  * and not by latency replaces what is known. Returns the rate to use from now on. */

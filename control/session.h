@@ -120,6 +120,7 @@ struct gw_session_event {
 	X(OPEN_LABEL) /* value: label */                                                    \
 	X(SYNC)                                                                             \
 	X(DRAIN)                                                                            \
+	X(AWAIT_IDLE) /* IDLE once more, from now on */                                     \
 	X(FIND_HOLES)                                                                       \
 	X(PUT_STATE)                                                                        \
 	X(RECORD) /* value: enum gw_record_step */                                          \

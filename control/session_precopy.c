@@ -49,14 +49,14 @@ void gw_src_trace(
 static void decide(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
 {
-	enum gw_convergence_verdict v = gw_convergence_decide(
-		&s->conf.limits, &ev->sample, ev->now_ns - s->epoch_start_ns, s->label, s->time_up);
+	enum gw_convergence_verdict v = gw_convergence_decide(&s->conf.limits, &ev->sample,
+		ev->now_ns - s->epoch_start_ns, s->label, s->fitting, s->time_up);
 
 	s->predicted_ns = gw_convergence_blackout_ns(&ev->sample);
+	s->fitting = s->predicted_ns <= s->conf.limits.blackout_ns ? s->fitting + 1 : 0;
 	switch (v) {
 	case GW_CONVERGENCE_SWITCH:
-		gw_src_enter(s, S_RECHECKING, 0, out);
-		gw_session_do(out, GW_DO_HV_CHECK, 0);
+		gw_src_switch(s, ev, out);
 		break;
 	case GW_CONVERGENCE_GIVE_UP:
 		gw_src_fail(s, GW_FAILED, out,

@@ -63,11 +63,14 @@ struct gw_src {
 	char error[GW_SESSION_TEXT];
 	uint16_t label;
 	uint64_t epoch_start_ns, predicted_ns;
+	uint64_t checked_ns; /* when the hazards were looked at again; with `checked` */
+	uint32_t fitting;    /* epochs in a row whose predicted blackout fits */
 	uint64_t reasons;
 	uint32_t resume_tries;
 	enum gw_record_step recover; /* NONE: a session begun by somebody */
 
 	/* Facts, whatever the state. */
+	bool checked;
 	bool paced; /* this epoch is to last min_epoch */
 	bool populated;
 	bool time_up;
@@ -86,7 +89,7 @@ struct gw_src {
 	bool stream;
 	bool owes_end; /* the destination keeps its refusal until END */
 
-	bool label_done, state_done; /* the two halves of FINAL */
+	bool label_done, state_done, holes_done; /* the three parts of FINAL */
 };
 
 /* Enters a state; limit_ns 0: no time limit. */
@@ -105,6 +108,9 @@ void gw_src_open(struct gw_src *s, enum source_state state, struct gw_session_ac
 void gw_src_trace(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out);
 void gw_src_precopy(
+	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out);
+/* The blackout fits: switches over, or first looks at the hazards once more. */
+void gw_src_switch(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out);
 void gw_src_switchover(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out);

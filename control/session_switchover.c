@@ -6,16 +6,19 @@
 #include "../dataplane/base/clock.h"
 
 #define LAST_PAGES_NS (60 * GW_NS_PER_S)
+#define CHECK_FRESH_NS (2 * GW_NS_PER_S)
 
 static void enter_final(struct gw_src *s, struct gw_session_actions *out)
 {
 	s->saved = true;
-	s->label_done = s->state_done = false;
+	s->label_done = s->state_done = s->holes_done = false;
 	gw_src_sync(s, S_FINAL, out);
 	gw_session_do(out, GW_DO_SAVE, 0);
+	gw_session_do(out, GW_DO_FIND_HOLES, 0);
 }
 
-/* Two chains run side by side: SYNC, drain, holes, label; and save, put state. */
+/* Three chains run side by side: SYNC, drain, label; save, put state; and the search for pages that
+ * were given back. What that finds waits in next for the label that follows the second SYNC. */
 static void final_step(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
 {
@@ -25,10 +28,10 @@ static void final_step(
 		gw_session_do(out, GW_DO_DRAIN, 0);
 	else if (s->state == S_FINAL &&
 		 gw_src_done(s, ev, GW_EV_DRAINED, "cannot drain the rings", out))
-		gw_session_do(out, GW_DO_FIND_HOLES, 0);
+		gw_session_do(out, GW_DO_OPEN_LABEL, ++s->label);
 	else if (s->state == S_FINAL &&
 		 gw_src_done(s, ev, GW_EV_HOLES, "cannot find given-back pages", out))
-		gw_session_do(out, GW_DO_OPEN_LABEL, ++s->label);
+		s->holes_done = true;
 	else if (s->state == S_FINAL &&
 		 gw_src_done(s, ev, GW_EV_LABEL_OPENED, "cannot open the final epoch", out))
 		s->label_done = true;
@@ -39,8 +42,34 @@ static void final_step(
 		 gw_src_done(s, ev, GW_EV_STATE_PUT, "cannot send the device state", out))
 		s->state_done = true;
 
-	if (s->state == S_FINAL && s->label_done && s->state_done)
+	if (s->state == S_FINAL && s->label_done && s->state_done && s->holes_done)
 		gw_src_sync(s, S_RESYNCING, out);
+}
+
+/* The IDLE of an earlier moment says nothing: device state and given-back pages came since. */
+static void await_last(struct gw_src *s, struct gw_session_actions *out)
+{
+	gw_src_enter(s, S_LAST, LAST_PAGES_NS, out);
+	gw_session_do(out, GW_DO_AWAIT_IDLE, 0);
+}
+
+static void begin(struct gw_src *s, struct gw_session_actions *out)
+{
+	s->phase = GW_SWITCHOVER;
+	s->recorded = true;
+	gw_src_enter(s, S_RECORDING_PAUSE, 0, out);
+	gw_session_do(out, GW_DO_RECORD, GW_STEP_PAUSING);
+}
+
+void gw_src_switch(
+	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
+{
+	if (s->checked && ev->now_ns - s->checked_ns < CHECK_FRESH_NS) {
+		begin(s, out);
+		return;
+	}
+	gw_src_enter(s, S_RECHECKING, 0, out);
+	gw_session_do(out, GW_DO_HV_CHECK, 0);
 }
 
 void gw_src_switchover(
@@ -55,10 +84,14 @@ void gw_src_switchover(
 				ev->text);
 			break;
 		}
-		s->phase = GW_SWITCHOVER;
-		s->recorded = true;
-		gw_src_enter(s, S_RECORDING_PAUSE, 0, out);
-		gw_session_do(out, GW_DO_RECORD, GW_STEP_PAUSING);
+		s->checked = true;
+		s->checked_ns = ev->now_ns;
+		/* The check took its time and the guest wrote: an epoch more, so that the pause
+		 * finds little. */
+		if (s->time_up || s->label + 3 >= s->conf.limits.label_max)
+			begin(s, out);
+		else
+			gw_src_open(s, S_OPENING_LABEL, out);
 		break;
 	case S_RECORDING_PAUSE:
 		if (!gw_src_done(s, ev, GW_EV_RECORDED, "cannot record the pause", out))
@@ -89,15 +122,19 @@ void gw_src_switchover(
 	case S_REDRAINING:
 		if (ev->type == GW_EV_TIMER)
 			gw_src_sync_late(s, out);
-		else if (gw_src_done(s, ev, GW_EV_DRAINED, "cannot drain the rings", out))
+		else if (!gw_src_done(s, ev, GW_EV_DRAINED, "cannot drain the rings", out))
+			break;
+		else if (ev->sample.next_pages != 0)
 			gw_src_open(s, S_REOPENING, out);
+		else
+			await_last(s, out);
 		break;
 	case S_REOPENING:
 		if (ev->type == GW_EV_TIMER)
 			gw_src_fail(
 				s, GW_FAILED, out, "the data plane did not open the last epoch");
 		else if (gw_src_done(s, ev, GW_EV_LABEL_OPENED, "cannot open the last epoch", out))
-			gw_src_enter(s, S_LAST, LAST_PAGES_NS, out);
+			await_last(s, out);
 		break;
 	case S_LAST:
 		if (ev->type == GW_EV_TIMER)

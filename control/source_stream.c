@@ -156,6 +156,9 @@ void gw_src_run_stream(struct gw_src_run *s, enum gw_session_action_type type, u
 		s->waiting_idle = false;
 		rc = gw_dp_source_open(s->stream, (uint16_t)value);
 		break;
+	case GW_DO_AWAIT_IDLE:
+		s->waiting_idle = true;
+		return;
 	case GW_DO_WALK:
 		answer = GW_EV_WALKED;
 		rc = gw_run_job(&s->run, walk, walked, s);

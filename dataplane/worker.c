@@ -14,6 +14,8 @@
 #define YIELD_NS 20000u
 #define SLEEP_NS 200000u
 #define SLEEP_US 30u
+#define DEEP_NS 2000000u
+#define DEEP_US 100u
 #define TIMER_NS 50000u
 
 const char *gw_drop_name(unsigned int drop)
@@ -81,7 +83,7 @@ static void idle(struct gw_worker *w, uint64_t now_ns)
 	else if (idle_ns < SLEEP_NS)
 		sched_yield();
 	else
-		sleep_us(SLEEP_US);
+		sleep_us(idle_ns < DEEP_NS ? SLEEP_US : DEEP_US);
 }
 
 int gw_worker_main(void *arg)

@@ -204,28 +204,9 @@ static void on_started(void *arg, int result, const json_t *ret, const struct gw
 	gw_qemu_failed(hv, result, err);
 }
 
-static void on_fd_passed(void *arg, int result, const json_t *ret, const struct gw_err *err)
-{
-	struct gw_hv *hv = arg;
-	struct gw_qemu_stream *s = hv->qemu->stream;
-	bool save = hv->op->kind == GW_HV_OP_SAVE;
-
-	(void)ret;
-	if (gw_qemu_failed(hv, result, err))
-		return;
-	s->watch = gw_watch_add(
-		hv->loop, s->fd, save ? EPOLLIN : EPOLLOUT, save ? save_io : load_io, s);
-	if (s->watch == NULL) {
-		gw_hv_fail(hv, -ENOMEM, "no memory");
-		return;
-	}
-	hv->qemu->migrated = true;
-	gw_qemu_ask(hv, save ? "migrate" : "migrate-incoming",
-		json_pack("{s:s}", "uri", "fd:" FD_NAME), -1, on_started);
-}
-
 static void stream_start(struct gw_hv *hv)
 {
+	bool save = hv->op->kind == GW_HV_OP_SAVE;
 	struct gw_qemu_stream *s = calloc(1, sizeof(*s));
 	int bytes = SOCKET_BUFFER_BYTES;
 	int pair[2];
@@ -242,8 +223,22 @@ static void stream_start(struct gw_hv *hv)
 	for (int i = 0; i < 2; i++)
 		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	fcntl(s->fd, F_SETFL, O_NONBLOCK);
-	gw_qemu_ask(hv, "getfd", json_pack("{s:s}", "fdname", FD_NAME), pair[1], on_fd_passed);
+	s->watch = gw_watch_add(
+		hv->loop, s->fd, save ? EPOLLIN : EPOLLOUT, save ? save_io : load_io, s);
+	if (s->watch == NULL) {
+		close(pair[1]);
+		gw_hv_fail(hv, -ENOMEM, "no memory");
+		return;
+	}
+	/* Both at once: each turn through QEMU's main loop is a part of the blackout. Where the
+	 * first fails, the second finds no descriptor of that name. */
+	gw_qemu_ask(hv, "getfd", json_pack("{s:s}", "fdname", FD_NAME), pair[1], on_started);
 	close(pair[1]);
+	if (hv->qemu->stream != s)
+		return;
+	hv->qemu->migrated = true;
+	gw_qemu_ask(hv, save ? "migrate" : "migrate-incoming",
+		json_pack("{s:s}", "uri", "fd:" FD_NAME), -1, on_started);
 }
 
 void gw_qemu_save(struct gw_hv *hv)

@@ -43,7 +43,7 @@ static enum gw_convergence_verdict decide(
 	struct gw_convergence_sample s = {.next_pages = pages, .rate_bps = 8000000000ull};
 
 	l.switch_on_limit = switches;
-	return gw_convergence_decide(&l, &s, epoch_ms * GW_NS_PER_MS, label, late);
+	return gw_convergence_decide(&l, &s, epoch_ms * GW_NS_PER_MS, label, 0, late);
 }
 
 static void test_decide(void)
@@ -51,6 +51,11 @@ static void test_decide(void)
 	/* 12,207 pages are 50 ms at 1 GB/s. */
 	CU_ASSERT_EQUAL(decide(12207, 1, 1, false, false), GW_CONVERGENCE_SWITCH);
 	CU_ASSERT_EQUAL(decide(12208, 1000, 1, false, false), GW_CONVERGENCE_AGAIN);
+	/* It fits, but one more epoch would leave much less; not for the last millisecond, though. */
+	CU_ASSERT_EQUAL(decide(12207, 101, 1, false, false), GW_CONVERGENCE_AGAIN);
+	CU_ASSERT_EQUAL(decide(12207, 99, 1, false, false), GW_CONVERGENCE_SWITCH);
+	CU_ASSERT_EQUAL(decide(12207, 101, 1, true, false), GW_CONVERGENCE_SWITCH);
+	CU_ASSERT_EQUAL(decide(240, 1000, 1, false, false), GW_CONVERGENCE_SWITCH);
 	/* Shrinking by less than a twentieth is no progress. */
 	CU_ASSERT_EQUAL(decide(24414, 100, 1, false, false), GW_CONVERGENCE_PACED);
 	CU_ASSERT_EQUAL(decide(24414, 106, 1, false, false), GW_CONVERGENCE_AGAIN);

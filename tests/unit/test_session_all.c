@@ -147,6 +147,8 @@ static uint64_t completion(enum gw_session_action_type type)
 		return BIT(GW_EV_SYNCED);
 	case GW_DO_DRAIN:
 		return BIT(GW_EV_DRAINED);
+	case GW_DO_AWAIT_IDLE:
+		return BIT(GW_EV_IDLE);
 	case GW_DO_FIND_HOLES:
 		return BIT(GW_EV_HOLES);
 	case GW_DO_PUT_STATE:

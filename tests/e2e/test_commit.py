@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Crashes around the commit point: exactly one host runs the guest afterwards, whichever it is."""
 
+import random
 import signal
+import time
 
 from common import LOAD, check, check_lives
 from procs import wait_for
@@ -98,3 +100,43 @@ def test_source_dies_in_switchover(tb):
 def test_destination_dies_in_switchover(tb):
     """The destination's godwitd crashes at any point of the switchover and comes back."""
     _dies_somewhere(tb, 1)
+
+
+def _crash_round(tb, name, hosts, victim, phase, delay_s):
+    """One native guest moves from hosts[0] to hosts[1] while hosts[victim] crashes and comes back."""
+    a, b = hosts
+    guest = tb.native(name)
+    source = guest.start(a)
+    source.wait_ready()
+    destination = guest.start(b, incoming=True)
+    observer = tb.observe(source, destination)
+    observer.wait_found()
+    session = a.migrate(name, b)
+    session.wait_phase(phase, "done")
+    time.sleep(delay_s)
+    hosts[victim].daemon.kill()
+    hosts[victim].start()
+    runner = _settled(a, b, source, destination, observer)
+    for instance in (source, destination):
+        instance.stop()
+    return runner is destination
+
+
+def test_crashes_at_random(tb):
+    """Either godwitd crashes, in pre-copy or around the commit: each round settles on one runner."""
+    seed = int(time.time())
+    chance = random.Random(seed)
+    hosts = tb.hosts(tb.veths(1, 1500, "2G"))
+    moved = 0
+    for i in range(8):
+        victim = i % 2
+        phase = "precopy" if i < 2 else "switchover"
+        delay_s = chance.uniform(0, 0.04)
+        what = f"round {i}: {'ab'[victim]} crashes {delay_s:.3f} s into {phase}, seed {seed}"
+        print(f"    {what}")
+        try:
+            moved += _crash_round(tb, f"vm{i}", hosts, victim, phase, delay_s)
+        except Exception as e:
+            raise AssertionError(f"{what}: {e}") from e
+        hosts[0].wait_peer(hosts[1])
+    print(f"    {moved} of 8 had moved")

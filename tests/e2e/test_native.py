@@ -91,6 +91,20 @@ def test_several_regions(tb):
     move(guest, source, a, b)
 
 
+def test_source_process_dies(tb):
+    """The exporting process is killed in pre-copy: the session ends, the next guest can move."""
+    a, b = tb.hosts(tb.memifs(2, 1500, "200M"))
+    guest, source = _start(tb, a)
+    destination = guest.start(b, incoming=True)
+    session = a.migrate("vm1", b)
+    session.wait_phase("precopy")
+    source.process.kill()
+    check(session.wait_end()["result"] in ("aborted", "failed"), "the session has ended")
+    check(destination.state() != "running", "the destination does not run the guest")
+    guest, source = _start(tb, a, "vm2")
+    move(guest, source, a, b)
+
+
 def test_second_session_refused(tb):
     """One session for a VM at a time."""
     a, b = tb.hosts(tb.memifs(1, 1500, "100M"))

@@ -15,6 +15,10 @@ class Failed(Exception):
     """Something that was to happen did not; the text is for a person."""
 
 
+class Skip(Exception):
+    """Why this machine cannot run a test."""
+
+
 def wait_for(what, test, timeout_s=60.0, interval_s=0.02):
     """Calls test() until it returns something true, and returns that."""
     end = time.monotonic() + timeout_s

@@ -14,16 +14,12 @@ import time
 import traceback
 
 import places
-from procs import Failed
+from procs import Failed, Skip
 from testbed import Testbed
 
 TESTS = places.TOP / "tests" / "e2e"
 TEST_LIMIT_S = 240
 TAIL_LINES = 12
-
-
-class Skip(Exception):
-    """Why this machine cannot run a test."""
 
 
 def discover(filters):

@@ -5,8 +5,7 @@ import os
 
 import places
 from common import LOAD, check, check_equal, check_lives, check_report, check_seen, move
-from procs import wait_for
-from runner import Skip
+from procs import Skip, wait_for
 
 
 def _move_once(tb, hosts=None, **options):

@@ -5,8 +5,8 @@ import os
 
 import places
 from common import LOAD, check, check_equal, check_lives
+from procs import Skip
 from rpc import RpcError
-from runner import Skip
 
 VIRTIO_MEM = {
     "backends": (256,), "load": "gw.rate=500 gw.ram=10%",

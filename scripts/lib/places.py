@@ -45,15 +45,15 @@ def qemu_argv(where=None):
     program = root / "usr/bin/qemu-system-x86_64"
     loader = root / "lib64/ld-linux-x86-64.so.2"
     if not program.exists() or not loader.exists():
-        raise Failed(f"{root} has no qemu-system-x86: chroot {root} apt-get install qemu-system-x86")
+        raise Failed(f"{root} has no QEMU: chroot {root} apt-get install qemu-system-x86")
     libraries = f"{root}/usr/lib/x86_64-linux-gnu:{root}/usr/lib"
     return [str(loader), "--library-path", libraries, str(program), "-L",
             str(root / "usr/share/qemu"), "-L", str(root / "usr/share/seabios")]
 
 
 def qemu10_root():
-    """The folder with a QEMU 10, or None: GODWIT_QEMU10, else /opt/trixie."""
-    root = pathlib.Path(os.environ.get("GODWIT_QEMU10", "/opt/trixie"))
+    """The folder with a QEMU 10, or None: GODWIT_QEMU10, else where scripts/qemu10 puts it."""
+    root = pathlib.Path(os.environ.get("GODWIT_QEMU10", "/var/cache/godwit/qemu10"))
     if root.is_file() or (root / "usr/bin/qemu-system-x86_64").exists():
         return root
     return None

@@ -15,7 +15,7 @@ class Failed(Exception):
     """Something that was to happen did not; the text is for a person."""
 
 
-class Skip(Exception):
+class Skip(Failed):
     """Why this machine cannot run a test."""
 
 

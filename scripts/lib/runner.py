@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the end-to-end tests: functions test_NAME(tb) of tests/e2e/test_*.py, each on a test bed.
 
@@ -90,7 +91,8 @@ def main():
     parser = argparse.ArgumentParser(description="Runs the end-to-end tests.")
     parser.add_argument("filter", nargs="*", help="part of a test's name")
     parser.add_argument("--list", action="store_true", help="print the names only")
-    parser.add_argument("--results", type=pathlib.Path, help="file to append 'RESULT NAME SECONDS' to")
+    parser.add_argument("--results", type=pathlib.Path,
+                        help="file to append 'RESULT NAME SECONDS' to")
     parser.add_argument("--logs", type=pathlib.Path, default=places.BUILD / "test-logs")
     options = parser.parse_args()
     failed = 0

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import signal
@@ -10,7 +11,7 @@ import sys
 
 from host import Host
 from observer import Observer
-from procs import Failed, Process
+from procs import Failed, Process, Skip
 from vm import NativeGuest, QemuGuest
 from wires import MemifPair, VethPair, make_netns, remove_netns
 
@@ -139,8 +140,8 @@ class Testbed:
         """Says in time what godwitd would say in DPDK's words."""
         need = 160
         if free_huge_pages() < need:
-            raise Failed(f"{free_huge_pages()} huge pages of 2 MiB are free, two daemons take up to "
-                         f"{need}: run scripts/setup, or end what holds them")
+            raise Failed(f"{free_huge_pages()} huge pages of 2 MiB are free, two daemons take up "
+                         f"to {need}: run scripts/setup, or end what holds them")
 
     def native(self, name, **options):
         """A synthetic guest, not started yet."""
@@ -148,6 +149,9 @@ class Testbed:
 
     def qemu(self, name, **options):
         """A QEMU guest, not started yet."""
+        release = os.uname().release
+        if tuple(int(n) for n in re.findall(r"\d+", release)[:2]) < (6, 7):
+            raise Skip(f"kernel {release} cannot track a QEMU's memory, 6.7 or newer can")
         return QemuGuest(self, name, **options)
 
     def observe(self, source, destination):

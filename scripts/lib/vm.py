@@ -120,8 +120,8 @@ class QemuInstance(Instance):
         self.monitor = tb.directory / f"{label}.mon"
         export = host.vm_dir / f"{guest.name}.export"
         control = host.vm_dir / f"{guest.name}.qmp"
-        argv = guest.argv + ["-name", guest.name, "-uuid", guest.uuid, "-nodefaults", "-no-user-config",
-                             "-display", "none", "-vga", "none", "-no-reboot", "-smp", "1"]
+        argv = guest.argv + ["-name", guest.name, "-uuid", guest.uuid, "-nodefaults",
+                             "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot", "-smp", "1"]
         argv += guest.memory_args(self.files) + guest.device_args()
         argv += ["-kernel", places.KERNEL, "-initrd", places.INITRAMFS,
                  "-append", f"{APPEND} {guest.load}", "-serial", f"file:{self.serial}",

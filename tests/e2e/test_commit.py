@@ -103,7 +103,7 @@ def test_destination_dies_in_switchover(tb):
 
 
 def _crash_round(tb, name, hosts, victim, phase, delay_s):
-    """One native guest moves from hosts[0] to hosts[1] while hosts[victim] crashes and comes back."""
+    """A native guest moves while hosts[victim] crashes and comes back; whether it has moved."""
     a, b = hosts
     guest = tb.native(name)
     source = guest.start(a)
@@ -123,7 +123,7 @@ def _crash_round(tb, name, hosts, victim, phase, delay_s):
 
 
 def test_crashes_at_random(tb):
-    """Either godwitd crashes, in pre-copy or around the commit: each round settles on one runner."""
+    """Either godwitd crashes, in pre-copy or around the commit: one end runs the guest."""
     seed = int(time.time())
     chance = random.Random(seed)
     hosts = tb.hosts(tb.veths(1, 1500, "2G"))

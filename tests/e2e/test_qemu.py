@@ -56,7 +56,7 @@ def test_qemu_10(tb):
     """The newer QEMU that was unpacked beside this system, if any."""
     root = places.qemu10_root()
     if not root:
-        raise Skip("no QEMU 10 (GODWIT_QEMU10, or debootstrap trixie /opt/trixie)")
+        raise Skip("no QEMU 10: scripts/qemu10 gets it")
     _move_once(tb, qemu=root)
 
 

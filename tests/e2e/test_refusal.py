@@ -77,7 +77,7 @@ def test_memfd_on_qemu_10(tb):
     """QEMU 10 would put memory without a name into its own stream."""
     root = places.qemu10_root()
     if not root:
-        raise Skip("no QEMU 10 (GODWIT_QEMU10, or debootstrap trixie /opt/trixie)")
+        raise Skip("no QEMU 10: scripts/qemu10 gets it")
     _refused(tb, "memory_in_stream", kind="memfd", qemu=root)
 
 

@@ -48,13 +48,13 @@ static uint64_t check(struct guest_disk *d, uint64_t block)
 
 	if (n != BLOCK) {
 		printf("ERROR disk block %llu: read: %s\n", (unsigned long long)block,
-		        strerror(errno));
+			strerror(errno));
 		return 1;
 	}
 	for (uint64_t i = 0; i < WORDS; i++)
 		if (d->buffer[i] != word(block, d->content[block], i)) {
 			printf("ERROR disk block %llu does not hold step %llu\n",
-			        (unsigned long long)block, (unsigned long long)d->content[block]);
+				(unsigned long long)block, (unsigned long long)d->content[block]);
 			return 1;
 		}
 	return 0;
@@ -70,7 +70,7 @@ uint64_t guest_disk_step(struct guest_disk *d)
 		d->buffer[i] = word(block, d->step, i);
 	if (pwrite(d->fd, d->buffer, BLOCK, (off_t)(block * BLOCK)) != BLOCK) {
 		printf("ERROR disk block %llu: write: %s\n", (unsigned long long)block,
-		        strerror(errno));
+			strerror(errno));
 		return 1;
 	}
 	d->content[block] = d->step;

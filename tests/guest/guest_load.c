@@ -197,7 +197,7 @@ static struct observe_page *make_page(void)
 {
 	FILE *f = fopen("/proc/sys/vm/compact_unevictable_allowed", "w");
 	void *p = mmap(
-	        NULL, OBSERVE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		NULL, OBSERVE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (f) {
 		fputs("0\n", f);
@@ -241,14 +241,14 @@ int main(void)
 	}
 	memcpy(page->magic, OBSERVE_MAGIC, sizeof(page->magic));
 	printf("GODWIT-READY pages=%llu rate=%llu check=%llu\n",
-	        (unsigned long long)guest_memory_pages(load.memory),
-	        (unsigned long long)load.opt.rate, (unsigned long long)load.opt.check);
+		(unsigned long long)guest_memory_pages(load.memory),
+		(unsigned long long)load.opt.rate, (unsigned long long)load.opt.check);
 	for (uint64_t s = 1;; s++) {
 		sleep(1);
 		printf("tick %llu counter=%llu work=%llu errors=%llu checks=%llu disk=%llu\n",
-		        (unsigned long long)s, (unsigned long long)page->counter,
-		        (unsigned long long)page->work, (unsigned long long)page->errors,
-		        (unsigned long long)page->checks, (unsigned long long)load.disk_steps);
+			(unsigned long long)s, (unsigned long long)page->counter,
+			(unsigned long long)page->work, (unsigned long long)page->errors,
+			(unsigned long long)page->checks, (unsigned long long)load.disk_steps);
 		if (s == load.opt.poweroff_s)
 			reboot(RB_POWER_OFF);
 	}

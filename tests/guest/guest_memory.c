@@ -88,11 +88,11 @@ static void print_wrong(struct guest_memory *m, uint64_t page)
 	for (uint32_t g = is; g > 0 && is - g < 1000; g--)
 		if (at[0] == mix((page + 1) << 32 | g)) {
 			printf("ERROR page %llu holds generation %u of %u%s\n",
-			        (unsigned long long)page, g, is, holds(at, at[0]) ? "" : ", torn");
+				(unsigned long long)page, g, is, holds(at, at[0]) ? "" : ", torn");
 			return;
 		}
 	printf("ERROR page %llu generation %u holds %016llx %016llx\n", (unsigned long long)page,
-	        is, (unsigned long long)at[0], (unsigned long long)at[1]);
+		is, (unsigned long long)at[0], (unsigned long long)at[1]);
 }
 
 static uint64_t check(struct guest_memory *m, uint64_t page)
@@ -139,7 +139,7 @@ static uint64_t check_sum(struct guest_memory *m)
 	if (sum == m->pages + m->written)
 		return 0;
 	printf("ERROR %llu writes are counted, the pages hold %llu\n",
-	        (unsigned long long)m->written, (unsigned long long)(sum - m->pages));
+		(unsigned long long)m->written, (unsigned long long)(sum - m->pages));
 	m->written = sum - m->pages;
 	return 1;
 }

@@ -132,13 +132,13 @@ static int scan_extent(int fd, int pair, off_t at, off_t end, struct candidate *
 
 	while (at < end && n < MAX_CANDIDATES) {
 		size_t want =
-		        sizeof(chunk) < (size_t)(end - at) ? sizeof(chunk) : (size_t)(end - at);
+			sizeof(chunk) < (size_t)(end - at) ? sizeof(chunk) : (size_t)(end - at);
 		ssize_t got = pread(fd, chunk, want, at);
 
 		if (got < (ssize_t)OBSERVE_PAGE)
 			break;
 		for (ssize_t i = 0; i + (ssize_t)OBSERVE_PAGE <= got && n < MAX_CANDIDATES;
-		        i += OBSERVE_PAGE) {
+			i += OBSERVE_PAGE) {
 			const struct observe_page *p = (const void *)(chunk + i);
 
 			if (memcmp(p->magic, OBSERVE_MAGIC, sizeof(p->magic)) != 0)
@@ -185,7 +185,7 @@ static bool find(const struct pair *pair, int pairs, struct watch *w)
 		struct observe_page p;
 
 		if (!read_page(pair[c[i].pair].fd[SOURCE], c[i].offset, &p) ||
-		        p.counter == c[i].counter)
+			p.counter == c[i].counter)
 			continue;
 		memcpy(w->fd, pair[c[i].pair].fd, sizeof(w->fd));
 		w->offset = c[i].offset;
@@ -267,9 +267,9 @@ static void report_side(const struct watch *w, enum side s, int64_t now)
 
 	printf("\"%s\": {\"present\": %s, \"runs\": %s, \"counter\": %llu, \"work\": %llu, "
 	       "\"errors\": %llu, \"checks\": %llu}, ",
-	        side_name[s], v->present ? "true" : "false", runs ? "true" : "false",
-	        (unsigned long long)v->page.counter, (unsigned long long)v->page.work,
-	        (unsigned long long)v->page.errors, (unsigned long long)v->page.checks);
+		side_name[s], v->present ? "true" : "false", runs ? "true" : "false",
+		(unsigned long long)v->page.counter, (unsigned long long)v->page.work,
+		(unsigned long long)v->page.errors, (unsigned long long)v->page.checks);
 }
 
 static void report(const struct watch *w)
@@ -282,14 +282,14 @@ static void report(const struct watch *w)
 	printf("\"leader\": \"%s\", \"moves\": [", side_name[w->leader]);
 	for (uint32_t i = 0; i < w->moves; i++)
 		printf("%s{\"to\": \"%s\", \"at_ms\": %.3f, \"gap_ms\": %.3f}", i ? ", " : "",
-		        side_name[w->move[i].to], ms(w->move[i].at_ns - w->start_ns),
-		        ms(w->move[i].gap_ns));
+			side_name[w->move[i].to], ms(w->move[i].at_ns - w->start_ns),
+			ms(w->move[i].gap_ns));
 	printf("], \"longest_gap_ms\": %.3f, \"longest_gap_at_ms\": %.3f, "
 	       "\"longest_gap_elsewhere_ms\": %.3f, \"standing_ms\": %.3f, \"both_ran\": %llu, "
 	       "\"watched_ms\": %.3f}\n",
-	        ms(w->longest_ns), ms(w->longest_at_ns ? w->longest_at_ns - w->start_ns : 0),
-	        ms(w->elsewhere_ns), ms(now - w->progress_ns), (unsigned long long)w->both_ran,
-	        ms(now - w->start_ns));
+		ms(w->longest_ns), ms(w->longest_at_ns ? w->longest_at_ns - w->start_ns : 0),
+		ms(w->elsewhere_ns), ms(now - w->progress_ns), (unsigned long long)w->both_ran,
+		ms(now - w->start_ns));
 }
 
 static void usage(FILE *f)
@@ -302,17 +302,17 @@ static void usage(FILE *f)
 	      "process whose name contains TEXT. Prints where the page is as soon as it is found, "
 	      "and\n"
 	      "the report on SIGTERM, SIGINT, or after --duration-s.\n",
-	        f);
+		f);
 }
 
 /* Returns the number of pairs, or -1. */
 static int parse(int argc, char **argv, struct pair *pair, unsigned int *interval_us, long *seconds)
 {
 	static const struct option options[] = {{"source", required_argument, NULL, 's'},
-	        {"destination", required_argument, NULL, 'd'},
-	        {"interval-us", required_argument, NULL, 'i'},
-	        {"duration-s", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
-	        {0}};
+		{"destination", required_argument, NULL, 'd'},
+		{"interval-us", required_argument, NULL, 'i'},
+		{"duration-s", required_argument, NULL, 't'}, {"help", no_argument, NULL, 'h'},
+		{0}};
 	int count[SIDES] = {0}, o;
 
 	while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -361,7 +361,7 @@ int main(int argc, char **argv)
 	while (!find(pair, pairs, &w)) {
 		if (stopping || (end_ns && now_ns() > end_ns)) {
 			fprintf(stderr,
-			        "observe: no observe page that advances in the source's memory\n");
+				"observe: no observe page that advances in the source's memory\n");
 			return 1;
 		}
 	}

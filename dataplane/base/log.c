@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,13 +28,13 @@ void gw_log(enum gw_log_level level, const char *fmt, ...)
 
 	if (level > max_level)
 		return;
-	if (isatty(STDERR_FILENO)) {
+	if (getenv("JOURNAL_STREAM") != NULL) {
+		n = snprintf(line, sizeof(line), "<%d>%s", (int)level, names[level]);
+	} else {
 		clock_gettime(CLOCK_REALTIME, &ts);
 		localtime_r(&ts.tv_sec, &tm);
 		n = snprintf(line, sizeof(line), "%02d:%02d:%02d.%03ld %s", tm.tm_hour, tm.tm_min,
 			tm.tm_sec, ts.tv_nsec / 1000000, names[level]);
-	} else {
-		n = snprintf(line, sizeof(line), "<%d>%s", (int)level, names[level]);
 	}
 	va_start(ap, fmt);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Log lines to stderr, with the <N> priority prefix that journald reads when stderr is not a
- * terminal. Never called from a poll path. */
+/* Log lines to stderr: with the time, or, under systemd (JOURNAL_STREAM), with the <N> priority
+ * prefix that journald reads. Never called from a poll path. */
 #pragma once
 
 enum gw_log_level { GW_LOG_ERROR = 3, GW_LOG_WARN = 4, GW_LOG_INFO = 6, GW_LOG_DEBUG = 7 };

@@ -31,8 +31,13 @@ def wait_for(what, test, timeout_s=60.0, interval_s=0.02):
         time.sleep(interval_s)
 
 
+def end_with_parent(number=signal.SIGTERM):
+    """This process gets the signal when its parent ends, however that comes about."""
+    _libc.prctl(_PR_SET_PDEATHSIG, number)
+
+
 def _die_with_parent():
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent(signal.SIGKILL)
 
 
 class Process:

@@ -15,7 +15,7 @@ import time
 import traceback
 
 import places
-from procs import Failed, Skip
+from procs import Failed, Skip, end_with_parent
 from testbed import Testbed
 
 TESTS = places.TOP / "tests" / "e2e"
@@ -95,6 +95,7 @@ def main():
                         help="file to append 'RESULT NAME SECONDS' to")
     parser.add_argument("--logs", type=pathlib.Path, default=places.BUILD / "test-logs")
     options = parser.parse_args()
+    end_with_parent()
     failed = 0
     for name, function in discover(options.filter):
         if options.list:

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* How far behind the cap may catch up after a poll core was away: the burst is rate times this. */
-#define GW_PACER_DEPTH_NS 1000000u
+#define GW_PACER_DEPTH_NS 4000000u
 
 /* Fixed point: times count 1/64 ns, so that the cost of a small packet at 100 Gb/s is exact within
  * 0.1 %; the cost of a byte has 20 bits more. */

@@ -56,7 +56,7 @@ static void test_rate(void)
 static void test_burst(void)
 {
 	struct gw_pacer p;
-	uint64_t depth = 10000000000u / 8 / 1000, sent;
+	uint64_t depth = UINT64_C(10) * GW_PACER_DEPTH_NS / 8, sent; /* 10 Gb/s */
 
 	gw_pacer_init(&p, 10000000000u);
 	/* However long the sender was away, it may catch up one depth and a packet. */
@@ -99,7 +99,7 @@ static void test_shared(void)
 	}
 	total = sent[0] + sent[1];
 	want = 40e9 * (double)ns / 8e9;
-	CU_ASSERT((double)total < want * 1.001 + 5000000 + 9066);
+	CU_ASSERT((double)total < want * 1.001 + 5.0 * GW_PACER_DEPTH_NS + 9066);
 	CU_ASSERT((double)total > want * 0.999);
 	CU_ASSERT(sent[0] > total / 20 && sent[1] > total / 20);
 }

@@ -54,7 +54,7 @@ def test_destination_dies_before_ready(tb):
     a, b, source, destination, observer = _held_in_switchover(tb)
     b.daemon.kill()
     destination.process.signal(signal.SIGCONT)
-    b.start(wait=False)
+    b.start()
     check(_settled(a, b, source, destination, observer) is source, "the guest is at the source")
 
 

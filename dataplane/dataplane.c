@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The door: starting and stopping, ports, events. */
+/* The door: starting and stopping. */
 #include "internal.h"
 
 #include "base/clock.h"
@@ -12,7 +12,6 @@
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,20 +19,6 @@
 #define POOL_CACHE 256u
 #define POOL_SLACK 1024u
 #define SCRATCH_BYTES 16384u
-
-void gw_dp_command(
-	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value)
-{
-	/* Commands are few; a full queue drains within one poll loop, or one idle sleep. */
-	while (!gw_spsc_push(&dp->worker[worker]->commands, type, object, value))
-		sched_yield();
-}
-
-void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint64_t value)
-{
-	for (uint32_t i = 0; i < dp->n_workers; i++)
-		gw_dp_command(dp, i, type, object, value);
-}
 
 /* Every worker's packet buffers: what its queues' rings hold, and slack for bursts and caches. */
 static int create_pools(struct gw_dp *dp, struct gw_worker *w, struct gw_err *err)
@@ -247,74 +232,6 @@ void gw_dp_free(struct gw_dp **dp)
 	*dp = NULL;
 }
 
-uint32_t gw_dp_port_count(const struct gw_dp *dp)
-{
-	return dp->n_ports;
-}
-
-void gw_dp_port_info(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_info *info)
-{
-	const struct gw_port *p = &dp->port[port];
-	struct rte_eth_link link;
-	uint64_t link_bps;
-
-	memset(info, 0, sizeof(*info));
-	memcpy(info->name, p->name, sizeof(info->name));
-	memcpy(info->driver, p->driver, sizeof(info->driver));
-	memcpy(info->device, p->device, sizeof(info->device));
-	memcpy(info->mac, p->mac, sizeof(info->mac));
-	info->ipv4 = p->ip;
-	info->prefix = p->prefix;
-	info->mtu = p->mtu;
-	info->rate_bps = p->rate_bps;
-	info->queues = p->queues;
-	if (rte_eth_link_get_nowait(p->ethdev, &link) == 0) {
-		info->link_up = link.link_status == RTE_ETH_LINK_UP;
-		link_bps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN
-				   ? 0
-				   : (uint64_t)link.link_speed * 1000000;
-		info->line_rate_bps = p->rate_bps != 0 && (link_bps == 0 || p->rate_bps < link_bps)
-					      ? p->rate_bps
-					      : link_bps;
-	}
-	/* memif and other virtual links state a speed that means nothing: the cap is the line. */
-	if (p->rate_bps != 0 && strncmp(p->driver, "net_memif", 9) == 0)
-		info->line_rate_bps = p->rate_bps;
-	for (uint32_t i = 0; i < dp->n_workers; i++) {
-		const struct gw_worker *w = dp->worker[i];
-
-		for (uint32_t q = 0; q < w->n_queues; q++) {
-			if (w->queue[q].port_index != port)
-				continue;
-			info->rx_packets +=
-				__atomic_load_n(&w->queue[q].rx_packets, __ATOMIC_RELAXED);
-			info->rx_bytes += __atomic_load_n(&w->queue[q].rx_bytes, __ATOMIC_RELAXED);
-			info->tx_packets +=
-				__atomic_load_n(&w->queue[q].tx_packets, __ATOMIC_RELAXED);
-			info->tx_bytes += __atomic_load_n(&w->queue[q].tx_bytes, __ATOMIC_RELAXED);
-			info->payload_bytes +=
-				__atomic_load_n(&w->queue[q].payload_bytes, __ATOMIC_RELAXED);
-			info->lost_packets +=
-				__atomic_load_n(&w->queue[q].lost_packets, __ATOMIC_RELAXED);
-			info->resent_pages +=
-				__atomic_load_n(&w->queue[q].resent_pages, __ATOMIC_RELAXED);
-		}
-	}
-}
-
-void gw_dp_drops(
-	const struct gw_dp *dp, void (*fn)(void *ctx, const char *name, uint64_t count), void *ctx)
-{
-	for (unsigned int d = 0; d < GW_DROP_COUNT; d++) {
-		uint64_t n = 0;
-
-		for (uint32_t i = 0; i < dp->n_workers; i++)
-			n += __atomic_load_n(&dp->worker[i]->drop[d], __ATOMIC_RELAXED);
-		if (n != 0)
-			fn(ctx, gw_drop_name(d), n);
-	}
-}
-
 uint64_t gw_dp_worker_faults(const struct gw_dp *dp)
 {
 	uint64_t sum = 0;
@@ -336,39 +253,4 @@ uint64_t gw_dp_worker_faults(const struct gw_dp *dp)
 		fclose(f);
 	}
 	return sum;
-}
-
-int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
-{
-	struct gw_spsc_item item;
-
-	for (uint32_t n = 0; n < dp->n_workers; n++) {
-		struct gw_worker *w = dp->worker[dp->next_event_worker];
-
-		dp->next_event_worker = (dp->next_event_worker + 1) % dp->n_workers;
-		while (w != NULL && gw_spsc_pop(&w->events, &item)) {
-			if (item.type == GW_EVENT_LINK_GONE) {
-				gw_link_release(item.object);
-				continue;
-			}
-			if (item.type == GW_EVENT_SOURCE_HALF_CLOSED) {
-				struct gw_dp_source *s = item.object;
-
-				gw_dp_command(dp, s->drainer, GW_CMD_DEL_SOURCE, s, 0);
-				continue;
-			}
-			ev->type = (enum gw_dp_event_type)item.type;
-			ev->ctx = item.type == GW_DP_FENCED
-					  ? ((struct gw_dp_sink *)item.object)->ctx
-					  : ((struct gw_dp_source *)item.object)->ctx;
-			ev->value = item.value;
-			return 1;
-		}
-	}
-	return 0;
-}
-
-void gw_dp_active(struct gw_dp *dp, bool active)
-{
-	__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_ACQ_REL);
 }

@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* One round of a worker. Pure but for its ports: time is an argument. */
 #include "worker.h"
 
 #include "internal.h"
 
-#include <rte_cycles.h>
-#include <rte_pause.h>
-#include <sched.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
-#define YIELD_NS 20000u
-#define SLEEP_NS 200000u
-#define SLEEP_US 30u
-#define DEEP_NS 2000000u
-#define DEEP_US 100u
 #define TIMER_NS 50000u
 
 const char *gw_drop_name(unsigned int drop)
@@ -59,58 +47,20 @@ static uint32_t drain(struct gw_worker *w)
 	return work;
 }
 
-static void sleep_us(uint32_t us)
+uint32_t gw_worker_step(struct gw_worker *w, uint64_t now_ns)
 {
-	struct timespec ts = {us / 1000000, (long)(us % 1000000) * 1000};
+	uint32_t work = 0;
 
-	nanosleep(&ts, NULL);
-}
-
-/* Nothing to do: pause, then let others have the core, then sleep between looks. Yielding alone
- * would still take half of a core that a guest, or a thread that populates memory, shares with us.
- */
-static void idle(struct gw_worker *w, uint64_t now_ns)
-{
-	uint64_t idle_ns;
-
-	if (w->idle_since_ns == 0)
-		w->idle_since_ns = now_ns;
-	idle_ns = now_ns - w->idle_since_ns;
-	if (__atomic_load_n(&w->dp->active, __ATOMIC_ACQUIRE) == 0)
-		sleep_us(w->dp->conf.idle_sleep_us);
-	else if (idle_ns < YIELD_NS)
-		rte_pause();
-	else if (idle_ns < SLEEP_NS)
-		sched_yield();
-	else
-		sleep_us(idle_ns < DEEP_NS ? SLEEP_US : DEEP_US);
-}
-
-int gw_worker_main(void *arg)
-{
-	struct gw_worker *w = arg;
-
-	__atomic_store_n(&w->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
-	prctl(PR_SET_TIMERSLACK, 1000); /* a sleep of 30 us shall not take 80 */
-	while (!w->stop) {
-		uint64_t now_ns = gw_dp_now_ns(w->dp, rte_rdtsc());
-		uint32_t work = 0;
-
-		gw_worker_commands(w);
-		for (uint32_t i = 0; i < w->n_queues; i++)
-			work += gw_worker_rx(w, &w->queue[i], now_ns);
-		gw_worker_acks(w, now_ns);
-		if (now_ns >= w->next_timer_ns) {
-			gw_worker_timers(w, now_ns);
-			w->next_timer_ns = now_ns + TIMER_NS;
-		}
-		work += drain(w);
-		for (uint32_t i = 0; i < w->n_queues; i++)
-			work += gw_worker_tx(w, &w->queue[i], now_ns);
-		if (work == 0)
-			idle(w, now_ns);
-		else
-			w->idle_since_ns = 0;
+	gw_worker_commands(w);
+	for (uint32_t i = 0; i < w->n_queues; i++)
+		work += gw_worker_rx(w, &w->queue[i], now_ns);
+	gw_worker_acks(w, now_ns);
+	if (now_ns >= w->next_timer_ns) {
+		gw_worker_timers(w, now_ns);
+		w->next_timer_ns = now_ns + TIMER_NS;
 	}
-	return 0;
+	work += drain(w);
+	for (uint32_t i = 0; i < w->n_queues; i++)
+		work += gw_worker_tx(w, &w->queue[i], now_ns);
+	return work;
 }

@@ -16,7 +16,9 @@
 #include "stream/source.h"
 #include "stream/take.h"
 
-#include <rte_mbuf.h>
+/* Over DPDK, or the simulator's: the include path chooses. */
+#include "packet.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,7 +37,7 @@ struct gw_queue {
 	uint16_t n_paths; /* outgoing paths on this queue */
 	uint16_t next_path;
 	struct gw_path_out *path[GW_DP_MAX_PATHS];
-	struct rte_mbuf *held[GW_BURST];
+	gw_packet *held[GW_BURST];
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
 		resent_pages;
 };
@@ -83,14 +85,15 @@ struct gw_path_in {
 };
 
 /* Named drops and defects; packets in minus packets used is their sum. */
-#define GW_DROPS(X)                                                                                \
-	X(rx_not_ours)                                                                             \
-	X(rx_invalid_frame)                                                                        \
-	X(rx_chained)                                                                              \
-	X(rx_no_path)                                                                              \
-	X(rx_wrong_core) X(rx_bad_key) X(rx_duplicate) X(rx_old_psn) X(rx_no_stream)               \
-		X(rx_bad_region) X(rx_bad_page) X(rx_wrong_owner) X(rx_unexpected_type)            \
-			X(rx_bad_ack) X(rx_stale_ack) X(tx_no_mbuf) X(tx_ack_dropped) X(path_down) \
+#define GW_DROPS(X)                                                                  \
+	X(rx_not_ours)                                                               \
+	X(rx_invalid_frame)                                                          \
+	X(rx_chained)                                                                \
+	X(rx_no_path)                                                                \
+	X(rx_wrong_core)                                                             \
+	X(rx_bad_key) X(rx_duplicate) X(rx_old_psn) X(rx_no_stream) X(rx_bad_region) \
+		X(rx_bad_page) X(rx_wrong_owner) X(rx_unexpected_type) X(rx_bad_ack) \
+			X(rx_stale_ack) X(tx_no_mbuf) X(tx_ack_dropped) X(path_down) \
 				X(loss_spurious)
 enum gw_drop {
 #define X(name) GW_DROP_##name,
@@ -126,15 +129,14 @@ struct gw_worker {
 	uint32_t index, lcore;
 	uint32_t n_queues;
 	struct gw_queue queue[GW_QUEUES];
-	struct rte_mempool *rx_pool, *tx_pool;
-	struct rte_mempool *ram_pool; /* buffers without room of their own, for zero copy; NULL: no
+	gw_packet_pool *rx_pool, *tx_pool;
+	gw_packet_pool *ram_pool; /* buffers without room of their own, for zero copy; NULL: no
 					 port does it */
 	/* Of all guest RAM that this worker has in packets. Its count starts at 1 and so never
 	 * reaches 0: nothing is freed by a packet, the RAM stays mapped until its source was closed
 	 * on every worker. */
-	struct rte_mbuf_ext_shared_info ram_shinfo;
-	struct rte_mbuf
-		*stash[GW_BURST]; /* allocated ahead, so that no page is taken without a buffer */
+	gw_packet_ram ram_shinfo;
+	gw_packet *stash[GW_BURST]; /* allocated ahead, so that no page is taken without a buffer */
 	uint32_t n_stash;
 	struct gw_path_out *out[GW_DP_MAX_PATHS]; /* by slot; only this worker's */
 	struct gw_path_in *in[GW_DP_MAX_PATHS];
@@ -154,8 +156,10 @@ struct gw_worker {
 	struct gw_spsc events;                     /* worker -> control */
 };
 
-/* The lcore's main function; arg is the worker. */
+/* worker_loop.c: the lcore's main function; arg is the worker. */
 int gw_worker_main(void *arg);
+/* worker.c: one round of everything that a worker does. Work done; 0: nothing. */
+uint32_t gw_worker_step(struct gw_worker *w, uint64_t now_ns);
 
 static inline void gw_drop(struct gw_worker *w, unsigned int drop)
 {
@@ -176,8 +180,7 @@ uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
 /* Drops what the drivers have not taken: it may point into guest RAM that is about to go. Loss
  * detection does the rest. */
 void gw_worker_drop_held(struct gw_worker *w);
-void gw_worker_send_now(
-	struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns);
+void gw_worker_send_now(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint64_t now_ns);
 /* worker_path.c: ACKs that are due, path timers, probes, failover. */
 void gw_worker_acks(struct gw_worker *w, uint64_t now_ns);
 void gw_worker_timers(struct gw_worker *w, uint64_t now_ns);
@@ -186,7 +189,7 @@ void gw_path_settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_re
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
 	uint16_t to_port, uint64_t now_ns);
 /* An empty packet of the transmit pool, or NULL (counted). */
-struct rte_mbuf *gw_worker_small_packet(struct gw_worker *w);
+gw_packet *gw_worker_small_packet(struct gw_worker *w);
 /* worker_command.c: what control asked for. */
 void gw_worker_commands(struct gw_worker *w);
 void gw_worker_event(struct gw_worker *w, uint32_t type, void *object, uint64_t value);

@@ -18,10 +18,9 @@
  * one in 256 ports steers both directions right. */
 #define WRONG_CORE_FAST 1024u
 
-struct rte_mbuf *gw_worker_small_packet(struct gw_worker *w)
+gw_packet *gw_worker_small_packet(struct gw_worker *w)
 {
-	struct rte_mbuf *m =
-		w->n_stash != 0 ? w->stash[--w->n_stash] : rte_pktmbuf_alloc(w->tx_pool);
+	gw_packet *m = w->n_stash != 0 ? w->stash[--w->n_stash] : gw_packet_alloc(w->tx_pool);
 
 	if (m == NULL)
 		gw_drop(w, GW_DROP_tx_no_mbuf);
@@ -29,16 +28,15 @@ struct rte_mbuf *gw_worker_small_packet(struct gw_worker *w)
 }
 
 /* Sends the small godwit packet of len bytes that stands behind the frame header. */
-static void send_small(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m,
+static void send_small(struct gw_worker *w, struct gw_queue *q, gw_packet *m,
 	const struct gw_frame_template *frame, const struct gw_wire_head *h, size_t len,
 	uint64_t now_ns)
 {
-	uint8_t *bytes = rte_pktmbuf_mtod(m, uint8_t *);
+	uint8_t *bytes = gw_packet_data(m);
 
 	len = gw_wire_seal(bytes + GW_FRAME_HEADER, len, h);
 	gw_frame_put(bytes, frame, (uint32_t)len);
-	m->data_len = (uint16_t)(GW_FRAME_HEADER + len);
-	m->pkt_len = m->data_len;
+	gw_packet_set_bytes(m, (uint32_t)(GW_FRAME_HEADER + len));
 	gw_worker_send_now(w, q, m, now_ns);
 }
 
@@ -49,7 +47,7 @@ void gw_worker_acks(struct gw_worker *w, uint64_t now_ns)
 		struct gw_wire_head h = {
 			.path = p->peer_slot, .key_id = p->key_id, .crc = w->dp->crc};
 		struct gw_wire_ack_body body;
-		struct rte_mbuf *m;
+		gw_packet *m;
 		size_t len;
 
 		if (!p->known || !gw_rx_path_ack_due(&p->rx, now_ns))
@@ -58,7 +56,7 @@ void gw_worker_acks(struct gw_worker *w, uint64_t now_ns)
 		if (m == NULL)
 			return;
 		h.psn = gw_rx_path_ack(&p->rx, now_ns, &body);
-		len = gw_wire_put_ack(rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER, &h, &body);
+		len = gw_wire_put_ack(gw_packet_data(m) + GW_FRAME_HEADER, &h, &body);
 		send_small(w, p->queue, m, &p->frame, &h, len, now_ns);
 	}
 }
@@ -82,14 +80,13 @@ void gw_path_settle(void *ctx, const struct gw_tx_path *tx, const struct gw_tx_r
 
 static void send_arp(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
 {
-	struct rte_mbuf *m = gw_worker_small_packet(w);
+	gw_packet *m = gw_worker_small_packet(w);
 
 	if (m == NULL)
 		return;
-	gw_frame_arp_request(rte_pktmbuf_mtod(m, uint8_t *), p->queue->port->mac,
-		p->queue->port->ip, p->hop->ip);
-	m->data_len = GW_FRAME_ARP;
-	m->pkt_len = GW_FRAME_ARP;
+	gw_frame_arp_request(
+		gw_packet_data(m), p->queue->port->mac, p->queue->port->ip, p->hop->ip);
+	gw_packet_set_bytes(m, GW_FRAME_ARP);
 	__atomic_store_n(&p->hop->asked_ns, now_ns, __ATOMIC_RELAXED);
 	gw_worker_send_now(w, p->queue, m, now_ns);
 }
@@ -112,7 +109,7 @@ static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		.key_id = p->key_id,
 		.psn = p->tx.next_psn,
 		.crc = w->dp->crc};
-	struct rte_mbuf *m;
+	gw_packet *m;
 	size_t len;
 
 	/* The books may be full of what is outstanding; then an ACK is under way or the path dies.
@@ -127,8 +124,8 @@ static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 	else
 		gw_tx_path_skip(&p->tx);
 	update_template(p);
-	len = gw_wire_put_probe(rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER, &h, GW_WIRE_PROBE,
-		0, (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
+	len = gw_wire_put_probe(gw_packet_data(m) + GW_FRAME_HEADER, &h, GW_WIRE_PROBE, 0,
+		(uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
 	send_small(w, p->queue, m, &p->frame, &h, len, now_ns);
 }
 

@@ -3,8 +3,6 @@
 
 #include "internal.h"
 
-#include <rte_ethdev.h>
-#include <rte_prefetch.h>
 #include <string.h>
 
 #define SCRATCH_BYTES 16384u
@@ -38,15 +36,14 @@ static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct g
 
 /* The first bytes of a frame as a packet of the transmit pool: buffers of the receive pool stay
  * there. */
-static struct rte_mbuf *copy_small(struct gw_worker *w, const uint8_t *frame, uint16_t len)
+static gw_packet *copy_small(struct gw_worker *w, const uint8_t *frame, uint16_t len)
 {
-	struct rte_mbuf *m = gw_worker_small_packet(w);
+	gw_packet *m = gw_worker_small_packet(w);
 
 	if (m == NULL)
 		return NULL;
-	memcpy(rte_pktmbuf_mtod(m, uint8_t *), frame, len);
-	m->data_len = len;
-	m->pkt_len = len;
+	memcpy(gw_packet_data(m), frame, len);
+	gw_packet_set_bytes(m, len);
 	return m;
 }
 
@@ -58,12 +55,12 @@ static void answer_probe(struct gw_worker *w, struct gw_queue *q, const uint8_t 
 		       (w->dp->crc ? GW_WIRE_CRC_BYTES : 0);
 	struct gw_wire_head h = {
 		.path = own->peer_slot, .key_id = own->key_id, .psn = p->psn, .crc = w->dp->crc};
-	struct rte_mbuf *m = copy_small(w, frame, len);
+	gw_packet *m = copy_small(w, frame, len);
 	uint8_t *out;
 
 	if (m == NULL)
 		return;
-	out = rte_pktmbuf_mtod(m, uint8_t *);
+	out = gw_packet_data(m);
 	gw_wire_put_probe(
 		out + GW_FRAME_HEADER, &h, GW_WIRE_REPLY, (uint16_t)w->index, p->probe.timestamp);
 	gw_wire_seal(out + GW_FRAME_HEADER, sizeof(struct gw_wire_probe), &h);
@@ -173,7 +170,7 @@ static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame
 {
 	const uint8_t *mac;
 	uint32_t from_ip = gw_frame_arp_sender(frame, &mac);
-	struct rte_mbuf *m;
+	gw_packet *m;
 
 	gw_neighbor_learn(&q->port->neighbors, from_ip, mac, now_ns);
 	if (!gw_frame_arp_wants(frame, q->port->ip))
@@ -181,26 +178,22 @@ static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame
 	m = copy_small(w, frame, GW_FRAME_ARP);
 	if (m == NULL)
 		return;
-	gw_frame_arp_answer(rte_pktmbuf_mtod(m, uint8_t *), q->port->mac, q->port->ip);
+	gw_frame_arp_answer(gw_packet_data(m), q->port->mac, q->port->ip);
 	gw_worker_send_now(w, q, m, now_ns);
 }
 
-static void rx_frame(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns)
+static void rx_frame(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint64_t now_ns)
 {
-	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
+	const uint8_t *frame = gw_packet_whole(m, w->scratch, SCRATCH_BYTES);
 	struct gw_wire_packet p;
 	struct gw_frame_in in;
 	enum gw_wire_error error;
 
-	if (m->nb_segs != 1) {
-		frame = m->pkt_len <= SCRATCH_BYTES ? rte_pktmbuf_read(m, 0, m->pkt_len, w->scratch)
-						    : NULL;
-		if (frame == NULL) {
-			gw_drop(w, GW_DROP_rx_chained);
-			return;
-		}
+	if (frame == NULL) {
+		gw_drop(w, GW_DROP_rx_chained);
+		return;
 	}
-	switch (gw_frame_parse(frame, m->pkt_len, q->port->ip, &in)) {
+	switch (gw_frame_parse(frame, gw_packet_bytes(m), q->port->ip, &in)) {
 	case GW_FRAME_UDP:
 		break;
 	case GW_FRAME_ARP_IN:
@@ -221,26 +214,26 @@ static void rx_frame(struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m
 	if (p.path >= GW_DP_MAX_PATHS)
 		gw_drop(w, GW_DROP_rx_no_path);
 	else if (p.type == GW_WIRE_DATA || p.type == GW_WIRE_PROBE)
-		rx_in(w, q, frame, m->pkt_len, &in, &p, now_ns);
+		rx_in(w, q, frame, gw_packet_bytes(m), &in, &p, now_ns);
 	else
 		rx_out(w, &in, &p, now_ns);
 }
 
 uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 {
-	struct rte_mbuf *m[GW_BURST];
-	uint16_t n = rte_eth_rx_burst(q->port->ethdev, q->queue, m, GW_BURST);
+	gw_packet *m[GW_BURST];
+	uint16_t n = gw_port_receive(q->port, q->queue, m, GW_BURST);
 	uint64_t bytes = 0;
 
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++) {
 		if (i + 1 < n)
-			rte_prefetch0(rte_pktmbuf_mtod(m[i + 1], void *));
-		bytes += m[i]->pkt_len;
+			gw_packet_prefetch(m[i + 1]);
+		bytes += gw_packet_bytes(m[i]);
 		rx_frame(w, q, m[i], now_ns);
 	}
-	rte_pktmbuf_free_bulk(m, n);
+	gw_packet_free_bulk(m, n);
 	gw_count(&q->rx_packets, n);
 	gw_count(&q->rx_bytes, bytes);
 	return n;

@@ -3,21 +3,20 @@
 
 #include "internal.h"
 
-#include <rte_ethdev.h>
 #include <string.h>
 
 /* A page makes at most this many packets, so a burst stops short of its end. */
 #define PACKETS_PER_TAKE GW_WIRE_FRAGMENTS
 /* The payload starts on a cache line of the buffer: the copy's stores are aligned. */
 #define FRAME_START (2 * 64 - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
-_Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == RTE_PKTMBUF_HEADROOM,
+_Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == GW_PACKET_HEADROOM,
 	"fits the headroom");
 
 static bool refill(struct gw_worker *w)
 {
 	if (w->n_stash >= PACKETS_PER_TAKE)
 		return true;
-	if (rte_pktmbuf_alloc_bulk(w->tx_pool, w->stash + w->n_stash, GW_BURST - w->n_stash) != 0) {
+	if (!gw_packet_alloc_bulk(w->tx_pool, w->stash + w->n_stash, GW_BURST - w->n_stash)) {
 		gw_drop(w, GW_DROP_tx_no_mbuf);
 		return false;
 	}
@@ -26,17 +25,17 @@ static bool refill(struct gw_worker *w)
 }
 
 /* Gives frames to the driver; what it does not take waits in the queue's holder. */
-static void transmit(struct gw_queue *q, struct rte_mbuf **m, uint16_t n)
+static void transmit(struct gw_queue *q, gw_packet **m, uint16_t n)
 {
 	uint64_t bytes = 0;
 	uint16_t sent;
 
 	/* The driver owns what it takes: lengths are read before. */
 	for (uint16_t i = 0; i < n; i++)
-		bytes += m[i]->pkt_len;
-	sent = rte_eth_tx_burst(q->port->ethdev, q->queue, m, n);
+		bytes += gw_packet_bytes(m[i]);
+	sent = gw_port_transmit(q->port, q->queue, m, n);
 	for (uint16_t i = sent; i < n; i++)
-		bytes -= m[i]->pkt_len;
+		bytes -= gw_packet_bytes(m[i]);
 	gw_count(&q->tx_packets, sent);
 	gw_count(&q->tx_bytes, bytes);
 	q->n_held = n - sent;
@@ -47,19 +46,18 @@ static void transmit(struct gw_queue *q, struct rte_mbuf **m, uint16_t n)
 void gw_worker_drop_held(struct gw_worker *w)
 {
 	for (uint32_t i = 0; i < w->n_queues; i++) {
-		rte_pktmbuf_free_bulk(w->queue[i].held, w->queue[i].n_held);
+		gw_packet_free_bulk(w->queue[i].held, w->queue[i].n_held);
 		w->queue[i].n_held = 0;
 	}
 }
 
-void gw_worker_send_now(
-	struct gw_worker *w, struct gw_queue *q, struct rte_mbuf *m, uint64_t now_ns)
+void gw_worker_send_now(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint64_t now_ns)
 {
-	uint64_t bytes = m->pkt_len;
+	uint64_t bytes = gw_packet_bytes(m);
 
-	if (rte_eth_tx_burst(q->port->ethdev, q->queue, &m, 1) != 1) {
+	if (gw_port_transmit(q->port, q->queue, &m, 1) != 1) {
 		gw_drop(w, GW_DROP_tx_ack_dropped);
-		rte_pktmbuf_free(m);
+		gw_packet_free(m);
 		return;
 	}
 	gw_pacer_spend(&q->port->pacer, bytes + GW_WIRE_L1_BYTES, now_ns);
@@ -69,18 +67,17 @@ void gw_worker_send_now(
 
 /* Frame, header and books of one packet whose payload of d->length bytes is written by the caller
  * at the result. */
-static struct rte_mbuf *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wire_head *h,
+static gw_packet *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wire_head *h,
 	const struct gw_wire_data_head *d)
 {
-	struct rte_mbuf *m = w->stash[--w->n_stash];
+	gw_packet *m = w->stash[--w->n_stash];
 	uint32_t len =
 		sizeof(struct gw_wire_data) + d->length + (w->dp->crc ? GW_WIRE_CRC_BYTES : 0);
 	uint8_t *frame;
 
-	m->data_off = FRAME_START;
-	m->data_len = (uint16_t)(GW_FRAME_HEADER + len);
-	m->pkt_len = m->data_len;
-	frame = rte_pktmbuf_mtod(m, uint8_t *);
+	gw_packet_set_start(m, FRAME_START);
+	gw_packet_set_bytes(m, GW_FRAME_HEADER + len);
+	frame = gw_packet_data(m);
 	gw_frame_put(frame, &p->frame, len);
 	*h = (struct gw_wire_head){.path = p->peer_slot,
 		.key_id = p->key_id,
@@ -90,41 +87,34 @@ static struct rte_mbuf *begin(struct gw_worker *w, struct gw_path_out *p, struct
 	return m;
 }
 
-/* The same, with len bytes of guest RAM as the payload: header and external buffer, two segments.
- * The RAM is read when the driver takes the packet, which is after the label was read, as page rule
- * 2 wants. */
-static void attach_ram(struct gw_worker *w, struct rte_mbuf *m, struct rte_mbuf *ram,
-	const uint8_t *data, uint16_t len)
+static uint8_t *payload(gw_packet *m)
 {
-	rte_mbuf_ext_refcnt_update(&w->ram_shinfo, 1);
-	rte_pktmbuf_attach_extbuf(ram, (void *)(uintptr_t)data, RTE_BAD_IOVA, len, &w->ram_shinfo);
-	ram->data_len = len;
-	m->data_len = (uint16_t)(m->data_len - len);
-	m->next = ram;
-	m->nb_segs = 2;
-}
-
-static uint8_t *payload(struct rte_mbuf *m)
-{
-	return rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER + sizeof(struct gw_wire_data);
+	return gw_packet_data(m) + GW_FRAME_HEADER + sizeof(struct gw_wire_data);
 }
 
 /* Ends the packet and enters it into the path's books. */
-static void finish(struct gw_path_out *p, struct gw_source_tally *tally, struct rte_mbuf *m,
+static void finish(struct gw_path_out *p, struct gw_source_tally *tally, gw_packet *m,
 	const struct gw_wire_head *h, const struct gw_wire_data_head *d, struct gw_tx_record *r,
 	uint64_t now_ns)
 {
-	gw_wire_seal(rte_pktmbuf_mtod(m, uint8_t *) + GW_FRAME_HEADER,
-		sizeof(struct gw_wire_data) + d->length, h);
+	gw_wire_seal(
+		gw_packet_data(m) + GW_FRAME_HEADER, sizeof(struct gw_wire_data) + d->length, h);
 	r->sent_ns = now_ns;
-	r->wire_bytes = (uint16_t)m->pkt_len;
+	r->wire_bytes = (uint16_t)gw_packet_bytes(m);
 	gw_tx_path_sent(&p->tx, r);
-	gw_tally_add(&tally->wire_bytes, m->pkt_len);
-	gw_pacer_spend(&p->queue->port->pacer, m->pkt_len + GW_WIRE_L1_BYTES, now_ns);
+	gw_tally_add(&tally->wire_bytes, gw_packet_bytes(m));
+	gw_pacer_spend(&p->queue->port->pacer, gw_packet_bytes(m) + GW_WIRE_L1_BYTES, now_ns);
+}
+
+static uint16_t fragment_bytes(uint16_t offset)
+{
+	uint32_t rest = GW_WIRE_PAGE_BYTES - offset;
+
+	return (uint16_t)(rest < GW_WIRE_FRAGMENT_BYTES ? rest : GW_WIRE_FRAGMENT_BYTES);
 }
 
 static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_dp_source *s,
-	const struct gw_taken *taken, struct rte_mbuf **out, uint64_t now_ns)
+	const struct gw_taken *taken, gw_packet **out, uint64_t now_ns)
 {
 	struct gw_source_tally *tally = &s->core.tally[w->index];
 	uint32_t bytes = taken->count * GW_WIRE_PAGE_BYTES;
@@ -149,12 +139,14 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 
 	gw_count(&p->queue->payload_bytes, bytes);
 	if (p->max_pages != 0) {
-		struct rte_mbuf *ram =
-			p->queue->port->zero_copy ? rte_pktmbuf_alloc(w->ram_pool) : NULL;
+		gw_packet *ram = p->queue->port->zero_copy ? gw_packet_alloc(w->ram_pool) : NULL;
 
 		out[0] = begin(w, p, &h, &d);
 		if (ram != NULL)
-			attach_ram(w, out[0], ram, taken->data, (uint16_t)bytes);
+			/* The RAM is read when the driver takes the packet, which is after the
+			 * label was read, as page rule 2 wants. */
+			gw_packet_attach_ram(
+				out[0], ram, &w->ram_shinfo, taken->data, (uint16_t)bytes);
 		else
 			memcpy(payload(out[0]), taken->data, bytes);
 		finish(p, tally, out[0], &h, &d, &r, now_ns);
@@ -166,7 +158,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 	for (uint16_t i = 0; i < GW_WIRE_FRAGMENTS; i++) {
 		d.fragment = (uint8_t)i;
 		d.offset = (uint16_t)(i * GW_WIRE_FRAGMENT_BYTES);
-		d.length = (uint16_t)RTE_MIN(GW_WIRE_FRAGMENT_BYTES, GW_WIRE_PAGE_BYTES - d.offset);
+		d.length = fragment_bytes(d.offset);
 		out[i] = begin(w, p, &h, &d);
 		memcpy(payload(out[i]), taken->data + d.offset, d.length);
 		finish(p, tally, out[i], &h, &d, &r, now_ns);
@@ -175,7 +167,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 }
 
 static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_dp_source *s,
-	struct gw_take *take, const struct gw_taken *taken, struct rte_mbuf **out, uint64_t now_ns)
+	struct gw_take *take, const struct gw_taken *taken, gw_packet **out, uint64_t now_ns)
 {
 	struct gw_wire_data_head d = {
 		.epoch = taken->label,
@@ -208,8 +200,8 @@ static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_d
 
 /* The next packets of one path, from its link's sources in turn. *again: there is more to look at.
  */
-static uint16_t fill(struct gw_worker *w, struct gw_path_out *p, struct rte_mbuf **out, bool *again,
-	uint64_t now_ns)
+static uint16_t fill(
+	struct gw_worker *w, struct gw_path_out *p, gw_packet **out, bool *again, uint64_t now_ns)
 {
 	struct gw_taken taken;
 
@@ -249,7 +241,7 @@ static struct gw_path_out *pick(struct gw_queue *q)
 
 uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 {
-	struct rte_mbuf *m[GW_BURST];
+	gw_packet *m[GW_BURST];
 	struct gw_path_out *p;
 	uint16_t n = 0;
 	bool again = false;

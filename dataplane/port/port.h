@@ -7,9 +7,10 @@
 #include "../path/pacer.h"
 #include "neighbor.h"
 
-#include <rte_mempool.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+struct rte_mempool;
 
 struct gw_port {
 	uint16_t ethdev;

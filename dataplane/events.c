@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The door: commands to the workers and what they answer. Control thread only. */
+#include "internal.h"
+
+#include <sched.h>
+
+void gw_dp_command(
+	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value)
+{
+	/* Commands are few; a full queue drains within one poll loop, or one idle sleep. */
+	while (!gw_spsc_push(&dp->worker[worker]->commands, type, object, value))
+		sched_yield();
+}
+
+void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint64_t value)
+{
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		gw_dp_command(dp, i, type, object, value);
+}
+
+int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
+{
+	struct gw_spsc_item item;
+
+	for (uint32_t n = 0; n < dp->n_workers; n++) {
+		struct gw_worker *w = dp->worker[dp->next_event_worker];
+
+		dp->next_event_worker = (dp->next_event_worker + 1) % dp->n_workers;
+		while (w != NULL && gw_spsc_pop(&w->events, &item)) {
+			if (item.type == GW_EVENT_LINK_GONE) {
+				gw_link_release(item.object);
+				continue;
+			}
+			if (item.type == GW_EVENT_SOURCE_HALF_CLOSED) {
+				struct gw_dp_source *s = item.object;
+
+				gw_dp_command(dp, s->drainer, GW_CMD_DEL_SOURCE, s, 0);
+				continue;
+			}
+			ev->type = (enum gw_dp_event_type)item.type;
+			ev->ctx = item.type == GW_DP_FENCED
+					  ? ((struct gw_dp_sink *)item.object)->ctx
+					  : ((struct gw_dp_source *)item.object)->ctx;
+			ev->value = item.value;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+void gw_dp_active(struct gw_dp *dp, bool active)
+{
+	__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_ACQ_REL);
+}

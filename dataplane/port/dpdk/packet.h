@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Packet buffers and port I/O as poll code sees them: thin names over DPDK's, so that the same
+ * worker code also runs over the simulator's ports (tests/sim has its own header of this name; the
+ * include path chooses). Everything here is inlined and costs nothing.
+ *
+ * gw_packet       a buffer with one frame; owned by whoever holds the pointer
+ * gw_packet_pool  where buffers come from
+ * gw_packet_ram   guest RAM that packets of one worker point into
+ */
+#pragma once
+
+#include "../port.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct rte_mbuf gw_packet;
+typedef struct rte_mempool gw_packet_pool;
+typedef struct rte_mbuf_ext_shared_info gw_packet_ram;
+
+/* Room in front of a received or new packet's first byte. */
+#define GW_PACKET_HEADROOM RTE_PKTMBUF_HEADROOM
+
+/* ---- buffers ---- */
+
+/* All n, or none and false. */
+static inline bool gw_packet_alloc_bulk(gw_packet_pool *pool, gw_packet **p, uint32_t n)
+{
+	return rte_pktmbuf_alloc_bulk(pool, p, n) == 0;
+}
+
+/* NULL: none is left. */
+static inline gw_packet *gw_packet_alloc(gw_packet_pool *pool)
+{
+	return rte_pktmbuf_alloc(pool);
+}
+
+static inline void gw_packet_free(gw_packet *p)
+{
+	rte_pktmbuf_free(p);
+}
+
+static inline void gw_packet_free_bulk(gw_packet **p, uint32_t n)
+{
+	rte_pktmbuf_free_bulk(p, n);
+}
+
+/* ---- one packet ---- */
+
+/* Its first byte; gw_packet_bytes() of them follow where it is in one piece. */
+static inline uint8_t *gw_packet_data(const gw_packet *p)
+{
+	return rte_pktmbuf_mtod(p, uint8_t *);
+}
+
+static inline uint32_t gw_packet_bytes(const gw_packet *p)
+{
+	return p->pkt_len;
+}
+
+/* A packet in one piece becomes `bytes` long. */
+static inline void gw_packet_set_bytes(gw_packet *p, uint32_t bytes)
+{
+	p->data_len = (uint16_t)bytes;
+	p->pkt_len = bytes;
+}
+
+/* Its first byte moves to `offset` from the buffer's begin; written before anything else. */
+static inline void gw_packet_set_start(gw_packet *p, uint16_t offset)
+{
+	p->data_off = offset;
+}
+
+/* The whole frame in one piece: in place, or copied to scratch (room bytes). NULL: too large. */
+static inline const uint8_t *gw_packet_whole(const gw_packet *p, uint8_t *scratch, uint32_t room)
+{
+	if (p->nb_segs == 1)
+		return rte_pktmbuf_mtod(p, const uint8_t *);
+	return p->pkt_len <= room ? rte_pktmbuf_read(p, 0, p->pkt_len, scratch) : NULL;
+}
+
+static inline void gw_packet_prefetch(const gw_packet *p)
+{
+	rte_prefetch0(rte_pktmbuf_mtod(p, void *));
+}
+
+/* The last len bytes of p, which is in one piece, are not in its buffer but at data in guest RAM:
+ * `tail`, from a pool without room, is chained behind it. The RAM is read when the driver takes the
+ * packet. */
+static inline void gw_packet_attach_ram(
+	gw_packet *p, gw_packet *tail, gw_packet_ram *ram, const uint8_t *data, uint16_t len)
+{
+	rte_mbuf_ext_refcnt_update(ram, 1);
+	rte_pktmbuf_attach_extbuf(tail, (void *)(uintptr_t)data, RTE_BAD_IOVA, len, ram);
+	tail->data_len = len;
+	p->data_len = (uint16_t)(p->data_len - len);
+	p->next = tail;
+	p->nb_segs = 2;
+}
+
+/* ---- ports ---- */
+
+/* Up to n received packets; the caller owns them. */
+static inline uint16_t gw_port_receive(
+	const struct gw_port *port, uint16_t queue, gw_packet **p, uint16_t n)
+{
+	return rte_eth_rx_burst(port->ethdev, queue, p, n);
+}
+
+/* Gives up to n packets away; those that were taken, the first of them, are the driver's. */
+static inline uint16_t gw_port_transmit(
+	const struct gw_port *port, uint16_t queue, gw_packet **p, uint16_t n)
+{
+	return rte_eth_tx_burst(port->ethdev, queue, p, n);
+}
+
+/* Whether the link is up, and its rate (layer 1; 0: it does not say). False: the port does not
+ * know. */
+static inline bool gw_port_link(const struct gw_port *port, bool *up, uint64_t *rate_bps)
+{
+	struct rte_eth_link link;
+
+	if (rte_eth_link_get_nowait(port->ethdev, &link) != 0)
+		return false;
+	*up = link.link_status == RTE_ETH_LINK_UP;
+	*rate_bps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN
+			    ? 0
+			    : (uint64_t)link.link_speed * 1000000;
+	return true;
+}

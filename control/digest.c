@@ -76,7 +76,7 @@ int gw_digest_region(const struct gw_ram *ram, uint32_t n, struct gw_digest128 *
 	w.base = gw_ram_region(ram, n, &id, &w.pages);
 	w.end = w.pages;
 	begin_chunk(&w, 0);
-	rc = gw_ram_extents(ram, n, extent, &w);
+	rc = gw_ram_extents(ram, n, 0, UINT64_MAX, extent, &w);
 	if (rc < 0)
 		return rc;
 	for (end_chunk(&w); w.chunk + 1 < gw_digest_chunks(w.pages);) {
@@ -101,7 +101,7 @@ int gw_digest_pages(
 	left = w.pages - w.first;
 	w.end = w.first + (left < GW_DIGEST_CHUNK_PAGES ? left : GW_DIGEST_CHUNK_PAGES);
 	begin_chunk(&w, chunk);
-	rc = gw_ram_extents(ram, n, extent, &w);
+	rc = gw_ram_extents(ram, n, 0, UINT64_MAX, extent, &w);
 	if (rc < 0)
 		return rc;
 	memcpy(out, w.page, sizeof(w.page));

@@ -31,7 +31,7 @@ static void freshen(struct gw_job *job, void *arg)
 		uint8_t id;
 
 		gw_ram_region(s->run.ram, i, &id, &pages);
-		rc = gw_ram_extents(s->run.ram, i, any_data, NULL);
+		rc = gw_ram_extents(s->run.ram, i, 0, UINT64_MAX, any_data, NULL);
 		if (rc == 1)
 			rc = gw_ram_punch(s->run.ram, i, 0, pages);
 	}

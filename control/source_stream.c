@@ -79,7 +79,7 @@ static void walk(struct gw_job *job, void *arg)
 
 	s->walk_result = 0;
 	for (; w.region < gw_ram_regions(s->run.ram) && s->walk_result == 0; w.region++)
-		s->walk_result = gw_ram_extents(s->run.ram, w.region, walk_extent, &w);
+		s->walk_result = gw_ram_extents(s->run.ram, w.region, 0, UINT64_MAX, walk_extent, &w);
 }
 
 static void walked(void *arg)

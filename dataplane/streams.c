@@ -116,58 +116,6 @@ void gw_dp_source_mark_all(struct gw_dp_source *s)
 			s->core.next, s->core.space.region[i].first, s->core.space.region[i].pages);
 }
 
-struct hole_walk {
-	struct gw_source *s;
-	const struct gw_space_region *r;
-	uint64_t at; /* pages below it were looked at */
-	int64_t found;
-};
-
-/* [at, end) is a hole: what of it was data before goes into next. */
-static void hole_found(struct hole_walk *h, uint64_t end)
-{
-	for (; h->at < end; h->at++) {
-		uint64_t flat = h->r->first + h->at;
-
-		if (gw_bitmap_get(h->s->hole, flat))
-			continue;
-		/* A page that is dirty as well may have been written since this look: it counts as
-		 * data. The drainer sets next before it clears hole, so one of both sees the other.
-		 */
-		gw_bitmap_set(h->s->hole, flat);
-		if (gw_bitmap_test_and_set(h->s->next, flat))
-			gw_bitmap_clear(h->s->hole, flat);
-		h->found++;
-	}
-}
-
-static int walk_data(void *ctx, uint64_t first, uint64_t count)
-{
-	struct hole_walk *h = ctx;
-
-	hole_found(h, first);
-	h->at = first + count;
-	return 0;
-}
-
-int64_t gw_dp_source_find_holes(struct gw_dp_source *s)
-{
-	struct hole_walk h = {.s = &s->core};
-
-	for (uint32_t i = 0; i < s->core.state_region; i++) {
-		int ret;
-
-		h.r = &s->core.space.region[i];
-		h.at = 0;
-		ret = gw_ram_extents(s->ram, i, walk_data, &h);
-		if (ret != 0)
-			return ret;
-		hole_found(&h, h.r->pages);
-	}
-	__atomic_store_n(&s->core.still, 1, __ATOMIC_RELEASE);
-	return h.found;
-}
-
 int gw_dp_source_drain_to(struct gw_dp_source *s, const uint64_t *heads, uint32_t n)
 {
 	if (n != s->core.n_rings)

@@ -3,6 +3,7 @@
  * sealed): the SIGBUS handler puts anonymous memory in its place and marks the RAM as broken, so
  * that one guest costs only its own session. */
 #include "../dataplane.h"
+#include "../export/kernel_names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 
 #define PAGE_BYTES 4096u
 #define OVERCOMMIT 4u
+#define SCAN_RUNS 256u
 #define GUARDS (GW_DP_MAX_STREAMS * 2 * GW_DP_MAX_REGIONS)
 
 struct mapping {
@@ -211,12 +213,13 @@ void *gw_ram_region(const struct gw_ram *ram, uint32_t n, uint8_t *id, uint64_t 
 	return ram->region[n].base;
 }
 
-int gw_ram_extents(const struct gw_ram *ram, uint32_t n,
+int gw_ram_extents(const struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count,
 	int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx)
 {
 	const struct mapping *m = &ram->region[n];
-	off_t end = (off_t)(m->file_offset + m->bytes);
-	off_t at = (off_t)m->file_offset;
+	uint64_t left = m->bytes / PAGE_BYTES - first;
+	off_t at = (off_t)(m->file_offset + first * PAGE_BYTES);
+	off_t end = at + (off_t)((count < left ? count : left) * PAGE_BYTES);
 
 	while (at < end) {
 		off_t data = lseek(m->fd, at, SEEK_DATA);
@@ -243,6 +246,43 @@ int gw_ram_extents(const struct gw_ram *ram, uint32_t n,
 			return ret;
 	}
 	return 0;
+}
+
+int gw_ram_unmapped(const struct gw_ram *ram, uint32_t n,
+	int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx)
+{
+	const struct mapping *m = &ram->region[n];
+	uint64_t base = (uintptr_t)m->base;
+	struct page_region run[SCAN_RUNS];
+	struct pm_scan_arg arg = {
+		.size = sizeof(arg),
+		.start = base,
+		.end = base + m->bytes,
+		.vec = (uintptr_t)run,
+		.vec_len = SCAN_RUNS,
+		.category_mask = PAGE_IS_PRESENT,
+		.category_inverted = PAGE_IS_PRESENT,
+		.return_mask = PAGE_IS_PRESENT,
+	};
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (ret == 0 && arg.start < arg.end) {
+		int found = ioctl(fd, PAGEMAP_SCAN, &arg);
+
+		if (found < 0)
+			ret = -errno;
+		else if (found == 0 && arg.walk_end <= arg.start)
+			ret = -EIO;
+		for (int i = 0; i < found && ret == 0; i++)
+			ret = fn(ctx, (run[i].start - base) / PAGE_BYTES,
+				(run[i].end - run[i].start) / PAGE_BYTES);
+		arg.start = arg.walk_end;
+	}
+	close(fd);
+	return ret;
 }
 
 int gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)

@@ -384,7 +384,7 @@ int rig_vm_create(struct rig *rig, struct rig_vm *vm, uint64_t pages, uint32_t r
 	ret = gw_dp_source_create(rig->a, &source, &vm->source, &err);
 	if (ret != 0)
 		goto out;
-	ret = gw_ram_extents(vm->ram_a, 0, mark, vm->source);
+	ret = gw_ram_extents(vm->ram_a, 0, 0, UINT64_MAX, mark, vm->source);
 	gw_dp_source_mark_all(vm->source);
 out:
 	if (ret != 0)

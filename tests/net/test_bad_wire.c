@@ -179,7 +179,10 @@ static void test_punched_page(void)
 	CU_ASSERT_TRUE(rig_vm_harvest(&rig, &vm));
 	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
 	CU_ASSERT_EQUAL(gw_ram_punch(vm.ram_a, 0, 10, 5), 0);
-	CU_ASSERT_EQUAL(gw_dp_source_find_holes(vm.source), 5);
+	/* One given back and touched again, of which no entry tells. */
+	CU_ASSERT_EQUAL(gw_ram_punch(vm.ram_a, 0, 30, 2), 0);
+	CU_ASSERT_EQUAL(pwrite(vm.fd_a, "", 1, 30 * 4096), 1);
+	CU_ASSERT_EQUAL(gw_dp_source_find_holes(vm.source), 7);
 	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
 	CU_ASSERT_EQUAL(gw_dp_sink_punch(vm.sink), 0);

@@ -6,9 +6,11 @@ import json
 import os
 import pathlib
 import statistics
+import subprocess
 import sys
 import time
 
+from places import SIMULATOR, need
 from procs import Failed
 from rpc import RpcError
 from testbed import Testbed
@@ -103,12 +105,29 @@ def idle_cpu(seconds=10):
         return 100 * used / (time.monotonic() - start), "% of a core", 1.0, "at most"
 
 
+def simulated(scenario, target):
+    """Share of a simulated link's payload rate after ramp-up, over three seeds."""
+    need(SIMULATOR)
+    shares = []
+    for seed in (1, 2, 3):
+        out = subprocess.run([SIMULATOR, "--measure", scenario, "--seed", str(seed)], check=False,
+                             capture_output=True, text=True)
+        if out.returncode != 0:
+            raise Failed(f"the simulator failed: {out.stderr.strip()}")
+        shares.append(json.loads(out.stdout)["share_of_payload"])
+    return 100 * statistics.median(shares), "% of payload", target, "at least"
+
+
 ROWS = {
     "paced_2x10_mtu9000": lambda: paced(9000),
     "paced_2x10_mtu1500": lambda: paced(1500),
     "bulk_clear": bulk_clear,
     "blackout_guest": blackout_guest,
     "idle_cpu": idle_cpu,
+    "sim_150ms_loss0": lambda: simulated("sim_150ms_loss0", 95.0),
+    "sim_150ms_loss0.1": lambda: simulated("sim_150ms_loss0.1", 93.0),
+    "sim_150ms_loss1": lambda: simulated("sim_150ms_loss1", 90.0),
+    "sim_4x100_10ms": lambda: simulated("sim_4x100_10ms", 95.0),
 }
 
 

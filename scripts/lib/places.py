@@ -14,6 +14,7 @@ GODWITCTL = BUILD / "control" / "ctl" / "godwitctl"
 GODWIT_GUEST = BUILD / "dataplane" / "export" / "godwit-guest"
 QEMU_PLUGIN = BUILD / "dataplane" / "export" / "godwit-qemu.so"
 OBSERVE = BUILD / "tests" / "guest" / "observe"
+SIMULATOR = BUILD / "tests" / "sim" / "simulator"
 KERNEL = BUILD / "guest" / "vmlinuz"
 INITRAMFS = BUILD / "guest" / "initramfs.gz"
 

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "../dataplane/base/clock.h"
+#include "../dataplane/wire/payload.h"
 #include "link_message.h"
 #include "timeline.h"
 
@@ -12,17 +13,6 @@
 #include <unistd.h>
 
 #define MAX_EPOCHS 4096u /* of more, the later ones are left out */
-
-/* What a page costs on the wire beside its bytes. */
-#define ETHERNET_HEADER 14u
-#define IPV4_HEADER 20u
-#define UDP_HEADER 8u
-#define GODWIT_HEADER 32u
-#define CRC_BYTES 4u
-#define LAYER1_BYTES 24u /* FCS, preamble, gap */
-#define PAGE_BYTES 4096u
-#define MTU_TWO_PAGES 8292u
-#define MTU_ONE_PAGE 4200u
 
 struct epoch {
 	uint16_t label;
@@ -171,14 +161,7 @@ void gw_report_drop(struct gw_report *r, const char *name, uint64_t count)
 
 double gw_report_payload_share(uint32_t mtu, enum gw_dp_integrity integrity)
 {
-	uint32_t header = ETHERNET_HEADER + IPV4_HEADER + UDP_HEADER + GODWIT_HEADER +
-			  LAYER1_BYTES + (integrity == GW_DP_CRC32C ? CRC_BYTES : 0);
-
-	if (mtu >= MTU_TWO_PAGES)
-		return 2.0 * PAGE_BYTES / (2 * PAGE_BYTES + header);
-	if (mtu >= MTU_ONE_PAGE)
-		return 1.0 * PAGE_BYTES / (PAGE_BYTES + header);
-	return 1.0 * PAGE_BYTES / (PAGE_BYTES + 3 * header);
+	return gw_wire_payload_share(mtu, integrity == GW_DP_CRC32C);
 }
 
 static json_t *epochs_json(const struct gw_report *r)

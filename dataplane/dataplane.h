@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/histogram.h"
 #include "export/ring.h"
 
 #include <stdbool.h>
@@ -275,3 +276,59 @@ struct gw_dp_event {
 int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev);
 /* Active: workers poll without sleeping. Counted: every true needs its false. */
 void gw_dp_active(struct gw_dp *dp, bool active);
+
+/* ---- measuring ---- */
+struct gw_dp_worker_stats {
+	uint32_t cpu;
+	int socket;                   /* NUMA node of that CPU */
+	uint64_t tsc;                 /* now */
+	uint64_t passes, busy_passes; /* looks at everything; those that found work */
+	uint64_t busy_cycles;         /* TSC, of passes that found work */
+	uint64_t away_cycles; /* TSC, of those so long that something else had the CPU; not in
+				 busy_cycles */
+};
+uint32_t gw_dp_worker_count(const struct gw_dp *dp);
+void gw_dp_worker_stats(const struct gw_dp *dp, uint32_t worker, struct gw_dp_worker_stats *stats);
+double gw_dp_tsc_hz(const struct gw_dp *dp);
+
+#define GW_DP_RTT_UNIT_NS 64u
+/* One queue pair of a port; as gw_dp_port_info, but by itself. */
+struct gw_dp_queue_stats {
+	uint32_t worker;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
+		resent_pages;
+	struct gw_histogram rtt; /* of the paths that send on it, one sample per ACK, in units of
+				    GW_DP_RTT_UNIT_NS */
+};
+/* -ENOENT where there is no such queue. */
+int gw_dp_queue_stats(
+	const struct gw_dp *dp, uint32_t port, uint32_t queue, struct gw_dp_queue_stats *stats);
+
+/* What a port's driver and hardware say, for people who tune. */
+struct gw_dp_port_setup {
+	int socket; /* NUMA node, -1: none or unknown */
+	uint32_t rx_descriptors, tx_descriptors;
+	bool zero_copy;                  /* transmits from guest RAM */
+	bool fast_free, fast_free_known; /* in use; the driver has it */
+	bool rss;                        /* spreads UDP flows over queues */
+	uint32_t link_mbps;              /* 0: unknown */
+	uint32_t device_mtu;             /* as the driver has it now; 0: unknown */
+	uint64_t missed, rx_errors, tx_errors, no_buffers; /* the driver's own counters */
+};
+void gw_dp_port_setup(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_setup *setup);
+
+/*
+ * The upper bound: the workers move bytes from RAM over the link's ports into RAM as they would
+ * move pages, but without the protocol: nothing is checked, acknowledged or entered into books. The
+ * receiving end starts first and stops last. While it runs, the workers do nothing else; the
+ * streams on this data plane stand still.
+ */
+struct gw_dp_bound;
+/* send: from ram, over the paths of an initiator's link that are up. Otherwise into ram, from
+ * whatever comes in; link is not used. ram is borrowed until gw_dp_bound_free(). */
+int gw_dp_bound_start(struct gw_dp *dp, struct gw_dp_link *link, struct gw_ram *ram, bool send,
+	struct gw_dp_bound **out, struct gw_err *err);
+void gw_dp_bound_stop(struct gw_dp_bound *b);
+bool gw_dp_bound_stopped(const struct gw_dp_bound *b); /* every worker let go */
+void gw_dp_bound_stats(const struct gw_dp_bound *b, uint64_t *bytes, uint64_t *packets);
+void gw_dp_bound_free(struct gw_dp_bound **b); /* once it has stopped */

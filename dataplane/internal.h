@@ -69,6 +69,20 @@ struct gw_dp_sink {
 	void *ctx;
 };
 
+/* Bytes moved without the protocol: each worker has a share of the RAM and walks round in it. */
+struct gw_dp_bound {
+	struct gw_dp *dp;
+	struct gw_dp_link *link;
+	bool send;
+	uint32_t pending;
+	struct {
+		_Alignas(64) uint8_t *ram; /* its share */
+		uint64_t bytes;
+		uint64_t at;             /* the next byte */
+		uint64_t moved, packets; /* control reads */
+	} share[GW_DP_MAX_WORKERS];
+};
+
 static inline uint64_t gw_dp_now_ns(const struct gw_dp *dp, uint64_t tsc)
 {
 	return dp->mono0_ns + (uint64_t)((double)(tsc - dp->tsc0) * dp->ns_per_tick);

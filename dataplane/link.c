@@ -2,6 +2,8 @@
 /* Links: which paths lead to a peer, agreed over the control connection. Control thread only. */
 #include "internal.h"
 
+#include "wire/payload.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,14 +56,6 @@ static int free_slot(void *const *table)
 	return -1;
 }
 
-static uint8_t pages_per_packet(uint32_t mtu, bool crc)
-{
-	uint32_t room = mtu - 20 - 8 - (uint32_t)sizeof(struct gw_wire_data) -
-			(crc ? GW_WIRE_CRC_BYTES : 0);
-
-	return (uint8_t)(room / GW_WIRE_PAGE_BYTES);
-}
-
 /* The worker that owns (port, queue). */
 static uint32_t owner_of(const struct gw_dp *dp, uint32_t queue)
 {
@@ -112,7 +106,7 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 	p->core = core;
 	p->slot = (uint16_t)slot;
 	p->mtu = local->mtu < peer->port[peer_port].mtu ? local->mtu : peer->port[peer_port].mtu;
-	p->max_pages = pages_per_packet(p->mtu, dp->crc);
+	p->max_pages = (uint8_t)gw_wire_pages_per_packet(p->mtu, dp->crc);
 	/* Different paths begin their search at different ports. */
 	p->udp_port =
 		(uint16_t)(GW_WIRE_PATH_PORT_BASE + (uint32_t)slot * 37u % GW_WIRE_PATH_PORT_COUNT);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/histogram.h"
 #include "base/spsc.h"
 #include "dataplane.h"
 #include "path/rx_path.h"
@@ -40,6 +41,8 @@ struct gw_queue {
 	gw_packet *held[GW_BURST];
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
 		resent_pages;
+	struct gw_histogram
+		rtt; /* of its paths, one sample per ACK, in units of 1 << GW_WIRE_TS_SHIFT ns */
 };
 
 enum gw_path_state {
@@ -113,6 +116,8 @@ enum gw_command {
 	GW_CMD_OPEN,
 	GW_CMD_ADD_SINK,
 	GW_CMD_DEL_SINK,
+	GW_CMD_ADD_BOUND,
+	GW_CMD_DEL_BOUND,
 	GW_CMD_STOP,
 };
 
@@ -122,6 +127,15 @@ enum { GW_EVENT_LINK_GONE = 100, GW_EVENT_SOURCE_HALF_CLOSED };
 struct gw_worker_source {
 	struct gw_dp_source *source;
 	struct gw_take *take; /* one per destination core, made by control */
+};
+
+/* Where a worker's time goes, in TSC cycles. The worker writes, control reads. */
+struct gw_worker_meter {
+	uint64_t pass_tsc; /* when the pass under way began */
+	uint32_t pass_work;
+	uint64_t passes, busy_passes; /* busy: work was found */
+	uint64_t busy_cycles;         /* of busy passes, without those counted as away */
+	uint64_t away_cycles; /* of busy passes too long for any work: something else had the CPU */
 };
 
 struct gw_worker {
@@ -146,14 +160,16 @@ struct gw_worker {
 	uint8_t source_slots[GW_DP_MAX_STREAMS];
 	uint32_t n_sources;
 	struct gw_dp_sink *sink[GW_DP_MAX_STREAMS];
-	uint8_t *scratch; /* a chained frame made whole */
+	struct gw_dp_bound *bound; /* while set, the worker moves bytes without the protocol */
+	uint8_t *scratch;          /* a chained frame made whole */
 	uint64_t next_timer_ns;
 	uint64_t idle_since_ns;
 	bool stop;
 	int tid;                                   /* control reads it */
 	_Alignas(64) uint64_t drop[GW_DROP_COUNT]; /* control reads */
-	_Alignas(64) struct gw_spsc commands;      /* control -> worker */
-	struct gw_spsc events;                     /* worker -> control */
+	_Alignas(64) struct gw_worker_meter meter;
+	_Alignas(64) struct gw_spsc commands; /* control -> worker */
+	struct gw_spsc events;                /* worker -> control */
 };
 
 /* worker_loop.c: the lcore's main function; arg is the worker. */
@@ -190,6 +206,9 @@ void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_w
 	uint16_t to_port, uint64_t now_ns);
 /* An empty packet of the transmit pool, or NULL (counted). */
 gw_packet *gw_worker_small_packet(struct gw_worker *w);
+/* worker_bound.c: a round without the protocol, while w->bound is set. Packets moved. */
+uint32_t gw_worker_bound(struct gw_worker *w, uint64_t now_ns);
+void gw_worker_bound_end(struct gw_worker *w);
 /* worker_command.c: what control asked for. */
 void gw_worker_commands(struct gw_worker *w);
 void gw_worker_event(struct gw_worker *w, uint32_t type, void *object, uint64_t value);

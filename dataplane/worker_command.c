@@ -156,6 +156,12 @@ void gw_worker_commands(struct gw_worker *w)
 			w->sink[sink->slot] = NULL;
 			let_go(w, &sink->pending, GW_DP_FENCED, sink);
 			break;
+		case GW_CMD_ADD_BOUND:
+			w->bound = c.object;
+			break;
+		case GW_CMD_DEL_BOUND:
+			gw_worker_bound_end(w);
+			break;
 		case GW_CMD_STOP:
 			w->stop = true;
 			break;

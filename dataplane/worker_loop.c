@@ -17,6 +17,8 @@
 #define SLEEP_US 30u
 #define DEEP_NS 2000000u
 #define DEEP_US 100u
+/* No round has work for this long per queue: two bursts of 32 packets take some 20 us. */
+#define AWAY_NS 100000u
 
 static void sleep_us(uint32_t us)
 {
@@ -45,16 +47,38 @@ static void idle(struct gw_worker *w, uint64_t now_ns)
 		sleep_us(idle_ns < DEEP_NS ? SLEEP_US : DEEP_US);
 }
 
+/* The round that ends with this one's beginning. */
+static void meter(struct gw_worker_meter *m, uint32_t n_queues, uint64_t tsc, uint64_t away_cycles)
+{
+	uint64_t cycles = tsc - m->pass_tsc;
+
+	gw_count(&m->passes, 1);
+	if (m->pass_work != 0) {
+		gw_count(&m->busy_passes, 1);
+		gw_count(cycles <= away_cycles * n_queues ? &m->busy_cycles : &m->away_cycles,
+			cycles);
+	}
+	m->pass_tsc = tsc;
+}
+
 int gw_worker_main(void *arg)
 {
 	struct gw_worker *w = arg;
+	const uint64_t away_cycles = (uint64_t)((double)AWAY_NS / w->dp->ns_per_tick);
 
+	w->meter.pass_tsc = rte_rdtsc();
 	__atomic_store_n(&w->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	prctl(PR_SET_TIMERSLACK, 1000); /* a sleep of 30 us shall not take 80 */
 	while (!w->stop) {
-		uint64_t now_ns = gw_dp_now_ns(w->dp, rte_rdtsc());
+		uint64_t tsc = rte_rdtsc();
+		uint64_t now_ns = gw_dp_now_ns(w->dp, tsc);
 
-		if (gw_worker_step(w, now_ns) == 0)
+		meter(&w->meter, w->n_queues, tsc, away_cycles);
+		if (w->bound != NULL)
+			w->meter.pass_work = gw_worker_bound(w, now_ns);
+		else
+			w->meter.pass_work = gw_worker_step(w, now_ns);
+		if (w->meter.pass_work == 0)
 			idle(w, now_ns);
 		else
 			w->idle_since_ns = 0;

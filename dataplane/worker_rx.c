@@ -129,6 +129,16 @@ static void rx_in(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame,
 	answer_probe(w, q, frame, path, p, now_ns);
 }
 
+/* As gw_tx_path_acked() samples it: the echoed clock, less what the ACK waited for. */
+static void add_rtt(struct gw_queue *q, const struct gw_wire_packet *p, uint64_t now_ns)
+{
+	uint32_t age = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT) - p->ack.echo;
+
+	/* Both come from the peer: nonsense is left out. */
+	if (age <= UINT32_MAX / 2 && p->ack.hold <= age)
+		gw_histogram_add(&q->rtt, age - p->ack.hold);
+}
+
 /* ACK and REPLY arrive on an outgoing path. */
 static void rx_out(struct gw_worker *w, const struct gw_frame_in *in,
 	const struct gw_wire_packet *p, uint64_t now_ns)
@@ -157,6 +167,8 @@ static void rx_out(struct gw_worker *w, const struct gw_frame_in *in,
 	}
 	spurious = path->tx.spurious;
 	stale = path->tx.stale_acks;
+	if (!path->tx.any_acked || p->ack.largest > path->tx.largest_acked)
+		add_rtt(path->queue, p, now_ns);
 	if (!gw_tx_path_acked(&path->tx, p, now_ns, gw_path_settle, w))
 		gw_drop(w, GW_DROP_rx_bad_ack);
 	gw_count(&w->drop[GW_DROP_loss_spurious], path->tx.spurious - spurious);

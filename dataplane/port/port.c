@@ -104,6 +104,8 @@ static int configure(struct gw_port *p, struct gw_err *err)
 				p->device, info.min_mtu, info.max_mtu);
 		conf.rxmode.mtu = p->mtu;
 	}
+	p->fast_free = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
+	p->rss = conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS;
 	ret = rte_eth_dev_configure(p->ethdev, p->queues, p->queues, &conf);
 	if (ret != 0)
 		return gw_err(err, ret, "port '%s': %s refuses %u queues at MTU %u: %s", p->name,

@@ -150,9 +150,9 @@ static void test_ports(void)
 static void test_payload_share(void)
 {
 	CU_ASSERT(near(gw_report_payload_share(9000, GW_DP_CRC32C), 8192.0 / (8192 + 102)));
-	CU_ASSERT(near(gw_report_payload_share(8292, GW_DP_CRC32C), 8192.0 / (8192 + 102)));
-	CU_ASSERT(near(gw_report_payload_share(8291, GW_DP_CRC32C), 4096.0 / (4096 + 102)));
-	CU_ASSERT(near(gw_report_payload_share(4200, GW_DP_CRC32C), 4096.0 / (4096 + 102)));
+	CU_ASSERT(near(gw_report_payload_share(8256, GW_DP_CRC32C), 8192.0 / (8192 + 102)));
+	CU_ASSERT(near(gw_report_payload_share(8255, GW_DP_CRC32C), 4096.0 / (4096 + 102)));
+	CU_ASSERT(near(gw_report_payload_share(4160, GW_DP_CRC32C), 4096.0 / (4096 + 102)));
 	CU_ASSERT(near(gw_report_payload_share(1500, GW_DP_CRC32C), 4096.0 / (4096 + 306)));
 	CU_ASSERT(near(gw_report_payload_share(1500, GW_DP_INTEGRITY_NONE), 4096.0 / (4096 + 294)));
 }

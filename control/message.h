@@ -47,7 +47,9 @@
 	X(END, "end")                   /* S: D may forget */                                    \
 	X(ABORT, "abort")               /* S: reason */                                          \
 	X(ABORTED, "aborted")           /* D: nothing is left behind */                          \
-	X(FAILED, "failed")             /* D: reason; aborted follows */
+	X(FAILED, "failed")             /* D: reason; aborted follows */                         \
+	X(BENCH, "bench")               /* godwit-bench, sending end: op and what it takes */    \
+	X(BENCHED, "benched")           /* receiving end: its answer, or error */
 
 enum gw_message_type {
 #define X(e, n) GW_MESSAGE_##e,

@@ -287,6 +287,17 @@ int gw_peer_connect(const struct gw_peer_conf *conf, const char *address,
 	return rc == 0 ? 0 : gw_err(err, rc, "peer %s: %s", address, strerror(-rc));
 }
 
+int gw_peer_open(const struct gw_peer_conf *conf, int fd, const char *address,
+	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err)
+{
+	struct gw_transport t;
+	int rc;
+
+	gw_transport_accepted(fd, &t);
+	rc = create(conf, address, cb, t, true, out);
+	return rc == 0 ? 0 : gw_err(err, rc, "peer %s: %s", address, strerror(-rc));
+}
+
 int gw_peer_accept(const struct gw_peer_conf *conf, int fd, const char *address,
 	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err)
 {

@@ -35,6 +35,10 @@ struct gw_peer_callbacks {
 
 int gw_peer_connect(const struct gw_peer_conf *conf, const char *address,
 	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err);
+/* As gw_peer_connect(), over a descriptor that is connected already and becomes the peer's, also
+ * where this fails. address is for people. */
+int gw_peer_open(const struct gw_peer_conf *conf, int fd, const char *address,
+	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err);
 /* fd becomes the peer's, also where this fails. address is for people. */
 int gw_peer_accept(const struct gw_peer_conf *conf, int fd, const char *address,
 	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sender.h"
+
+#include "../../dataplane/base/clock.h"
+#include "../../dataplane/export/godwit_export.h"
+#include "../message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_NS (20 * GW_NS_PER_S)
+#define LONG_NS (600 * GW_NS_PER_S)
+#define LOOK_NS GW_NS_PER_MS
+#define IDLE_NS (10 * GW_NS_PER_S)
+#define PROGRESS_NS (100 * GW_NS_PER_MS)
+/* Half of the memory is left to send when it is marked anew: it must not run dry at this rate. */
+#define FASTEST_BPS 400e9
+#define CUT_NS (100 * GW_NS_PER_MS) /* less than this is no measurement */
+
+struct sender {
+	const struct bench_options *o;
+	struct gw_loop *loop;
+	struct gw_dp *dp;
+	struct talk *talk;
+	bool *interrupted;
+	struct bench_memory memory;
+	struct gw_export_ring *ring; /* nothing is ever dirtied */
+	struct gw_dp_source *source;
+	struct gw_dp_bound *bound;
+	double peer_tsc_hz;
+	uint16_t label;
+	bool opening, closed, working;
+	uint64_t until_ns, tick_ns, next_progress_ns, begun_ns;
+	uint64_t port_bytes[GW_DP_MAX_PORTS];
+	void (*progress)(void *ctx, double seconds, const double *port_bps);
+	void *progress_ctx;
+	struct snapshot before, after; /* too large for a stack */
+};
+
+static void poll_events(struct sender *s)
+{
+	struct gw_dp_event ev;
+
+	while (gw_dp_poll_event(s->dp, &ev) != 0) {
+		s->opening &= ev.type != GW_DP_OPENED;
+		s->closed |= ev.type == GW_DP_SOURCE_CLOSED;
+	}
+}
+
+static int ask(struct sender *s, json_t *question, json_t **answer, struct gw_err *err)
+{
+	return talk_ask(s->talk, question, LONG_NS, answer, err);
+}
+
+/* A question whose answer says nothing but that it was done. */
+static int tell(struct sender *s, const char *op, struct gw_err *err)
+{
+	json_t *answer = NULL;
+	int rc = ask(s, json_pack("{s:s}", "op", op), &answer, err);
+
+	json_decref(answer);
+	return rc;
+}
+
+/* ---- memory ---- */
+
+static void fill(struct gw_job *job, void *arg)
+{
+	struct sender *s = arg;
+
+	(void)job;
+	bench_memory_fill(&s->memory, s->o->zero_pct, s->o->compressible_pct);
+}
+
+static void filled(void *arg)
+{
+	((struct sender *)arg)->working = false;
+}
+
+static bool has_filled(void *ctx)
+{
+	return !((struct sender *)ctx)->working;
+}
+
+static int make_memory(struct sender *s, struct gw_err *err)
+{
+	uint64_t bytes = (uint64_t)s->o->ram_mib << 20;
+	json_t *answer = NULL;
+	int rc = bench_memory_create(bytes, &s->memory, err);
+
+	if (rc != 0)
+		return rc;
+	s->working = true;
+	if (gw_job_start(s->loop, fill, filled, s) == NULL)
+		return gw_err(err, -EAGAIN, "no helper thread: %s", strerror(errno));
+	rc = talk_wait(s->talk, LONG_NS, LOOK_NS, has_filled, NULL, s, err);
+	if (rc == 0)
+		rc = ask(s, json_pack("{s:s, s:I}", "op", "memory", "ram_bytes", (json_int_t)bytes),
+			&answer, err);
+	json_decref(answer);
+	return rc;
+}
+
+static int ask_about(struct sender *s, struct gw_err *err)
+{
+	json_t *answer = NULL;
+	int rc = ask(s, json_pack("{s:s}", "op", "about"), &answer, err);
+
+	if (rc != 0)
+		return rc;
+	s->peer_tsc_hz = json_number_value(json_object_get(answer, "tsc_hz"));
+	json_decref(answer);
+	if (!(s->peer_tsc_hz > 1e6 && s->peer_tsc_hz < 1e11))
+		return gw_err(err, -EPROTO, "the other end's clock rate is impossible");
+	return 0;
+}
+
+int sender_create(const struct bench_options *o, struct gw_loop *loop, struct gw_dp *dp,
+	struct talk *t, bool *interrupted, struct sender **out, struct gw_err *err)
+{
+	struct sender *s = calloc(1, sizeof(*s));
+	double half_ns = (double)((uint64_t)o->ram_mib << 20) * 8 / 2 / FASTEST_BPS * 1e9;
+	int rc;
+
+	*out = s;
+	if (s == NULL)
+		return gw_err(err, -ENOMEM, "out of memory");
+	s->o = o;
+	s->loop = loop;
+	s->dp = dp;
+	s->talk = t;
+	s->interrupted = interrupted;
+	s->memory.fd = -1;
+	s->tick_ns = half_ns > 1e7 ? 10000000 : (uint64_t)half_ns;
+	s->ring = aligned_alloc(64, sizeof(*s->ring) + 64);
+	if (s->ring == NULL)
+		return gw_err(err, -ENOMEM, "out of memory");
+	memset(s->ring, 0, sizeof(*s->ring) + 64);
+	gw_dp_active(dp, true);
+	rc = make_memory(s, err);
+	return rc != 0 ? rc : ask_about(s, err);
+}
+
+/* ---- the stream ---- */
+
+static bool is_closed(void *ctx)
+{
+	struct sender *s = ctx;
+
+	poll_events(s);
+	return s->closed;
+}
+
+/* Everything in it counts as dirty, always: half sent, it is marked anew under the next label. */
+static void feed(struct sender *s)
+{
+	struct gw_dp_source_stats stats;
+
+	poll_events(s);
+	if (s->opening || s->label == GW_DP_LABEL_MAX)
+		return;
+	gw_dp_source_stats(s->source, &stats);
+	if (stats.open_pages > s->memory.pages / 2)
+		return;
+	gw_dp_source_mark_all(s->source);
+	s->opening = true;
+	gw_dp_source_open(s->source, ++s->label);
+}
+
+static int open_stream(struct sender *s, struct gw_err *err)
+{
+	struct gw_ring_reader reader = {s->ring, 0, 0};
+	struct gw_dp_source_conf conf = {.link = talk_dp_link(s->talk),
+		.ram = s->memory.ram,
+		.ring = &reader,
+		.n_rings = 1,
+		.state_limit_mib = 1,
+		.weight = 1,
+		.ctx = s};
+	json_t *answer = NULL;
+	uint64_t stream = 0;
+	int rc = ask(s, json_pack("{s:s}", "op", "stream"), &answer, err);
+
+	if (rc != 0)
+		return rc;
+	if (gw_message_u64(answer, "stream", UINT16_MAX, &stream) != 0)
+		rc = gw_err(err, -EPROTO, "the other end's answer has no stream");
+	json_decref(answer);
+	if (rc != 0)
+		return rc;
+	conf.stream = (uint16_t)stream;
+	rc = gw_dp_source_create(s->dp, &conf, &s->source, err);
+	if (rc != 0)
+		return rc;
+	gw_dp_source_mark_data(s->source, 0, 0, s->memory.pages);
+	s->label = 0;
+	s->opening = false;
+	feed(s);
+	return 0;
+}
+
+/* Also when the other end is gone: no worker may read memory that goes. */
+static int close_stream(struct sender *s, struct gw_err *err)
+{
+	uint64_t until_ns = gw_now_ns() + IDLE_NS;
+
+	if (s->source == NULL)
+		return 0;
+	s->closed = false;
+	gw_dp_source_close(s->source);
+	while (!is_closed(s))
+		if (gw_now_ns() > until_ns)
+			return gw_err(err, -ETIMEDOUT, "a worker does not let go of the stream");
+	gw_dp_source_free(&s->source);
+	return 0;
+}
+
+static int close_bound(struct sender *s, struct gw_err *err)
+{
+	uint64_t until_ns = gw_now_ns() + IDLE_NS;
+
+	if (s->bound == NULL)
+		return 0;
+	gw_dp_bound_stop(s->bound);
+	while (!gw_dp_bound_stopped(s->bound))
+		if (gw_now_ns() > until_ns)
+			return gw_err(err, -ETIMEDOUT, "a worker does not stop");
+	gw_dp_bound_free(&s->bound);
+	return 0;
+}
+
+void sender_free(struct sender **sender)
+{
+	struct sender *s = *sender;
+	struct gw_err err;
+
+	if (s == NULL)
+		return;
+	if (s->ring != NULL)
+		gw_dp_active(s->dp, false);
+	if (close_stream(s, &err) == 0 && close_bound(s, &err) == 0)
+		bench_memory_free(&s->memory);
+	free(s->ring);
+	free(s);
+	*sender = NULL;
+}
+
+double sender_peer_tsc_hz(const struct sender *s)
+{
+	return s->peer_tsc_hz;
+}
+
+void sender_progress(
+	struct sender *s, void (*fn)(void *ctx, double seconds, const double *port_bps), void *ctx)
+{
+	s->progress = fn;
+	s->progress_ctx = ctx;
+}
+
+/* ---- measuring ---- */
+
+static void say_progress(struct sender *s, uint64_t now_ns)
+{
+	double bps[GW_DP_MAX_PORTS];
+	uint64_t past_ns = PROGRESS_NS + now_ns - s->next_progress_ns;
+
+	for (uint32_t i = 0; i < gw_dp_port_count(s->dp); i++) {
+		struct gw_dp_port_info info;
+
+		gw_dp_port_info(s->dp, i, &info);
+		bps[i] = (double)(info.payload_bytes - s->port_bytes[i]) * 8e9 / (double)past_ns;
+		s->port_bytes[i] = info.payload_bytes;
+	}
+	s->next_progress_ns = now_ns + PROGRESS_NS;
+	if (s->progress != NULL)
+		s->progress(s->progress_ctx, (double)(now_ns - s->begun_ns) / 1e9, bps);
+}
+
+static void tick(void *ctx)
+{
+	struct sender *s = ctx;
+	uint64_t now_ns = gw_now_ns();
+
+	if (s->source != NULL)
+		feed(s);
+	if (now_ns >= s->next_progress_ns)
+		say_progress(s, now_ns);
+}
+
+static bool is_over(void *ctx)
+{
+	return gw_now_ns() >= ((struct sender *)ctx)->until_ns;
+}
+
+static int run_for(struct sender *s, double seconds, struct gw_err *err)
+{
+	s->until_ns = gw_now_ns() + (uint64_t)(seconds * 1e9);
+	return talk_wait(s->talk, LONG_NS * 1000, s->tick_ns, is_over, tick, s, err);
+}
+
+/* Both ends' counters; the other's arrive a moment later, by its own clock. */
+static int snapshots(
+	struct sender *s, struct snapshot *own, struct snapshot *peers, struct gw_err *err)
+{
+	json_t *answer = NULL;
+	uint64_t packets;
+	int rc;
+
+	snapshot_take(s->dp, own);
+	if (s->bound != NULL)
+		gw_dp_bound_stats(s->bound, &own->moved_bytes, &packets);
+	rc = ask(s, json_pack("{s:s}", "op", "snapshot"), &answer, err);
+	if (rc != 0)
+		return rc;
+	rc = snapshot_read(json_object_get(answer, "snapshot"), peers);
+	json_decref(answer);
+	return rc == 0 ? 0 : gw_err(err, rc, "the other end's counters are not valid");
+}
+
+static int begin(struct sender *s, bool bound, struct gw_err *err)
+{
+	int rc;
+
+	if (!bound)
+		return open_stream(s, err);
+	rc = tell(s, "bound", err);
+	if (rc != 0)
+		return rc;
+	return gw_dp_bound_start(s->dp, talk_dp_link(s->talk), s->memory.ram, true, &s->bound, err);
+}
+
+static int end(struct sender *s, struct gw_err *err)
+{
+	int rc = close_stream(s, err);
+
+	if (rc == 0)
+		rc = close_bound(s, err);
+	return rc != 0 ? rc : tell(s, "end", err);
+}
+
+int sender_measure(struct sender *s, bool bound, struct measurement *m, struct gw_err *err)
+{
+	static struct snapshot peers, peers_after; /* too large for a stack */
+	int rc = begin(s, bound, err);
+
+	memset(m, 0, sizeof(*m));
+	m->bound = bound;
+	s->before.time_ns = 0;
+	s->begun_ns = gw_now_ns();
+	s->next_progress_ns = s->begun_ns + PROGRESS_NS;
+	if (rc == 0)
+		rc = run_for(s, s->o->warmup_s, err);
+	if (rc == 0)
+		rc = snapshots(s, &s->before, &peers, err);
+	if (rc == 0)
+		rc = run_for(s, s->o->time_s, err);
+	if (rc == -EINTR && s->before.time_ns != 0 && gw_now_ns() - s->before.time_ns > CUT_NS) {
+		/* What there is counts; another Ctrl-C ends this too. */
+		m->cut = true;
+		*s->interrupted = false;
+		rc = 0;
+	}
+	if (rc == 0)
+		rc = snapshots(s, &s->after, &peers_after, err);
+	if (rc == 0) {
+		snapshot_interval(&s->before, &s->after, &m->sender);
+		snapshot_interval(&peers, &peers_after, &m->receiver);
+		m->seconds = (double)m->sender.time_ns / 1e9;
+	}
+	if (rc == 0)
+		rc = end(s, err);
+	return rc;
+}

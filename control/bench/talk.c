@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "talk.h"
+
+#include "../../dataplane/base/clock.h"
+#include "../link_message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SILENCE_NS (20 * GW_NS_PER_S)
+#define LOOK_NS (5 * GW_NS_PER_MS)
+
+struct talk {
+	struct talk_conf conf;
+	struct gw_dp *dp;
+	struct gw_peer *peer;
+	struct gw_link *link;
+	struct gw_timer *timer;
+	json_t *inbox; /* the one question or answer that has come */
+	bool gone, stopping;
+	char reason[GW_ERR_TEXT]; /* why it is gone, or has no link */
+	char link_error[GW_ERR_TEXT];
+};
+
+static void stop(struct talk *t)
+{
+	if (t->stopping)
+		gw_loop_stop(t->conf.loop);
+}
+
+static void on_up(void *ctx, struct gw_peer *peer)
+{
+	(void)peer;
+	stop(ctx);
+}
+
+static void on_gone(void *ctx, struct gw_peer *peer, const char *reason)
+{
+	struct talk *t = ctx;
+
+	(void)peer;
+	t->gone = true;
+	snprintf(t->reason, sizeof(t->reason), "%s", reason);
+	stop(t);
+}
+
+static int take_paths(struct talk *t, const json_t *body)
+{
+	struct gw_dp_path path[GW_DP_MAX_PATHS];
+	const struct gw_dp_path *answer;
+	struct gw_err err = {.text = ""};
+	uint32_t n;
+
+	if (t->dp == NULL || t->link != NULL ||
+		gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
+		return -EPROTO;
+	if (gw_link_accept(t->conf.loop, t->dp, path, n, &t->link, &err) != 0) {
+		gw_peer_send(t->peer, GW_MESSAGE_PATHS_FAILED,
+			json_pack("{s:o}", "reason", gw_message_string(err.text)));
+		return 0;
+	}
+	answer = gw_dp_link_paths(gw_link_dp(t->link), &n);
+	gw_peer_send(t->peer, GW_MESSAGE_PATHS_OK,
+		json_pack("{s:o}", "paths", gw_link_message_paths(answer, n)));
+	return 0;
+}
+
+static int take_answer(struct talk *t, const json_t *body)
+{
+	struct gw_dp_path path[GW_DP_MAX_PATHS];
+	struct gw_err err = {.text = ""};
+	uint32_t n;
+
+	if (t->link == NULL || gw_link_started(t->link) ||
+		gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
+		return -EPROTO;
+	if (gw_link_start(t->link, path, n, &err) != 0)
+		snprintf(t->link_error, sizeof(t->link_error), "%s", err.text);
+	return 0;
+}
+
+static int on_message(
+	void *ctx, struct gw_peer *peer, enum gw_message_type type, const json_t *body)
+{
+	struct talk *t = ctx;
+	bool initiator = gw_peer_initiator(peer);
+
+	switch (type) {
+	case GW_MESSAGE_PATHS:
+		return initiator ? -EPROTO : take_paths(t, body);
+	case GW_MESSAGE_PATHS_OK:
+		return initiator ? take_answer(t, body) : -EPROTO;
+	case GW_MESSAGE_PATHS_FAILED:
+		gw_message_reason(body, "reason", t->link_error, sizeof(t->link_error));
+		return initiator && t->link != NULL ? 0 : -EPROTO;
+	case GW_MESSAGE_BENCH:
+	case GW_MESSAGE_BENCHED:
+		/* One question at a time. */
+		if (initiator != (type == GW_MESSAGE_BENCHED) || t->inbox != NULL)
+			return -EPROTO;
+		t->inbox = json_deep_copy(body);
+		stop(t);
+		return t->inbox != NULL ? 0 : -ENOMEM;
+	default:
+		return -EPROTO;
+	}
+}
+
+static void on_timer(void *ctx)
+{
+	stop(ctx);
+}
+
+static const char self_name[] = "godwit-bench";
+
+static int create(const struct talk_conf *conf, struct talk **out, struct gw_peer_conf *peer_conf,
+	struct gw_peer_callbacks *cb)
+{
+	struct talk *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return -ENOMEM;
+	t->conf = *conf;
+	t->timer = gw_timer_create(conf->loop, on_timer, t);
+	if (t->timer == NULL) {
+		free(t);
+		return -ENOMEM;
+	}
+	*peer_conf = (struct gw_peer_conf){conf->loop, self_name, conf->host, SILENCE_NS};
+	*cb = (struct gw_peer_callbacks){on_up, on_message, on_gone, t};
+	*out = t;
+	return 0;
+}
+
+enum how { CONNECT, OPEN, ACCEPT };
+
+static int begin(const struct talk_conf *conf, enum how how, const char *address, int fd,
+	struct talk **out, struct gw_err *err)
+{
+	struct gw_peer_callbacks cb;
+	struct gw_peer_conf pc;
+	struct talk *t = NULL;
+	int rc = create(conf, &t, &pc, &cb);
+
+	if (rc != 0)
+		return gw_err(err, rc, "out of memory");
+	if (how == CONNECT)
+		rc = gw_peer_connect(&pc, address, &cb, &t->peer, err);
+	else if (how == OPEN)
+		rc = gw_peer_open(&pc, fd, "the other half", &cb, &t->peer, err);
+	else
+		rc = gw_peer_accept(&pc, fd, "a sender", &cb, &t->peer, err);
+	if (rc != 0) {
+		t->peer = NULL;
+		talk_free(&t);
+	}
+	*out = t;
+	return rc;
+}
+
+int talk_connect(
+	const struct talk_conf *conf, const char *address, struct talk **out, struct gw_err *err)
+{
+	return begin(conf, CONNECT, address, -1, out, err);
+}
+
+int talk_open(const struct talk_conf *conf, int fd, struct talk **out, struct gw_err *err)
+{
+	return begin(conf, OPEN, NULL, fd, out, err);
+}
+
+int talk_accept(const struct talk_conf *conf, int fd, struct talk **out, struct gw_err *err)
+{
+	return begin(conf, ACCEPT, NULL, fd, out, err);
+}
+
+void talk_free(struct talk **t)
+{
+	if (*t == NULL)
+		return;
+	gw_peer_free(&(*t)->peer);
+	gw_link_put(&(*t)->link);
+	gw_timer_free(&(*t)->timer);
+	json_decref((*t)->inbox);
+	free(*t);
+	*t = NULL;
+}
+
+int talk_wait(struct talk *t, uint64_t timeout_ns, uint64_t tick_ns, bool (*done)(void *ctx),
+	void (*tick)(void *ctx), void *ctx, struct gw_err *err)
+{
+	uint64_t until_ns = gw_now_ns() + timeout_ns;
+	int rc = 0;
+
+	gw_timer_set(t->timer, tick_ns, tick_ns);
+	t->stopping = true;
+	for (;;) {
+		if (tick != NULL)
+			tick(ctx);
+		if (done(ctx))
+			break;
+		if (t->gone)
+			rc = gw_err(err, -ECONNRESET, "the other end is gone: %s", t->reason);
+		else if (*t->conf.interrupted)
+			rc = gw_err(err, -EINTR, "interrupted");
+		else if (gw_now_ns() >= until_ns)
+			rc = -ETIMEDOUT;
+		if (rc != 0)
+			break;
+		gw_loop_run(t->conf.loop);
+	}
+	t->stopping = false;
+	gw_timer_stop(t->timer);
+	return rc;
+}
+
+static bool is_up(void *ctx)
+{
+	return gw_peer_is_up(((struct talk *)ctx)->peer);
+}
+
+int talk_hello(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
+{
+	int rc = talk_wait(t, timeout_ns, LOOK_NS, is_up, NULL, t, err);
+
+	if (rc == -ETIMEDOUT)
+		return gw_err(err, -EPROTO,
+			"%s does not say hello as godwit-bench does: nothing came in %.1f s; is "
+			"`godwit-bench listen` running there, on this port, and does a firewall "
+			"let it through?",
+			gw_peer_address(t->peer), (double)timeout_ns / GW_NS_PER_S);
+	if (rc == -ECONNRESET)
+		return gw_err(err, -EPROTO, "%s is no godwit-bench: %s", gw_peer_address(t->peer),
+			t->reason);
+	return rc;
+}
+
+const char *talk_peer_name(const struct talk *t)
+{
+	return gw_peer_name(t->peer);
+}
+
+const char *talk_peer_version(const struct talk *t)
+{
+	return gw_peer_version(t->peer);
+}
+
+void talk_set_dp(struct talk *t, struct gw_dp *dp)
+{
+	t->dp = dp;
+}
+
+static bool link_ready(void *ctx)
+{
+	struct talk *t = ctx;
+	struct gw_dp_link_status st = {0};
+
+	if (t->link_error[0] != '\0')
+		return true;
+	if (gw_link_started(t->link))
+		gw_dp_link_status(gw_link_dp(t->link), &st);
+	return st.ready;
+}
+
+int talk_link(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
+{
+	const struct gw_dp_path *path;
+	struct gw_dp_link_status st;
+	uint32_t n;
+	int rc = gw_link_plan(t->conf.loop, t->dp, gw_peer_host(t->peer), &t->link, err);
+
+	if (rc != 0)
+		return rc;
+	path = gw_dp_link_paths(gw_link_dp(t->link), &n);
+	gw_peer_send(t->peer, GW_MESSAGE_PATHS,
+		json_pack("{s:o}", "paths", gw_link_message_paths(path, n)));
+	rc = talk_wait(t, timeout_ns, LOOK_NS, link_ready, NULL, t, err);
+	if (rc == 0 && t->link_error[0] != '\0')
+		return gw_err(err, -ENETUNREACH, "no paths: %s", t->link_error);
+	if (rc == -ETIMEDOUT) {
+		gw_dp_link_status(gw_link_dp(t->link), &st);
+		return gw_err(err, rc,
+			"%u of %u paths came up in %.0f s: are the ports joined, are their "
+			"addresses in one subnet, do both ends have a link?",
+			st.paths_up, st.paths, (double)timeout_ns / GW_NS_PER_S);
+	}
+	return rc;
+}
+
+struct gw_dp_link *talk_dp_link(const struct talk *t)
+{
+	return t->link != NULL && gw_link_started(t->link) ? gw_link_dp(t->link) : NULL;
+}
+
+static bool has_inbox(void *ctx)
+{
+	return ((struct talk *)ctx)->inbox != NULL;
+}
+
+static json_t *take_inbox(struct talk *t)
+{
+	json_t *body = t->inbox;
+
+	t->inbox = NULL;
+	return body;
+}
+
+int talk_ask(
+	struct talk *t, json_t *question, uint64_t timeout_ns, json_t **answer, struct gw_err *err)
+{
+	char reason[GW_ERR_TEXT];
+	int rc;
+
+	gw_peer_send(t->peer, GW_MESSAGE_BENCH, question);
+	rc = talk_wait(t, timeout_ns, LOOK_NS, has_inbox, NULL, t, err);
+	if (rc == -ETIMEDOUT)
+		return gw_err(err, rc, "the other end does not answer");
+	if (rc != 0)
+		return rc;
+	*answer = take_inbox(t);
+	gw_message_reason(*answer, "error", reason, sizeof(reason));
+	if (reason[0] == '\0')
+		return 0;
+	json_decref(*answer);
+	*answer = NULL;
+	return gw_err(err, -EREMOTEIO, "the other end: %s", reason);
+}
+
+int talk_next(struct talk *t, json_t **question, struct gw_err *err)
+{
+	int rc = talk_wait(t, UINT64_MAX / 2, GW_NS_PER_S, has_inbox, NULL, t, err);
+
+	if (rc == 0)
+		*question = take_inbox(t);
+	return rc;
+}
+
+void talk_answer(struct talk *t, json_t *answer)
+{
+	gw_peer_send(t->peer, GW_MESSAGE_BENCHED, answer);
+}

@@ -31,6 +31,14 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 				gw_link_release(item.object);
 				continue;
 			}
+			if (item.type == GW_EVENT_BOOKS_SHORT) {
+				gw_books_short(dp, item.object, (uint32_t)item.value);
+				continue;
+			}
+			if (item.type == GW_EVENT_BOOKS_BACK) {
+				gw_books_back(dp, item.object);
+				continue;
+			}
 			if (item.type == GW_EVENT_SOURCE_HALF_CLOSED) {
 				struct gw_dp_source *s = item.object;
 

@@ -30,6 +30,7 @@ struct gw_dp {
 	struct gw_dp_source *source[GW_DP_MAX_STREAMS];
 	struct gw_dp_sink *sink[GW_DP_MAX_STREAMS];
 	uint16_t sink_generation;
+	uint64_t books_bytes; /* of all paths that got larger books */
 	uint32_t next_event_worker;
 };
 
@@ -92,3 +93,6 @@ void gw_dp_command(
 	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value);
 void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint64_t value);
 void gw_link_release(struct gw_dp_link *link); /* all workers let go */
+/* books.c: a path asks for larger books; books come back. */
+void gw_books_short(struct gw_dp *dp, const struct gw_path_out *path, uint32_t slot);
+void gw_books_back(struct gw_dp *dp, struct gw_tx_books *b);

@@ -67,6 +67,7 @@ struct gw_path_out {
 				   writes */
 	uint64_t port_since_ns; /* when udp_port became the candidate */
 	uint8_t max_pages;      /* per packet; 0: a page takes fragments */
+	bool books_asked;       /* larger books are on their way */
 	bool empty;             /* the last look found no page for it */
 	uint8_t next_source;
 	uint64_t next_probe_ns;
@@ -88,16 +89,16 @@ struct gw_path_in {
 };
 
 /* Named drops and defects; packets in minus packets used is their sum. */
-#define GW_DROPS(X)                                                                  \
-	X(rx_not_ours)                                                               \
-	X(rx_invalid_frame)                                                          \
-	X(rx_chained)                                                                \
-	X(rx_no_path)                                                                \
-	X(rx_wrong_core)                                                             \
-	X(rx_bad_key) X(rx_duplicate) X(rx_old_psn) X(rx_no_stream) X(rx_bad_region) \
-		X(rx_bad_page) X(rx_wrong_owner) X(rx_unexpected_type) X(rx_bad_ack) \
-			X(rx_stale_ack) X(tx_no_mbuf) X(tx_ack_dropped) X(path_down) \
-				X(loss_spurious)
+#define GW_DROPS(X)                                                                   \
+	X(rx_not_ours)                                                                \
+	X(rx_invalid_frame)                                                           \
+	X(rx_chained)                                                                 \
+	X(rx_no_path)                                                                 \
+	X(rx_wrong_core)                                                              \
+	X(rx_bad_key)                                                                 \
+	X(rx_duplicate) X(rx_old_psn) X(rx_no_stream) X(rx_bad_region) X(rx_bad_page) \
+		X(rx_wrong_owner) X(rx_unexpected_type) X(rx_bad_ack) X(rx_stale_ack) \
+			X(tx_no_mbuf) X(tx_ack_dropped) X(path_down) X(loss_spurious)
 enum gw_drop {
 #define X(name) GW_DROP_##name,
 	GW_DROPS(X)
@@ -118,11 +119,17 @@ enum gw_command {
 	GW_CMD_DEL_SINK,
 	GW_CMD_ADD_BOUND,
 	GW_CMD_DEL_BOUND,
+	GW_CMD_BOOKS, /* larger books for the path in slot `value`; object: struct gw_tx_books */
 	GW_CMD_STOP,
 };
 
 /* Events that stay inside the data plane, beside enum gw_dp_event_type. */
-enum { GW_EVENT_LINK_GONE = 100, GW_EVENT_SOURCE_HALF_CLOSED };
+enum {
+	GW_EVENT_LINK_GONE = 100,
+	GW_EVENT_SOURCE_HALF_CLOSED,
+	GW_EVENT_BOOKS_SHORT, /* object: the path, which may be gone by now; value: its slot */
+	GW_EVENT_BOOKS_BACK,  /* object: books that are no longer used */
+};
 
 struct gw_worker_source {
 	struct gw_dp_source *source;

@@ -89,7 +89,7 @@ static void forget(struct gw_worker *w, uint16_t slot)
 		struct gw_tx_path *p = &w->out[w->out_slots[i]]->tx;
 
 		for (uint64_t n = p->una; n < p->next_psn; n++) {
-			struct gw_tx_record *r = &p->record[n % GW_TX_RECORDS];
+			struct gw_tx_record *r = &p->record[n & p->mask];
 
 			/* As a probe it carries no page; a run list's places must still be given
 			 * back in order. */
@@ -120,6 +120,18 @@ static void del_source(struct gw_worker *w, struct gw_dp_source *s)
 		gw_worker_event(w, GW_DP_SOURCE_CLOSED, s, 0);
 	else if (__atomic_sub_fetch(&s->pending, 1, __ATOMIC_ACQ_REL) == 1)
 		gw_worker_event(w, GW_EVENT_SOURCE_HALF_CLOSED, s, 0);
+}
+
+/* Books that nobody wants, or those that they replace, go back to control. */
+static void take_books(struct gw_worker *w, struct gw_tx_books *b, uint64_t slot)
+{
+	struct gw_path_out *p = w->out[slot];
+
+	if (p != NULL && p == b->owner) {
+		b = gw_tx_path_grow(&p->tx, b);
+		p->books_asked = false;
+	}
+	gw_worker_event(w, GW_EVENT_BOOKS_BACK, b, 0);
 }
 
 void gw_worker_commands(struct gw_worker *w)
@@ -161,6 +173,9 @@ void gw_worker_commands(struct gw_worker *w)
 			break;
 		case GW_CMD_DEL_BOUND:
 			gw_worker_bound_end(w);
+			break;
+		case GW_CMD_BOOKS:
+			take_books(w, c.object, c.value);
 			break;
 		case GW_CMD_STOP:
 			w->stop = true;

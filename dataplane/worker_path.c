@@ -114,7 +114,7 @@ static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 
 	/* The books may be full of what is outstanding; then an ACK is under way or the path dies.
 	 */
-	if (p->tx.next_psn - p->tx.una >= GW_TX_RECORDS - 1 || p->tx.next_psn >= GW_WIRE_PSN_MAX)
+	if (!gw_tx_path_room(&p->tx, 2) || p->tx.next_psn >= GW_WIRE_PSN_MAX)
 		return;
 	m = gw_worker_small_packet(w);
 	if (m == NULL)
@@ -157,6 +157,7 @@ void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_w
 		next_port(p, now_ns);
 		return;
 	}
+	gw_tx_path_replied(&p->tx, reply->probe.timestamp, now_ns);
 	p->tx.last_ack_ns = now_ns;
 	set_state(p, GW_PATH_UP);
 }
@@ -231,6 +232,9 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		set_state(p, GW_PATH_SPENT);
 		return;
 	}
+	/* Tried again where the queue is full: it is control that is behind. */
+	if (!p->books_asked && gw_tx_path_short(&p->tx))
+		p->books_asked = gw_spsc_push(&w->events, GW_EVENT_BOOKS_SHORT, p, p->slot);
 	switch (gw_tx_path_timer(&p->tx, now_ns, gw_path_settle, w)) {
 	case GW_TX_NOTHING:
 		break;

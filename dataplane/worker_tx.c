@@ -227,13 +227,13 @@ static uint16_t fill(
 }
 
 /* The next path of this queue that may send and has not said that it has nothing. */
-static struct gw_path_out *pick(struct gw_queue *q)
+static struct gw_path_out *pick(struct gw_queue *q, uint64_t now_ns)
 {
 	for (uint16_t n = 0; n < q->n_paths; n++) {
 		struct gw_path_out *p = q->path[q->next_path];
 
 		q->next_path = (uint16_t)(q->next_path + 1 == q->n_paths ? 0 : q->next_path + 1);
-		if (!p->empty && p->state == GW_PATH_UP && gw_tx_path_open(&p->tx))
+		if (!p->empty && p->state == GW_PATH_UP && gw_tx_path_open(&p->tx, now_ns))
 			return p;
 	}
 	return NULL;
@@ -257,7 +257,7 @@ uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 	while (n + PACKETS_PER_TAKE <= GW_BURST && gw_pacer_open(&q->port->pacer, now_ns)) {
 		uint16_t got;
 
-		p = pick(q);
+		p = pick(q, now_ns);
 		if (p == NULL || !refill(w))
 			break;
 		got = fill(w, p, m + n, &again, now_ns);

@@ -8,23 +8,50 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MASK (GW_TX_RECORDS - 1)
-#define BOOKS_BYTES \
-	(GW_TX_RECORDS * sizeof(struct gw_tx_record) + GW_TX_RUNS * sizeof(struct gw_tx_run))
+struct gw_tx_books *gw_tx_books_create(uint32_t records)
+{
+	const size_t head = (sizeof(struct gw_tx_books) + 63) / 64 * 64;
+	const size_t bytes = head + records * sizeof(struct gw_tx_record) +
+			     records * sizeof(struct gw_tx_run) +
+			     records / GW_RATE_MARK_PACKETS * sizeof(struct gw_rate_mark);
+	/* Populated now: a poll core must not take its first faults here. */
+	struct gw_tx_books *b = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (b == MAP_FAILED)
+		return NULL;
+	b->records = records;
+	b->bytes = bytes;
+	b->record = (struct gw_tx_record *)(void *)((uint8_t *)b + head);
+	b->mark = (struct gw_rate_mark *)(void *)(b->record + records);
+	b->run = (struct gw_tx_run *)(void *)(b->mark + records / GW_RATE_MARK_PACKETS);
+	return b;
+}
+
+void gw_tx_books_free(struct gw_tx_books *b)
+{
+	if (b != NULL)
+		munmap(b, b->bytes);
+}
+
+static void use_books(struct gw_tx_path *p, struct gw_tx_books *b)
+{
+	p->books = b;
+	p->mask = b->records - 1;
+	p->record = b->record;
+	p->run = b->run;
+	p->mark = b->mark;
+}
 
 int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_credit)
 {
-	/* Populated now: a poll core must not take its first faults here. */
-	void *books = mmap(NULL, BOOKS_BYTES, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	struct gw_tx_books *b = gw_tx_books_create(GW_TX_RECORDS);
 
-	if (books == MAP_FAILED)
+	if (b == NULL)
 		return -ENOMEM;
 	memset(p, 0, sizeof(*p));
-	p->record = books;
-	p->run = (struct gw_tx_run *)(p->record + GW_TX_RECORDS);
-	p->rate_bps = rate_bps;
-	p->window_bytes = GW_TX_WINDOW_MIN;
+	use_books(p, b);
+	gw_rate_init(&p->rate, rate_bps);
 	p->credit = initial_credit;
 	p->reorder = GW_TX_REORDER_MIN;
 	memset(p->lost_psn, 0xff, sizeof(p->lost_psn));
@@ -33,22 +60,52 @@ int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_cr
 
 void gw_tx_path_release(struct gw_tx_path *p)
 {
-	if (p->record != NULL)
-		munmap(p->record, BOOKS_BYTES);
+	gw_tx_books_free(p->books);
+	p->books = NULL;
 	p->record = NULL;
+}
+
+struct gw_tx_books *gw_tx_path_grow(struct gw_tx_path *p, struct gw_tx_books *b)
+{
+	struct gw_tx_books *old = p->books;
+	const uint64_t marks = old->records / GW_RATE_MARK_PACKETS;
+	uint64_t first = p->next_psn > old->records ? p->next_psn - old->records : 0;
+	uint64_t last_mark = p->next_psn / GW_RATE_MARK_PACKETS;
+
+	if (b->records <= old->records)
+		return b;
+	/* All of the old ring, not only what is outstanding: a packet that was declared lost may
+	 * still turn up. */
+	for (; first < p->next_psn; first++)
+		b->record[first & (b->records - 1)] = old->record[first & (old->records - 1)];
+	for (uint64_t n = last_mark >= marks ? last_mark - marks + 1 : 0; n <= last_mark; n++)
+		b->mark[n & (b->records / GW_RATE_MARK_PACKETS - 1)] = old->mark[n & (marks - 1)];
+	for (uint32_t n = p->run_tail; n != p->run_head; n++)
+		b->run[n & (b->records - 1)] = old->run[n & (old->records - 1)];
+	use_books(p, b);
+	return old;
+}
+
+static struct gw_rate_mark *mark_of(const struct gw_tx_path *p, uint64_t psn)
+{
+	return &p->mark[psn / GW_RATE_MARK_PACKETS & p->mask / GW_RATE_MARK_PACKETS];
 }
 
 uint64_t gw_tx_path_sent(struct gw_tx_path *p, const struct gw_tx_record *r)
 {
 	uint64_t psn = p->next_psn++;
 
-	p->record[psn & MASK] = *r;
-	p->record[psn & MASK].state = GW_TX_OUT;
+	p->record[psn & p->mask] = *r;
+	p->record[psn & p->mask].state = GW_TX_OUT;
 	/* Silence before this packet was nobody's fault: the clock for progress starts here. */
 	if (p->inflight_packets == 0) {
 		p->last_ack_ns = r->sent_ns;
 		p->pto_count = 0;
+		gw_rate_restart(&p->rate, r->sent_ns);
 	}
+	if (psn % GW_RATE_MARK_PACKETS == 0)
+		gw_rate_mark(&p->rate, mark_of(p, psn));
+	gw_rate_spend(&p->rate, r->wire_bytes, r->sent_ns);
 	p->inflight_packets++;
 	p->inflight_bytes += r->wire_bytes;
 	p->spent_bytes += r->wire_bytes;
@@ -57,21 +114,31 @@ uint64_t gw_tx_path_sent(struct gw_tx_path *p, const struct gw_tx_record *r)
 
 void gw_tx_path_skip(struct gw_tx_path *p)
 {
-	p->record[p->next_psn & MASK] =
+	if (p->next_psn % GW_RATE_MARK_PACKETS == 0)
+		gw_rate_mark(&p->rate, mark_of(p, p->next_psn));
+	p->record[p->next_psn & p->mask] =
 		(struct gw_tx_record){.kind = GW_TX_PROBE, .state = GW_TX_ACKED};
 	if (p->una == p->next_psn)
 		p->una++;
 	p->next_psn++;
 }
 
+/* Whether the record of psn is still there. */
+static bool in_books(const struct gw_tx_path *p, uint64_t psn)
+{
+	return p->next_psn - psn <= p->mask + 1;
+}
+
 static void settle_one(
 	struct gw_tx_path *p, uint64_t psn, bool lost, gw_tx_settle settle, void *ctx)
 {
-	struct gw_tx_record *r = &p->record[psn & MASK];
+	struct gw_tx_record *r = &p->record[psn & p->mask];
 
 	if (lost) {
 		p->lost_psn[p->lost_packets++ % GW_TX_LOST_KEPT] = psn;
 		p->spent_bytes -= r->wire_bytes;
+		p->lost_unseen += r->wire_bytes;
+		p->lost_unseen_packets++;
 	} else {
 		p->acked_bytes += r->wire_bytes + GW_WIRE_L1_BYTES;
 	}
@@ -86,7 +153,7 @@ static void settle_one(
 static void advance_una(struct gw_tx_path *p)
 {
 	for (; p->una < p->next_psn; p->una++) {
-		const struct gw_tx_record *r = &p->record[p->una & MASK];
+		const struct gw_tx_record *r = &p->record[p->una & p->mask];
 
 		if (r->state == GW_TX_OUT)
 			return;
@@ -95,36 +162,35 @@ static void advance_una(struct gw_tx_path *p)
 	}
 }
 
-static void take_rtt(struct gw_tx_path *p, uint32_t echo, uint32_t hold, uint64_t now_ns)
+/* The sample that an echo makes; 0: none. */
+static uint64_t take_rtt(struct gw_tx_path *p, uint32_t echo, uint32_t hold, uint64_t now_ns)
 {
 	uint32_t now_ts = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT);
 	uint32_t rtt_ts = now_ts - echo - hold;
 	uint64_t rtt_ns;
 
 	if (rtt_ts > UINT32_MAX / 2) /* an echo from the future or a hold that cannot be */
-		return;
+		return 0;
 	rtt_ns = ((uint64_t)rtt_ts << GW_WIRE_TS_SHIFT) + 1;
-	if (p->srtt_ns == 0) {
+	if (p->srtt_ns == 0)
 		p->srtt_ns = rtt_ns;
-		p->min_rtt_ns = rtt_ns;
-	} else {
+	else
 		p->srtt_ns += (rtt_ns >> 3) - (p->srtt_ns >> 3);
-		if (rtt_ns < p->min_rtt_ns)
-			p->min_rtt_ns = rtt_ns;
-	}
-	/* Two bandwidth-delay products; of the smallest RTT, so that a queue does not feed itself.
-	 */
-	if (p->rate_bps != 0) {
-		uint64_t bdp2 = (uint64_t)((double)p->rate_bps * (double)p->min_rtt_ns * 2 / 8e9);
+	return rtt_ns;
+}
 
-		p->window_bytes = bdp2 > GW_TX_WINDOW_MIN ? bdp2 : GW_TX_WINDOW_MIN;
-	}
+void gw_tx_path_replied(struct gw_tx_path *p, uint32_t echo, uint64_t now_ns)
+{
+	struct gw_rate_ack sample = {.now_ns = now_ns, .rtt_ns = take_rtt(p, echo, 0, now_ns)};
+
+	gw_rate_acked(&p->rate, &sample);
 }
 
 /* The timeout without its back-off: 2 srtt and the ACK delay. */
 static uint64_t base_pto_ns(const struct gw_tx_path *p)
 {
-	uint64_t pto_ns = 2 * p->srtt_ns + GW_RX_ACK_DELAY_NS;
+	uint64_t rtt_ns = p->srtt_ns != 0 ? p->srtt_ns : GW_TX_RTT_UNKNOWN_NS;
+	uint64_t pto_ns = 2 * rtt_ns + GW_RX_ACK_DELAY_NS;
 
 	return pto_ns > GW_TX_PTO_MIN_NS ? pto_ns : GW_TX_PTO_MIN_NS;
 }
@@ -139,7 +205,7 @@ static void detect_losses(struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle se
 	if (!p->any_acked)
 		return;
 	for (uint64_t n = p->una; n < p->largest_acked; n++) {
-		struct gw_tx_record *r = &p->record[n & MASK];
+		struct gw_tx_record *r = &p->record[n & p->mask];
 		uint64_t since_ns = now_ns > r->sent_ns ? now_ns - r->sent_ns : 0;
 
 		if (r->state != GW_TX_OUT)
@@ -165,8 +231,8 @@ static void detect_spurious(struct gw_tx_path *p, const struct gw_wire_packet *a
 			(ack->ack.bitmap[back / 64] >> (back % 64) & 1) == 0)
 			continue;
 		/* The receiver's absolute credit counts its bytes. */
-		if (p->next_psn - p->lost_psn[i] <= GW_TX_RECORDS)
-			p->spent_bytes += p->record[p->lost_psn[i] & MASK].wire_bytes;
+		if (in_books(p, p->lost_psn[i]))
+			p->spent_bytes += p->record[p->lost_psn[i] & p->mask].wire_bytes;
 		p->lost_psn[i] = UINT64_MAX;
 		p->spurious++;
 		if (p->reorder < GW_TX_REORDER_MAX)
@@ -177,8 +243,10 @@ static void detect_spurious(struct gw_tx_path *p, const struct gw_wire_packet *a
 bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns,
 	gw_tx_settle settle, void *ctx)
 {
+	struct gw_rate_ack sample = {.now_ns = now_ns};
 	uint64_t largest = ack->ack.largest;
-	bool progress = false;
+	uint32_t before = p->inflight_packets;
+	uint64_t bytes_before = p->inflight_bytes;
 
 	if (largest >= p->next_psn) {
 		p->bad_acks++;
@@ -198,25 +266,36 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 			uint64_t psn = largest - (64u * w + i);
 
 			bits &= bits - 1;
-			if (64u * w + i > largest || p->next_psn - psn > GW_TX_RECORDS)
+			if (64u * w + i > largest || !in_books(p, psn) ||
+				p->record[psn & p->mask].state != GW_TX_OUT)
 				continue;
-			if (p->record[psn & MASK].state == GW_TX_OUT) {
-				settle_one(p, psn, false, settle, ctx);
-				progress = true;
+			/* Bits go from newest to oldest. */
+			if (sample.mark == NULL) {
+				sample.mark = mark_of(p, psn);
+				sample.sent_ns = p->record[psn & p->mask].sent_ns;
 			}
+			settle_one(p, psn, false, settle, ctx);
 		}
 	}
+	sample.bytes = bytes_before - p->inflight_bytes;
+	sample.packets = before - p->inflight_packets;
 	detect_spurious(p, ack);
 	if (!p->any_acked || largest > p->largest_acked) {
 		p->largest_acked = largest;
 		p->any_acked = true;
-		take_rtt(p, ack->ack.echo, ack->ack.hold, now_ns);
+		sample.rtt_ns = take_rtt(p, ack->ack.echo, ack->ack.hold, now_ns);
 	}
-	if (progress) {
+	if (sample.mark != NULL) {
 		p->last_ack_ns = now_ns;
 		p->pto_count = 0;
 	}
 	detect_losses(p, now_ns, settle, ctx);
+	sample.lost_bytes = p->lost_unseen;
+	sample.lost_packets = p->lost_unseen_packets;
+	sample.inflight_bytes = p->inflight_bytes;
+	p->lost_unseen = 0;
+	p->lost_unseen_packets = 0;
+	gw_rate_acked(&p->rate, &sample);
 	return true;
 }
 
@@ -254,7 +333,7 @@ enum gw_tx_due gw_tx_path_timer(
 void gw_tx_path_fail(struct gw_tx_path *p, gw_tx_settle settle, void *ctx)
 {
 	for (uint64_t n = p->una; n < p->next_psn; n++) {
-		if (p->record[n & MASK].state == GW_TX_OUT)
+		if (p->record[n & p->mask].state == GW_TX_OUT)
 			settle_one(p, n, true, settle, ctx);
 	}
 	advance_una(p);

@@ -11,17 +11,21 @@
 #pragma once
 
 #include "../wire/decode.h"
+#include "rate.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GW_TX_RECORDS 16384u /* packets outstanding per path, a power of two */
-#define GW_TX_RUNS 16384u    /* runs outstanding per path, a power of two */
+/* Books begin small and grow, see gw_tx_path_short(). Powers of two; as many runs as records. At
+ * most 25 MiB of records: two bandwidth-delay products of 40 Gb/s and 150 ms at MTU 1500. */
+#define GW_TX_RECORDS 4096u
+#define GW_TX_RECORDS_MAX (1u << 20)
+#define GW_TX_RUNS GW_TX_RECORDS
 #define GW_TX_REORDER_MIN 3u
 #define GW_TX_REORDER_MAX 512u
+#define GW_TX_RTT_UNKNOWN_NS 333000000u /* before the first sample (RFC 9002 section 6.2.2) */
 #define GW_TX_PTO_MIN_NS 10000000u
 #define GW_TX_DEAD_MIN_NS 50000000u
-#define GW_TX_WINDOW_MIN (2u << 20)
 #define GW_TX_LOST_KEPT 64u /* losses that may still turn out to be spurious */
 
 enum gw_tx_kind {
@@ -51,21 +55,35 @@ struct gw_tx_record {
 };
 _Static_assert(sizeof(struct gw_tx_record) == 24, "records are walked in bursts");
 
+/* The memory of a path's books: populated, made and freed by control, never by a poll core. */
+struct gw_tx_books {
+	uint32_t records;  /* and runs */
+	size_t bytes;      /* of all */
+	const void *owner; /* whom control made them for */
+	struct gw_tx_record *record;
+	struct gw_tx_run *run;
+	struct gw_rate_mark *mark; /* one per GW_RATE_MARK_PACKETS records */
+};
+
 struct gw_tx_path {
 	uint64_t next_psn;
 	uint64_t una;           /* oldest PSN that may be outstanding */
 	uint64_t largest_acked; /* valid once any_acked */
 	bool any_acked;
-	struct gw_tx_record *record; /* GW_TX_RECORDS, ring by PSN */
-	struct gw_tx_run *run;       /* GW_TX_RUNS, ring */
+	uint32_t mask;               /* records, and runs, minus one */
+	struct gw_tx_record *record; /* ring by PSN */
+	struct gw_tx_run *run;       /* ring */
+	struct gw_rate_mark *mark;   /* ring by PSN / GW_RATE_MARK_PACKETS */
+	struct gw_tx_books *books;   /* what these three lie in */
 	uint32_t run_head, run_tail; /* taken at head, released in PSN order at tail */
 	uint64_t inflight_bytes;
 	uint32_t inflight_packets;
-	uint64_t window_bytes;
-	uint64_t rate_bps;    /* of the port's cap, 0: none; sizes the window */
 	uint64_t spent_bytes; /* sent minus lost: compared with the receiver's absolute credit */
 	uint64_t credit;      /* newest absolute credit */
-	uint64_t srtt_ns, min_rtt_ns; /* 0: no sample yet */
+	struct gw_rate rate;
+	uint64_t lost_unseen; /* bytes declared lost that the model has not heard of */
+	uint32_t lost_unseen_packets;
+	uint64_t srtt_ns;     /* 0: no sample yet */
 	uint64_t last_ack_ns; /* newest progress; also set when the first packet goes out after
 				 silence */
 	uint64_t pto_sent_ns; /* when the last probe timeout fired */
@@ -82,8 +100,25 @@ struct gw_tx_path {
 typedef void (*gw_tx_settle)(
 	void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
 
+/* Empty books for `records` packets, a power of two of at most GW_TX_RECORDS_MAX. NULL: no memory.
+ */
+struct gw_tx_books *gw_tx_books_create(uint32_t records);
+void gw_tx_books_free(struct gw_tx_books *b);
+
+/* rate_bps: the port's cap, layer 1; 0: none. */
 int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_credit);
 void gw_tx_path_release(struct gw_tx_path *p);
+
+/* Moves what is booked into larger books, in one step of at most the old books' size; returns the
+ * old ones. Where b is not larger, b itself comes back. */
+struct gw_tx_books *gw_tx_path_grow(struct gw_tx_path *p, struct gw_tx_books *b);
+
+/* Whether more than half of the books is in use: larger ones should be on their way. */
+static inline bool gw_tx_path_short(const struct gw_tx_path *p)
+{
+	return (p->next_psn - p->una > p->mask / 2 || p->run_head - p->run_tail > p->mask / 2) &&
+	       p->mask + 1 < GW_TX_RECORDS_MAX;
+}
 
 /* The numbers are used up, but for a few probes: the path must be made again, with a new key. */
 static inline bool gw_tx_path_spent(const struct gw_tx_path *p)
@@ -91,28 +126,34 @@ static inline bool gw_tx_path_spent(const struct gw_tx_path *p)
 	return p->next_psn >= GW_WIRE_PSN_MAX - 8;
 }
 
-/* Whether another packet may be sent: window, credit, room in the books, PSNs left. */
-static inline bool gw_tx_path_open(const struct gw_tx_path *p)
+/* Whether `more` further packets have room in the books. */
+static inline bool gw_tx_path_room(const struct gw_tx_path *p, uint32_t more)
 {
-	return p->inflight_bytes < p->window_bytes && p->spent_bytes < p->credit &&
-	       p->next_psn - p->una < GW_TX_RECORDS - 8 && !gw_tx_path_spent(p);
+	return p->next_psn - p->una + more <= p->mask + 1;
+}
+
+/* Whether another packet may be sent: credit, room in the books, PSNs left, window and pacing. */
+static inline bool gw_tx_path_open(struct gw_tx_path *p, uint64_t now_ns)
+{
+	return p->spent_bytes < p->credit && gw_tx_path_room(p, 9) && !gw_tx_path_spent(p) &&
+	       gw_rate_open(&p->rate, p->inflight_bytes, now_ns);
 }
 
 /* Runs that still fit; a run list takes them with gw_tx_path_push_run() just before
  * gw_tx_path_sent(). */
 static inline uint32_t gw_tx_path_run_room(const struct gw_tx_path *p)
 {
-	return GW_TX_RUNS - (p->run_head - p->run_tail);
+	return p->mask + 1 - (p->run_head - p->run_tail);
 }
 
 static inline void gw_tx_path_push_run(struct gw_tx_path *p, uint32_t page, uint32_t count)
 {
-	p->run[p->run_head++ & (GW_TX_RUNS - 1)] = (struct gw_tx_run){page, count};
+	p->run[p->run_head++ & p->mask] = (struct gw_tx_run){page, count};
 }
 
 static inline const struct gw_tx_run *gw_tx_path_run(const struct gw_tx_path *p, uint32_t position)
 {
-	return &p->run[position & (GW_TX_RUNS - 1)];
+	return &p->run[position & p->mask];
 }
 
 /* Books a packet with number next_psn; returns that number. r->sent_ns must be set. */
@@ -124,6 +165,9 @@ void gw_tx_path_skip(struct gw_tx_path *p);
 /* Applies an ACK. False where it acknowledges what was never sent (counted, ignored). */
 bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns,
 	gw_tx_settle settle, void *ctx);
+
+/* A probe's REPLY came: its echo is a sample of the RTT, the first one of a new path. */
+void gw_tx_path_replied(struct gw_tx_path *p, uint32_t echo, uint64_t now_ns);
 
 /* What the clock asks for. */
 enum gw_tx_due { GW_TX_NOTHING, GW_TX_SEND_PROBE, GW_TX_DEAD };

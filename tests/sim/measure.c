@@ -131,7 +131,12 @@ static struct sim_event feeding;
 /* All pages are always to be sent: what was taken is set again, under the same label. */
 static void feed(void *ctx)
 {
+	struct gw_dp_event ev;
+
 	(void)ctx;
+	/* As control does: paths that hold much get larger books. */
+	while (gw_dp_poll_event(source->dp, &ev) != 0)
+		;
 	gw_bitmap_set_range(source->core.open, source->core.space.region[0].first, RAM_PAGES);
 	sim_after(&feeding, FEED_NS, feed, NULL);
 }

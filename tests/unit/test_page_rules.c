@@ -437,7 +437,7 @@ static bool work(struct world *w, uint32_t worker, uint32_t c)
 	struct gw_taken t;
 	bool waited[HOT], fresh = take->hand == 0;
 
-	if (l->down || !gw_tx_path_open(&l->tx))
+	if (l->down || !gw_tx_path_open(&l->tx, w->now_ns))
 		return false;
 	for (uint32_t i = 0; i < HOT; i++)
 		waited[i] = waits(w, hot[i]);

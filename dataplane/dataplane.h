@@ -26,6 +26,7 @@
 #define GW_DP_MAX_STREAMS 64u /* per direction, whole process */
 #define GW_DP_STATE_REGION 255u
 #define GW_DP_LABEL_MAX 65000u
+#define GW_DP_WEIGHT_MAX 1000u
 
 enum gw_dp_integrity { GW_DP_CRC32C, GW_DP_INTEGRITY_NONE };
 
@@ -187,12 +188,16 @@ struct gw_dp_source_conf {
 	const struct gw_ring_reader *ring;
 	uint32_t n_rings;
 	uint32_t state_limit_mib; /* size of the device-state pseudo-region */
-	uint32_t weight;
-	void *ctx; /* comes back with events */
+	uint32_t weight;   /* 1..GW_DP_WEIGHT_MAX: its share of a port that others want too */
+	uint64_t rate_bps; /* cap at layer 1 over all ports together; 0: none */
+	void *ctx;         /* comes back with events */
 };
 /* Starts draining rings at once. Nothing is sent until a label is opened. */
 int gw_dp_source_create(struct gw_dp *dp, const struct gw_dp_source_conf *conf,
 	struct gw_dp_source **out, struct gw_err *err);
+/* Weight and cap, changed in flight. */
+void gw_dp_source_weigh(struct gw_dp_source *s, uint32_t weight);
+void gw_dp_source_rate(struct gw_dp_source *s, uint64_t rate_bps);
 /* Epoch 0's work: all pages, with the extents that are data (gw_ram_extents after tracking
  * started). Calls: first mark data extents (helper thread allowed, before the first
  * gw_dp_source_open), the rest counts as holes. */

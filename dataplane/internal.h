@@ -52,11 +52,13 @@ struct gw_dp_source {
 	uint16_t slot;    /* local, in the workers' tables */
 	uint16_t stream;  /* on the wire */
 	uint32_t drainer; /* worker index */
+	uint32_t weight;  /* at the beginning; later by command */
 	uint32_t pending;
 	uint8_t *state;
 	uint64_t state_bytes;
 	void *ctx;
 	struct gw_take *take[GW_DP_MAX_WORKERS]; /* n_cores each */
+	_Alignas(64) struct gw_pacer pacer;      /* the session's own cap, over all ports */
 };
 
 struct gw_dp_sink {

@@ -77,6 +77,8 @@ int gw_dp_source_create(struct gw_dp *dp, const struct gw_dp_source_conf *conf,
 	s->stream = conf->stream;
 	s->drainer = slot % dp->n_workers;
 	s->ctx = conf->ctx;
+	s->weight = conf->weight;
+	gw_pacer_init(&s->pacer, conf->rate_bps);
 	s->core.n_rings = conf->n_rings;
 	memcpy(s->core.ring, conf->ring, conf->n_rings * sizeof(*conf->ring));
 	for (uint32_t i = 0; i < dp->n_workers; i++) {
@@ -92,6 +94,16 @@ int gw_dp_source_create(struct gw_dp *dp, const struct gw_dp_source_conf *conf,
 fail:
 	source_destroy(s);
 	return gw_err(err, ret, "no memory for the page books");
+}
+
+void gw_dp_source_weigh(struct gw_dp_source *s, uint32_t weight)
+{
+	gw_dp_broadcast(s->dp, GW_CMD_WEIGH_SOURCE, s, weight);
+}
+
+void gw_dp_source_rate(struct gw_dp_source *s, uint64_t rate_bps)
+{
+	gw_pacer_set(&s->pacer, rate_bps);
 }
 
 void gw_dp_source_mark_data(

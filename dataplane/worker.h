@@ -13,6 +13,7 @@
 #include "path/tx_path.h"
 #include "port/frame.h"
 #include "port/port.h"
+#include "stream/share.h"
 #include "stream/sink.h"
 #include "stream/source.h"
 #include "stream/take.h"
@@ -38,6 +39,7 @@ struct gw_queue {
 	uint16_t n_paths; /* outgoing paths on this queue */
 	uint16_t next_path;
 	struct gw_path_out *path[GW_DP_MAX_PATHS];
+	struct gw_share share; /* of this worker's sources, by slot */
 	gw_packet *held[GW_BURST];
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
 		resent_pages;
@@ -68,8 +70,7 @@ struct gw_path_out {
 	uint64_t port_since_ns; /* when udp_port became the candidate */
 	uint8_t max_pages;      /* per packet; 0: a page takes fragments */
 	bool books_asked;       /* larger books are on their way */
-	bool empty;             /* the last look found no page for it */
-	uint8_t next_source;
+	uint64_t empty; /* a bit per source slot: the last look found no page for this path */
 	uint64_t next_probe_ns;
 	uint64_t n_down;
 	/* control reads these */
@@ -112,6 +113,7 @@ enum gw_command {
 	GW_CMD_ADD_LINK = 1,
 	GW_CMD_DEL_LINK,
 	GW_CMD_ADD_SOURCE,
+	GW_CMD_WEIGH_SOURCE, /* value: weight */
 	GW_CMD_DEL_SOURCE,
 	GW_CMD_DRAIN_TO,
 	GW_CMD_OPEN,

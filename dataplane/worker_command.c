@@ -79,6 +79,8 @@ static void add_source(struct gw_worker *w, struct gw_dp_source *s)
 {
 	w->source[s->slot] = (struct gw_worker_source){s, s->take[w->index]};
 	w->source_slots[w->n_sources++] = (uint8_t)s->slot;
+	for (uint32_t i = 0; i < w->n_queues; i++)
+		gw_share_add(&w->queue[i].share, (uint8_t)s->slot, s->weight);
 }
 
 /* Packets of this source that are outstanding stay in the paths' books; settling them finds no
@@ -112,8 +114,8 @@ static void del_source(struct gw_worker *w, struct gw_dp_source *s)
 		w->source_slots[i] = w->source_slots[--w->n_sources];
 		break;
 	}
-	for (uint32_t i = 0; i < w->n_out; i++)
-		w->out[w->out_slots[i]]->next_source = 0;
+	for (uint32_t i = 0; i < w->n_queues; i++)
+		gw_share_remove(&w->queue[i].share, (uint8_t)s->slot);
 	/* See gw_dp_source_close(): control sends the command on to the drainer when all others let
 	 * go. */
 	if (w->index == s->drainer)
@@ -151,6 +153,11 @@ void gw_worker_commands(struct gw_worker *w)
 			break;
 		case GW_CMD_ADD_SOURCE:
 			add_source(w, source);
+			break;
+		case GW_CMD_WEIGH_SOURCE:
+			for (uint32_t i = 0; i < w->n_queues; i++)
+				gw_share_set(&w->queue[i].share, (uint8_t)source->slot,
+					(uint32_t)c.value);
 			break;
 		case GW_CMD_DEL_SOURCE:
 			del_source(w, source);

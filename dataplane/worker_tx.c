@@ -198,51 +198,62 @@ static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_d
 	return 1;
 }
 
-/* The next packets of one path, from its link's sources in turn. *again: there is more to look at.
- */
-static uint16_t fill(
-	struct gw_worker *w, struct gw_path_out *p, gw_packet **out, bool *again, uint64_t now_ns)
+/* The next packets of a source over one path. *again: there is more to look at. */
+static uint16_t take(struct gw_worker *w, struct gw_path_out *p, struct gw_worker_source *ws,
+	gw_packet **out, bool *again, uint64_t now_ns)
 {
+	struct gw_take *take = &ws->take[p->core];
 	struct gw_taken taken;
 
-	for (uint32_t n = 0; n < w->n_sources; n++) {
-		struct gw_worker_source *ws;
-		struct gw_take *take;
+	gw_take_next(&ws->source->core, take, w->index, p->core,
+		p->max_pages != 0 ? p->max_pages : 1, &taken);
+	*again |= taken.kind == GW_TAKE_AGAIN;
+	if (taken.kind == GW_TAKE_PAGES)
+		return put_pages(w, p, ws->source, &taken, out, now_ns);
+	if (taken.kind == GW_TAKE_RUNS && gw_tx_path_run_room(&p->tx) >= take->n_runs)
+		return put_runs(w, p, ws->source, take, &taken, out, now_ns);
+	return 0;
+}
 
-		p->next_source =
-			(uint8_t)(p->next_source + 1u < w->n_sources ? p->next_source + 1 : 0);
-		ws = &w->source[w->source_slots[p->next_source]];
-		if (ws->source->link != p->link)
+/* The next packets of a source over any of its paths on this queue that may send and has not said
+ * that it has nothing. */
+static uint16_t fill(struct gw_worker *w, struct gw_queue *q, struct gw_worker_source *ws,
+	gw_packet **out, bool *again, uint64_t now_ns)
+{
+	uint64_t bit = UINT64_C(1) << ws->source->slot;
+
+	for (uint16_t n = 0; n < q->n_paths; n++) {
+		struct gw_path_out *p = q->path[q->next_path];
+		uint16_t got;
+
+		q->next_path = (uint16_t)(q->next_path + 1 == q->n_paths ? 0 : q->next_path + 1);
+		if (p->link != ws->source->link || (p->empty & bit) != 0 ||
+			p->state != GW_PATH_UP || !gw_tx_path_open(&p->tx, now_ns))
 			continue;
-		take = &ws->take[p->core];
-		gw_take_next(&ws->source->core, take, w->index, p->core,
-			p->max_pages != 0 ? p->max_pages : 1, &taken);
-		*again |= taken.kind == GW_TAKE_AGAIN;
-		if (taken.kind == GW_TAKE_PAGES)
-			return put_pages(w, p, ws->source, &taken, out, now_ns);
-		if (taken.kind == GW_TAKE_RUNS && gw_tx_path_run_room(&p->tx) >= take->n_runs)
-			return put_runs(w, p, ws->source, take, &taken, out, now_ns);
+		got = take(w, p, ws, out, again, now_ns);
+		if (got != 0)
+			return got;
+		p->empty |= bit;
 	}
 	return 0;
 }
 
-/* The next path of this queue that may send and has not said that it has nothing. */
-static struct gw_path_out *pick(struct gw_queue *q, uint64_t now_ns)
+/* The session's cap and its share of the queue: of what these packets take at layer 1. */
+static void charge(struct gw_queue *q, struct gw_dp_source *s, gw_packet *const *m, uint16_t n,
+	uint64_t now_ns)
 {
-	for (uint16_t n = 0; n < q->n_paths; n++) {
-		struct gw_path_out *p = q->path[q->next_path];
+	uint64_t bytes = 0;
 
-		q->next_path = (uint16_t)(q->next_path + 1 == q->n_paths ? 0 : q->next_path + 1);
-		if (!p->empty && p->state == GW_PATH_UP && gw_tx_path_open(&p->tx, now_ns))
-			return p;
-	}
-	return NULL;
+	for (uint16_t i = 0; i < n; i++)
+		bytes += gw_packet_bytes(m[i]) + GW_WIRE_L1_BYTES;
+	gw_share_spend(&q->share, (uint8_t)s->slot, bytes);
+	gw_pacer_spend(&s->pacer, bytes, now_ns);
 }
 
 uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 {
 	gw_packet *m[GW_BURST];
-	struct gw_path_out *p;
+	uint64_t barred = 0;
 	uint16_t n = 0;
 	bool again = false;
 
@@ -253,15 +264,21 @@ uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 			return 0;
 	}
 	for (uint16_t i = 0; i < q->n_paths; i++)
-		q->path[i]->empty = false;
+		q->path[i]->empty = 0;
 	while (n + PACKETS_PER_TAKE <= GW_BURST && gw_pacer_open(&q->port->pacer, now_ns)) {
-		uint16_t got;
+		int id = gw_share_pick(&q->share, barred);
+		struct gw_dp_source *s;
+		uint16_t got = 0;
 
-		p = pick(q, now_ns);
-		if (p == NULL || !refill(w))
+		if (id < 0 || !refill(w))
 			break;
-		got = fill(w, p, m + n, &again, now_ns);
-		p->empty = got == 0;
+		s = w->source[id].source;
+		if (gw_pacer_open(&s->pacer, now_ns))
+			got = fill(w, q, &w->source[id], m + n, &again, now_ns);
+		if (got == 0)
+			barred |= UINT64_C(1) << id;
+		else
+			charge(q, s, m + n, got, now_ns);
 		n = (uint16_t)(n + got);
 	}
 	if (n != 0)

@@ -18,22 +18,31 @@
 
 struct gw_pacer {
 	uint64_t tat;      /* theoretical arrival time; all senders write it */
-	uint64_t per_byte; /* 8e9 / rate_bps in ns, fixed point; 0: no cap */
+	uint64_t per_byte; /* 8e9 / rate_bps in ns, fixed point; 0: no cap; control writes */
 };
+
+/* Another cap, while others send; what was sent before counts at the old one. 0: no cap. */
+static inline void gw_pacer_set(struct gw_pacer *p, uint64_t rate_bps)
+{
+	uint64_t per_byte =
+		rate_bps != 0
+			? (UINT64_C(8000000000) << (GW_PACER_TIME_SHIFT + GW_PACER_COST_SHIFT)) /
+				  rate_bps
+			: 0;
+
+	__atomic_store_n(&p->per_byte, per_byte, __ATOMIC_RELAXED);
+}
 
 static inline void gw_pacer_init(struct gw_pacer *p, uint64_t rate_bps)
 {
 	p->tat = 0;
-	p->per_byte = rate_bps != 0 ? (UINT64_C(8000000000)
-					      << (GW_PACER_TIME_SHIFT + GW_PACER_COST_SHIFT)) /
-					      rate_bps
-				    : 0;
+	gw_pacer_set(p, rate_bps);
 }
 
 /* Whether another packet may go now. */
 static inline bool gw_pacer_open(const struct gw_pacer *p, uint64_t now_ns)
 {
-	return p->per_byte == 0 ||
+	return __atomic_load_n(&p->per_byte, __ATOMIC_RELAXED) == 0 ||
 	       __atomic_load_n(&p->tat, __ATOMIC_RELAXED) <= now_ns << GW_PACER_TIME_SHIFT;
 }
 
@@ -42,11 +51,11 @@ static inline void gw_pacer_spend(struct gw_pacer *p, uint64_t bytes, uint64_t n
 {
 	const uint64_t depth = (uint64_t)GW_PACER_DEPTH_NS << GW_PACER_TIME_SHIFT;
 	const uint64_t now = now_ns << GW_PACER_TIME_SHIFT;
-	uint64_t cost, tat, next;
+	uint64_t per_byte = __atomic_load_n(&p->per_byte, __ATOMIC_RELAXED), cost, tat, next;
 
-	if (p->per_byte == 0)
+	if (per_byte == 0)
 		return;
-	cost = (bytes * p->per_byte + (1u << (GW_PACER_COST_SHIFT - 1))) >> GW_PACER_COST_SHIFT;
+	cost = (bytes * per_byte + (1u << (GW_PACER_COST_SHIFT - 1))) >> GW_PACER_COST_SHIFT;
 	tat = __atomic_load_n(&p->tat, __ATOMIC_RELAXED);
 	do {
 		next = (tat + depth < now ? now - depth : tat) + cost;

@@ -104,6 +104,30 @@ static void test_shared(void)
 	CU_ASSERT(sent[0] > total / 20 && sent[1] > total / 20);
 }
 
+/* A cap that is changed while packets go: up, down, off and on. */
+static void test_set(void)
+{
+	static const uint64_t rates[] = {10000000000, 2000000000, 25000000000, 1000000000};
+	uint64_t now = 5000000000;
+	struct gw_pacer p;
+
+	gw_pacer_init(&p, 0);
+	CU_ASSERT(gw_pacer_open(&p, now));
+	for (unsigned int i = 0; i < 4; i++) {
+		double want, got;
+
+		gw_pacer_set(&p, rates[i]);
+		run(&p, 9066, now, 20000000, 700); /* what idle time allows is used up */
+		now += 20000000;
+		got = (double)run(&p, 9066, now, 100000000, 700);
+		now += 100000000;
+		want = (double)rates[i] / 80;
+		CU_ASSERT_DOUBLE_EQUAL(got, want, want / 500 + 9066);
+	}
+	gw_pacer_set(&p, 0);
+	CU_ASSERT(gw_pacer_open(&p, now));
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -111,6 +135,7 @@ int main(void)
 		{"burst", test_burst},
 		{"no cap", test_no_cap},
 		{"two senders", test_shared},
+		{"set in flight", test_set},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -89,17 +89,31 @@ struct gw_path_in {
 	uint16_t core, slot, peer_slot, worker;
 };
 
-/* Named drops and defects; packets in minus packets used is their sum. */
-#define GW_DROPS(X)                                                                   \
-	X(rx_not_ours)                                                                \
-	X(rx_invalid_frame)                                                           \
-	X(rx_chained)                                                                 \
-	X(rx_no_path)                                                                 \
-	X(rx_wrong_core)                                                              \
-	X(rx_bad_key)                                                                 \
-	X(rx_duplicate) X(rx_old_psn) X(rx_no_stream) X(rx_bad_region) X(rx_bad_page) \
-		X(rx_wrong_owner) X(rx_unexpected_type) X(rx_bad_ack) X(rx_stale_ack) \
-			X(tx_no_mbuf) X(tx_ack_dropped) X(path_down) X(loss_spurious)
+/* Named drops and defects; packets in minus packets used is their sum. From rx_ack_unsent to
+ * loss_spurious in the order of enum gw_tx_fault. */
+#define GW_DROPS(X)           \
+	X(rx_not_ours)        \
+	X(rx_invalid_frame)   \
+	X(rx_chained)         \
+	X(rx_no_path)         \
+	X(rx_wrong_core)      \
+	X(rx_bad_key)         \
+	X(rx_duplicate)       \
+	X(rx_old_psn)         \
+	X(rx_no_stream)       \
+	X(rx_bad_region)      \
+	X(rx_bad_page)        \
+	X(rx_wrong_owner)     \
+	X(rx_unexpected_type) \
+	X(rx_ack_unsent)      \
+	X(rx_ack_repeat)      \
+	X(rx_ack_old)         \
+	X(rx_ack_credit_back) \
+	X(rx_ack_ecn_back)    \
+	X(loss_spurious)      \
+	X(tx_no_mbuf)         \
+	X(tx_ack_dropped)     \
+	X(path_down)
 enum gw_drop {
 #define X(name) GW_DROP_##name,
 	GW_DROPS(X)
@@ -107,6 +121,8 @@ enum gw_drop {
 		GW_DROP_WIRE, /* then one per enum gw_wire_error */
 	GW_DROP_COUNT = GW_DROP_WIRE + GW_WIRE_ERRORS
 };
+_Static_assert(
+	(int)GW_DROP_loss_spurious == (int)GW_DROP_rx_ack_unsent + (int)GW_TX_SPURIOUS, "faults");
 const char *gw_drop_name(unsigned int drop);
 
 enum gw_command {

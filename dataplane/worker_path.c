@@ -98,6 +98,7 @@ static void update_template(struct gw_path_out *p)
 	gw_neighbor_mac(p->hop, mac);
 	gw_frame_template(&p->frame, p->queue->port->mac, mac, p->queue->port->ip, p->peer_ip,
 		p->udp_port, GW_WIRE_UDP_PORT);
+	gw_frame_template_ect(&p->frame);
 }
 
 static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)

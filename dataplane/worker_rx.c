@@ -121,11 +121,12 @@ static void rx_in(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame,
 		return;
 	gw_rx_path_applied(
 		&path->rx, p->psn, probe ? p->probe.timestamp : p->data.timestamp, bytes, now_ns);
+	path->rx.ce += in->ce;
 	if (!probe)
 		return;
 	learn_sender(path, q, frame, in);
 	path->queue = q;
-	path->rx.ack_now = true;
+	gw_rx_path_probed(&path->rx);
 	answer_probe(w, q, frame, path, p, now_ns);
 }
 
@@ -139,13 +140,22 @@ static void add_rtt(struct gw_queue *q, const struct gw_wire_packet *p, uint64_t
 		gw_histogram_add(&q->rtt, age - p->ack.hold);
 }
 
+/* What the path found wrong with its ACKs. */
+static void count_faults(struct gw_worker *w, struct gw_tx_path *tx)
+{
+	for (unsigned int i = 0; i < GW_TX_FAULTS; i++) {
+		gw_count(&w->drop[GW_DROP_rx_ack_unsent + i], tx->fault[i] - tx->told[i]);
+		tx->told[i] = tx->fault[i];
+	}
+	tx->fault_news = false;
+}
+
 /* ACK and REPLY arrive on an outgoing path. */
 static void rx_out(struct gw_worker *w, const struct gw_frame_in *in,
 	const struct gw_wire_packet *p, uint64_t now_ns)
 {
 	const struct gw_slot *slot = &w->dp->out_slot[p->path];
 	struct gw_path_out *path = w->out[p->path];
-	uint64_t spurious, stale;
 
 	if (path == NULL) {
 		/* This port steers replies to the wrong core of ours: its owner must try another.
@@ -165,14 +175,11 @@ static void rx_out(struct gw_worker *w, const struct gw_frame_in *in,
 		gw_path_reply(w, path, p, in->to_port, now_ns);
 		return;
 	}
-	spurious = path->tx.spurious;
-	stale = path->tx.stale_acks;
 	if (!path->tx.any_acked || p->ack.largest > path->tx.largest_acked)
 		add_rtt(path->queue, p, now_ns);
-	if (!gw_tx_path_acked(&path->tx, p, now_ns, gw_path_settle, w))
-		gw_drop(w, GW_DROP_rx_bad_ack);
-	gw_count(&w->drop[GW_DROP_loss_spurious], path->tx.spurious - spurious);
-	gw_count(&w->drop[GW_DROP_rx_stale_ack], path->tx.stale_acks - stale);
+	gw_tx_path_acked(&path->tx, p, now_ns, gw_path_settle, w);
+	if (path->tx.fault_news)
+		count_faults(w, &path->tx);
 	__atomic_store_n(&path->pub_srtt_ns, path->tx.srtt_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&path->pub_acked_bytes, path->tx.acked_bytes, __ATOMIC_RELAXED);
 	__atomic_store_n(&path->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);

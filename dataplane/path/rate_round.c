@@ -14,6 +14,7 @@
 #define FLOOR_STEP_NS (100 * MS)
 #define LOSS_QUEUE 0.03
 #define LOSS_ANY 0.10
+#define CE_SHARE 100u   /* one mark in so many packets says nothing */
 #define LOSS_PACKETS 8u /* fewer say nothing of a share */
 #define DOWN_ROUNDS 8u
 #define LOWER 0.95
@@ -92,7 +93,7 @@ static bool congested(struct gw_rate *r, uint64_t now_ns)
 	uint64_t sum = r->round_delivered + r->round_lost;
 	double loss = sum != 0 ? (double)r->round_lost / (double)sum : 0;
 	uint64_t q_ns = queue_ns(r), over_ns;
-	bool floored = on_floor(r), ce = r->round_ce != 0, heavy, queue;
+	bool floored = on_floor(r), ce = r->round_ce * CE_SHARE > r->round_packets, heavy, queue;
 	double ce_factor;
 
 	if (q_ns <= target_ns(r))
@@ -105,10 +106,10 @@ static bool congested(struct gw_rate *r, uint64_t now_ns)
 		(loss > LOSS_ANY || (loss > LOSS_QUEUE && q_ns > target_ns(r) / 2));
 	if (r->round_packets != 0)
 		r->ce_alpha += ((double)r->round_ce / r->round_packets - r->ce_alpha) / 8;
-	ce_factor = 1 - r->ce_alpha / 2;
+	ce_factor = 1 - r->ce_alpha / 3;
 	if (heavy || ce || queue) {
-		if (heavy && (r->phase == GW_RATE_UP ||
-				     (r->phase == GW_RATE_DOWN && r->phase_rounds < 2))) {
+		if ((heavy || ce) && (r->phase == GW_RATE_UP ||
+					     (r->phase == GW_RATE_DOWN && r->phase_rounds < 2))) {
 			r->up_gain = 1 + (r->up_gain - 1) / 2;
 			if (r->up_gain < UP_GAIN_MIN)
 				r->up_gain = UP_GAIN_MIN;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define WORDS (GW_WIRE_ACK_BITS / 64)
+#define WORDS (GW_RX_BITS / 64)
 
 void gw_rx_path_init(struct gw_rx_path *p, uint64_t room_bytes)
 {
@@ -20,7 +20,7 @@ enum gw_rx_verdict gw_rx_path_check(const struct gw_rx_path *p, uint64_t psn)
 {
 	if (!p->any || psn > p->largest)
 		return GW_RX_NEW;
-	if (p->largest - psn >= GW_WIRE_ACK_BITS)
+	if (p->largest - psn >= GW_RX_BITS)
 		return GW_RX_OLD;
 	return bit_get(p, psn) ? GW_RX_DUPLICATE : GW_RX_NEW;
 }
@@ -28,7 +28,7 @@ enum gw_rx_verdict gw_rx_path_check(const struct gw_rx_path *p, uint64_t psn)
 /* Clears the bits of (largest, psn), whose ring places still hold older packets. */
 static void advance(struct gw_rx_path *p, uint64_t psn)
 {
-	if (!p->any || psn - p->largest >= GW_WIRE_ACK_BITS) {
+	if (!p->any || psn - p->largest >= GW_RX_BITS) {
 		memset(p->applied, 0, sizeof(p->applied));
 	} else {
 		for (uint64_t n = p->largest + 1; n < psn; n++)
@@ -74,17 +74,30 @@ static uint64_t reverse(uint64_t v)
 	return __builtin_bswap64(v);
 }
 
+void gw_rx_path_probed(struct gw_rx_path *p)
+{
+	uint64_t older = p->largest / GW_WIRE_ACK_BITS;
+
+	p->ack_now = true;
+	p->look_back = older < GW_RX_BITS / GW_WIRE_ACK_BITS - 1
+			       ? (uint32_t)older
+			       : GW_RX_BITS / GW_WIRE_ACK_BITS - 1;
+}
+
 uint64_t gw_rx_path_ack(struct gw_rx_path *p, uint64_t now_ns, struct gw_wire_ack_body *a)
 {
 	a->largest = p->largest;
+	/* The newest first: the sender's clock is in it. */
+	if (p->unacked == 0 && p->look_back != 0)
+		a->largest -= (uint64_t)GW_WIRE_ACK_BITS * p->look_back--;
 	a->credit = p->bytes + p->room;
 	a->echo = p->echo;
 	a->hold = (uint32_t)((now_ns - p->echo_ns) >> GW_WIRE_TS_SHIFT);
-	a->ecn_ce = 0;
+	a->ecn_ce = p->ce;
 	/* Word w covers PSNs largest - 64 w - 63 .. largest - 64 w; places of PSNs below zero were
 	 * never set. */
-	for (unsigned int w = 0; w < WORDS; w++)
-		a->bitmap[w] = reverse(window(p, p->largest - 64 * w - 63));
+	for (unsigned int w = 0; w < GW_WIRE_ACK_BITS / 64; w++)
+		a->bitmap[w] = reverse(window(p, a->largest - 64 * w - 63));
 	p->unacked = 0;
 	p->ack_now = false;
 	return p->next_psn++;

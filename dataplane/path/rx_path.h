@@ -13,6 +13,9 @@
 
 #define GW_RX_ACK_PACKETS 64u
 #define GW_RX_ACK_DELAY_NS 100000u
+/* What is remembered of the past: an ACK covers the newest GW_WIRE_ACK_BITS of it, a probe is
+ * answered with ACKs for all of it, so that what lost ACKs said is not lost. */
+#define GW_RX_BITS (8u * GW_WIRE_ACK_BITS)
 
 enum gw_rx_verdict {
 	GW_RX_NEW,       /* not seen: apply, then gw_rx_path_applied() */
@@ -23,11 +26,13 @@ enum gw_rx_verdict {
 struct gw_rx_path {
 	uint64_t largest; /* newest PSN received; valid once any */
 	bool any;
-	uint64_t applied[GW_WIRE_ACK_BITS / 64]; /* a ring of bits: PSN n is bit n % 1024 */
-	uint64_t bytes;   /* layer-2 bytes received, cumulative: base of the credit */
-	uint64_t room;    /* bytes of credit beyond what was received */
-	uint32_t unacked; /* packets since the last ACK */
-	bool ack_now;     /* a gap, a probe */
+	uint64_t applied[GW_RX_BITS / 64]; /* a ring of bits: PSN n is bit n % GW_RX_BITS */
+	uint64_t bytes;     /* layer-2 bytes received, cumulative: base of the credit */
+	uint64_t room;      /* bytes of credit beyond what was received */
+	uint32_t unacked;   /* packets since the last ACK */
+	bool ack_now;       /* a gap, a probe */
+	uint32_t look_back; /* ACKs for older bits that a probe asked for */
+	uint32_t ce;        /* packets that came with CE */
 	uint64_t ack_due_ns;
 	uint32_t echo; /* timestamp of the newest packet, and when it came */
 	uint64_t echo_ns;
@@ -43,11 +48,17 @@ enum gw_rx_verdict gw_rx_path_check(const struct gw_rx_path *p, uint64_t psn);
 void gw_rx_path_applied(
 	struct gw_rx_path *p, uint64_t psn, uint32_t timestamp, uint32_t bytes, uint64_t now_ns);
 
+/* The packet was a probe: an ACK at once, and what is remembered beyond it. */
+void gw_rx_path_probed(struct gw_rx_path *p);
+
 static inline bool gw_rx_path_ack_due(const struct gw_rx_path *p, uint64_t now_ns)
 {
-	return p->unacked != 0 &&
-	       (p->ack_now || p->unacked >= GW_RX_ACK_PACKETS || now_ns >= p->ack_due_ns);
+	return (p->unacked != 0 && (p->ack_now || p->unacked >= GW_RX_ACK_PACKETS ||
+					   now_ns >= p->ack_due_ns)) ||
+	       p->look_back != 0;
 }
 
-/* Fills the ACK and counts it as sent. Returns its own PSN. */
+/* Fills the ACK, of the newest packets or of older ones, and counts it as sent. Returns its own
+ * PSN.
+ */
 uint64_t gw_rx_path_ack(struct gw_rx_path *p, uint64_t now_ns, struct gw_wire_ack_body *a);

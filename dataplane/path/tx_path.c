@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define REORDER_CALM_RTTS 32u
+#define REORDER_CALM_NS 1000000000u
+
 struct gw_tx_books *gw_tx_books_create(uint32_t records)
 {
 	const size_t head = (sizeof(struct gw_tx_books) + 63) / 64 * 64;
@@ -54,6 +57,7 @@ int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_cr
 	gw_rate_init(&p->rate, rate_bps);
 	p->credit = initial_credit;
 	p->reorder = GW_TX_REORDER_MIN;
+	p->reorder_time = 1;
 	memset(p->lost_psn, 0xff, sizeof(p->lost_psn));
 	return 0;
 }
@@ -84,6 +88,12 @@ struct gw_tx_books *gw_tx_path_grow(struct gw_tx_path *p, struct gw_tx_books *b)
 		b->run[n & (b->records - 1)] = old->run[n & (old->records - 1)];
 	use_books(p, b);
 	return old;
+}
+
+static void fault(struct gw_tx_path *p, enum gw_tx_fault what)
+{
+	p->fault[what]++;
+	p->fault_news = true;
 }
 
 static struct gw_rate_mark *mark_of(const struct gw_tx_path *p, uint64_t psn)
@@ -196,10 +206,11 @@ static uint64_t base_pto_ns(const struct gw_tx_path *p)
 }
 
 /* Everything from una that was overtaken: by `reorder` packets and a while, or by any and a whole
- * timeout (what a probe's ACK shows of the tail). */
+ * timeout (what a probe's ACK shows of the tail); two where the ACKs for it may be what was lost.
+ */
 static void detect_losses(struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx)
 {
-	uint64_t age_ns = p->srtt_ns + p->srtt_ns / 4 + GW_RX_ACK_DELAY_NS;
+	uint64_t age_ns = p->srtt_ns + p->srtt_ns / 4 * p->reorder_time + GW_RX_ACK_DELAY_NS;
 	uint64_t old_ns = base_pto_ns(p);
 
 	if (!p->any_acked)
@@ -213,6 +224,8 @@ static void detect_losses(struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle se
 		/* Sent in order: what follows is younger and was overtaken by fewer. */
 		if (since_ns < age_ns || (n + p->reorder > p->largest_acked && since_ns < old_ns))
 			break;
+		if (n >= p->gap_first && n < p->gap_end && since_ns < 2 * old_ns)
+			break;
 		settle_one(p, n, true, settle, ctx);
 	}
 	advance_una(p);
@@ -220,9 +233,9 @@ static void detect_losses(struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle se
 
 /* Declared lost, yet it arrived: the threshold was too small. Losses are left of una, where the
  * bits of an ACK are no longer looked at, so they are looked up one by one. */
-static void detect_spurious(struct gw_tx_path *p, const struct gw_wire_packet *ack)
+static void detect_spurious(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns)
 {
-	if (p->lost_packets == p->spurious)
+	if (p->lost_packets == p->fault[GW_TX_SPURIOUS])
 		return;
 	for (unsigned int i = 0; i < GW_TX_LOST_KEPT; i++) {
 		uint64_t back = ack->ack.largest - p->lost_psn[i];
@@ -234,10 +247,78 @@ static void detect_spurious(struct gw_tx_path *p, const struct gw_wire_packet *a
 		if (in_books(p, p->lost_psn[i]))
 			p->spent_bytes += p->record[p->lost_psn[i] & p->mask].wire_bytes;
 		p->lost_psn[i] = UINT64_MAX;
-		p->spurious++;
+		fault(p, GW_TX_SPURIOUS);
 		if (p->reorder < GW_TX_REORDER_MAX)
 			p->reorder *= 2;
+		/* Once per round trip: many may come late by one and the same cause. */
+		if (p->reorder_time < GW_TX_REORDER_TIME_MAX &&
+			now_ns - p->reorder_since_ns > p->srtt_ns)
+			p->reorder_time++;
+		p->reorder_since_ns = now_ns;
 	}
+}
+
+/* No loss was spurious for a while: the thresholds go back. */
+static void relax_reorder(struct gw_tx_path *p, uint64_t now_ns)
+{
+	uint64_t calm_ns = REORDER_CALM_RTTS * p->srtt_ns;
+
+	if (calm_ns < REORDER_CALM_NS)
+		calm_ns = REORDER_CALM_NS;
+	if ((p->reorder == GW_TX_REORDER_MIN && p->reorder_time == 1) ||
+		now_ns - p->reorder_since_ns < calm_ns)
+		return;
+	p->reorder = p->reorder / 2 > GW_TX_REORDER_MIN ? p->reorder / 2 : GW_TX_REORDER_MIN;
+	p->reorder_time -= p->reorder_time > 1;
+	p->reorder_since_ns = now_ns;
+}
+
+/* Whether this ACK, by its own number, was not seen before. */
+static bool take_ack_number(struct gw_tx_path *p, uint64_t psn)
+{
+	uint64_t back;
+
+	if (!p->any_acked || psn > p->ack_largest) {
+		back = p->any_acked ? psn - p->ack_largest : 64;
+		p->ack_seen = (back < 64 ? p->ack_seen << back : 0) | 1;
+		p->ack_largest = psn;
+		return true;
+	}
+	back = p->ack_largest - psn;
+	if (back >= 64)
+		return true; /* cannot be told; harmless */
+	if (p->ack_seen >> back & 1)
+		return false;
+	p->ack_seen |= UINT64_C(1) << back;
+	return true;
+}
+
+/* CE marks since the last ACK that told; no more than packets, whatever it says. */
+static uint32_t take_ce(struct gw_tx_path *p, uint32_t ecn_ce, uint64_t packets)
+{
+	uint32_t more = ecn_ce - p->ecn_ce;
+
+	if (more > UINT32_MAX / 2) {
+		fault(p, GW_TX_ACK_ECN_BACK);
+		return 0;
+	}
+	p->ecn_ce = ecn_ce;
+	return more < packets ? more : (uint32_t)packets;
+}
+
+/* This ACK is the newest: what it and those before it do not cover is unknown. */
+static void take_largest(struct gw_tx_path *p, uint64_t largest)
+{
+	uint64_t next = p->any_acked ? p->largest_acked + 1 : 0;
+
+	if (largest >= GW_WIRE_ACK_BITS && next + GW_WIRE_ACK_BITS <= largest) {
+		if (p->gap_end <= p->una)
+			p->gap_first = next;
+		p->gap_end = largest - GW_WIRE_ACK_BITS + 1;
+		p->ask = true;
+	}
+	p->largest_acked = largest;
+	p->any_acked = true;
 }
 
 bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns,
@@ -247,15 +328,23 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 	uint64_t largest = ack->ack.largest;
 	uint32_t before = p->inflight_packets;
 	uint64_t bytes_before = p->inflight_bytes;
+	bool newest;
 
 	if (largest >= p->next_psn) {
-		p->bad_acks++;
+		fault(p, GW_TX_ACK_UNSENT);
 		return false;
 	}
+	newest = !p->any_acked || ack->psn > p->ack_largest;
+	if (!take_ack_number(p, ack->psn)) {
+		fault(p, GW_TX_ACK_REPEAT);
+		return false;
+	}
+	if (!newest)
+		fault(p, GW_TX_ACK_OLD);
 	if (ack->ack.credit > p->credit)
 		p->credit = ack->ack.credit; /* it never moves back */
-	if (p->any_acked && largest < p->largest_acked)
-		p->stale_acks++; /* still useful: its bits may be new */
+	else if (newest && ack->ack.credit < p->credit && p->any_acked)
+		fault(p, GW_TX_ACK_CREDIT_BACK);
 	for (unsigned int w = 0; w < GW_WIRE_ACK_BITS / 64; w++) {
 		uint64_t bits = ack->ack.bitmap[w];
 
@@ -279,10 +368,12 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 	}
 	sample.bytes = bytes_before - p->inflight_bytes;
 	sample.packets = before - p->inflight_packets;
-	detect_spurious(p, ack);
+	if (newest)
+		sample.ce = take_ce(p, ack->ack.ecn_ce, sample.packets);
+	detect_spurious(p, ack, now_ns);
+	relax_reorder(p, now_ns);
 	if (!p->any_acked || largest > p->largest_acked) {
-		p->largest_acked = largest;
-		p->any_acked = true;
+		take_largest(p, largest);
 		sample.rtt_ns = take_rtt(p, ack->ack.echo, ack->ack.hold, now_ns);
 	}
 	if (sample.mark != NULL) {
@@ -311,6 +402,10 @@ enum gw_tx_due gw_tx_path_timer(
 
 	if (p->inflight_packets == 0)
 		return GW_TX_NOTHING;
+	if (p->ask) {
+		p->ask = false;
+		return GW_TX_SEND_PROBE;
+	}
 	detect_losses(p, now_ns, settle, ctx);
 	if (p->inflight_packets == 0 || now_ns < p->last_ack_ns)
 		return GW_TX_NOTHING;

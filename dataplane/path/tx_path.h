@@ -5,8 +5,14 @@
  * it.
  *
  * Loss: a packet is lost when one sent `reorder` packets later was acknowledged and it is older
- * than a smoothed RTT and a quarter (RFC 9002 section 6.1 with an adaptive packet threshold). The
- * tail is covered by a probe timeout (RFC 9002 section 6.2): the probe's ACK shows what is missing.
+ * than a smoothed RTT and `reorder_time` quarters of it (RFC 9002 section 6.1). Both thresholds
+ * grow with each loss that was none, and shrink again when there was none for a while (as in RFC
+ * 8985). The tail is covered by a probe timeout (RFC 9002 section 6.2): the probe's ACK shows what
+ * is missing.
+ *
+ * Lost ACKs: each repeats the last 1024 packets. Where more than that passed between two that came,
+ * what lies between counts as unknown, not as lost, for two timeouts, and a probe asks the
+ * receiver for its older bits.
  */
 #pragma once
 
@@ -23,6 +29,7 @@
 #define GW_TX_RUNS GW_TX_RECORDS
 #define GW_TX_REORDER_MIN 3u
 #define GW_TX_REORDER_MAX 512u
+#define GW_TX_REORDER_TIME_MAX 8u
 #define GW_TX_RTT_UNKNOWN_NS 333000000u /* before the first sample (RFC 9002 section 6.2.2) */
 #define GW_TX_PTO_MIN_NS 10000000u
 #define GW_TX_DEAD_MIN_NS 50000000u
@@ -36,6 +43,17 @@ enum gw_tx_kind {
 };
 
 enum gw_tx_state { GW_TX_FREE, GW_TX_OUT, GW_TX_ACKED, GW_TX_LOST };
+
+/* What an ACK may do that it should not. */
+enum gw_tx_fault {
+	GW_TX_ACK_UNSENT,      /* acknowledges what was never sent: ignored */
+	GW_TX_ACK_REPEAT,      /* came before: ignored */
+	GW_TX_ACK_OLD,         /* overtaken by a newer one; its bits still count */
+	GW_TX_ACK_CREDIT_BACK, /* takes credit back: it does not move */
+	GW_TX_ACK_ECN_BACK,    /* takes CE marks back */
+	GW_TX_SPURIOUS,        /* a packet that was declared lost arrived */
+	GW_TX_FAULTS
+};
 
 struct gw_tx_run {
 	uint32_t page, count;
@@ -88,11 +106,20 @@ struct gw_tx_path {
 				 silence */
 	uint64_t pto_sent_ns; /* when the last probe timeout fired */
 	uint32_t pto_count;
-	uint32_t reorder;
+	uint32_t reorder;               /* packets */
+	uint32_t reorder_time;          /* in quarters of the smoothed RTT */
+	uint64_t reorder_since_ns;      /* last change of both */
+	uint64_t gap_first, gap_end;    /* packets that no ACK's bitmap covered: others were lost */
+	bool ask;                       /* a probe shall bring the receiver's older bits */
+	uint64_t ack_largest, ack_seen; /* newest ACK's own PSN, and bits of it and 63 older */
+	uint32_t ecn_ce;                /* newest count of CE marks */
 	uint64_t lost_psn[GW_TX_LOST_KEPT]; /* newest losses, a ring by lost_packets; UINT64_MAX:
 					       done with */
-	/* counters; the owner writes, control reads */
-	uint64_t acked_bytes, lost_packets, spurious, bad_acks, stale_acks;
+	/* counters */
+	uint64_t acked_bytes, lost_packets;
+	uint64_t fault[GW_TX_FAULTS],
+		told[GW_TX_FAULTS]; /* told: what the worker counted already */
+	bool fault_news;
 };
 
 /* A packet left the books. lost: its pages must be set in *open* again before this returns (page
@@ -162,7 +189,7 @@ uint64_t gw_tx_path_sent(struct gw_tx_path *p, const struct gw_tx_record *r);
 /* Uses up a number for a packet that is not booked. */
 void gw_tx_path_skip(struct gw_tx_path *p);
 
-/* Applies an ACK. False where it acknowledges what was never sent (counted, ignored). */
+/* Applies an ACK. False where it is ignored, see enum gw_tx_fault. */
 bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns,
 	gw_tx_settle settle, void *ctx);
 

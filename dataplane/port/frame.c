@@ -12,6 +12,8 @@
 #define TYPE_IPV4 0x0800u
 #define TYPE_ARP 0x0806u
 #define PROTO_UDP 17u
+#define ECN_ECT0 2u
+#define ECN_CE 3u
 
 static uint32_t sum_words(const uint8_t *p, size_t len)
 {
@@ -50,6 +52,12 @@ void gw_frame_template(struct gw_frame_template *t, const uint8_t *from_mac, con
 	t->ip_sum = sum_words(ip, IP_BYTES);
 }
 
+void gw_frame_template_ect(struct gw_frame_template *t)
+{
+	t->bytes[ETH_BYTES + 1] |= ECN_ECT0;
+	t->ip_sum = sum_words(t->bytes + ETH_BYTES, IP_BYTES);
+}
+
 void gw_frame_put(uint8_t *out, const struct gw_frame_template *t, uint32_t len)
 {
 	uint16_t total = (uint16_t)(IP_BYTES + UDP_BYTES + len);
@@ -76,6 +84,7 @@ static enum gw_frame_kind parse_ipv4(
 	udp_len = gw_get16(udp + 4);
 	if (udp_len < UDP_BYTES || udp_len != total - IP_BYTES)
 		return GW_FRAME_INVALID;
+	in->ce = (ip[1] & ECN_CE) == ECN_CE;
 	in->from_ip = gw_get32(ip + 12);
 	in->from_port = gw_get16(udp);
 	in->to_port = gw_get16(udp + 2);

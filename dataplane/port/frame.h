@@ -18,6 +18,9 @@ struct gw_frame_template {
 void gw_frame_template(struct gw_frame_template *t, const uint8_t *from_mac, const uint8_t *to_mac,
 	uint32_t from_ip, uint32_t to_ip, uint16_t from_port, uint16_t to_port);
 
+/* Makes its packets ECN-capable: ECT(0), RFC 3168. For the frames that a rate model answers for. */
+void gw_frame_template_ect(struct gw_frame_template *t);
+
 /* Writes the headers for a UDP payload of len bytes. */
 void gw_frame_put(uint8_t *out, const struct gw_frame_template *t, uint32_t len);
 
@@ -32,6 +35,7 @@ struct gw_frame_in {
 	uint32_t len;
 	uint32_t from_ip;
 	uint16_t from_port, to_port;
+	bool ce; /* a queue on the way was long: ECN's congestion experienced */
 };
 /* Checks a frame of len bytes that came in on the port with address ip. */
 enum gw_frame_kind gw_frame_parse(

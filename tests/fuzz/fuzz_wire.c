@@ -76,8 +76,9 @@ static void take_ack(const struct gw_wire_packet *p, uint8_t how)
 		gw_tx_path_sent(&tx, &r);
 	}
 	for (uint64_t k = 1; k < 3; k++) {
+		/* The second time it is a repeat. */
 		if (gw_tx_path_acked(&tx, p, k * 20000000 * (how & 7), settle, &s) !=
-			(p->ack.largest < SENT))
+			(p->ack.largest < SENT && k == 1))
 			abort();
 		gw_tx_path_timer(&tx, k * 20000000 * (how & 7), settle, &s);
 	}

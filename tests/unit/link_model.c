@@ -55,7 +55,7 @@ static void settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_rec
 }
 
 /* One packet into the bottleneck's queue, or out of the world. */
-static void enqueue(struct link_model *m, uint32_t flow, uint64_t psn)
+static void enqueue(struct link_model *m, uint32_t flow, uint64_t psn, bool probe)
 {
 	uint64_t ns = (uint64_t)((double)(m->conf.wire_bytes + L1) * 8e9 /
 				 (double)m->conf.bottleneck_bps);
@@ -79,6 +79,7 @@ static void enqueue(struct link_model *m, uint32_t flow, uint64_t psn)
 		.psn = psn,
 		.timestamp = (uint32_t)(m->now_ns >> GW_WIRE_TS_SHIFT),
 		.flow = (uint8_t)flow,
+		.probe = probe,
 		.ce = m->conf.mark_bytes != 0 && queued > m->conf.mark_bytes};
 	m->p_head++;
 }
@@ -95,6 +96,9 @@ static void receive(struct link_model *m)
 		if (gw_rx_path_check(&f->rx, p->psn) != GW_RX_NEW)
 			continue;
 		gw_rx_path_applied(&f->rx, p->psn, p->timestamp, m->conf.wire_bytes, m->now_ns);
+		f->rx.ce += p->ce;
+		if (p->probe)
+			gw_rx_path_probed(&f->rx);
 	}
 }
 
@@ -107,7 +111,7 @@ static void send_acks(struct link_model *m)
 
 		if (f->receiver_away || !gw_rx_path_ack_due(&f->rx, m->now_ns))
 			continue;
-		gw_rx_path_ack(&f->rx, m->now_ns, &b);
+		a->a.psn = gw_rx_path_ack(&f->rx, m->now_ns, &b);
 		if (m->cut || m->ack_cut || m->a_head - m->a_tail == LINK_ACKS)
 			continue;
 		a->at_ns = m->now_ns + m->conf.delay_ns;
@@ -143,7 +147,7 @@ static void send_one(struct link_model *m, uint32_t i, enum gw_tx_kind kind)
 		.wire_bytes = (uint16_t)m->conf.wire_bytes,
 		.kind = (uint8_t)kind};
 
-	enqueue(m, i, gw_tx_path_sent(&m->flow[i].tx, &r));
+	enqueue(m, i, gw_tx_path_sent(&m->flow[i].tx, &r), kind == GW_TX_PROBE);
 	gw_pacer_spend(&m->port, m->conf.wire_bytes + L1, m->now_ns);
 }
 

@@ -28,7 +28,7 @@ struct link_packet {
 	uint64_t at_ns, psn;
 	uint32_t timestamp;
 	uint8_t flow;
-	bool ce;
+	bool ce, probe;
 };
 
 struct link_ack {

@@ -263,10 +263,33 @@ static void test_neighbors(void)
 	CU_ASSERT_EQUAL(t.entry[GW_NEIGHBORS - 1].heard_ns, 8);
 }
 
+/* ECN: ECT(0) goes out with a right checksum, CE is seen, anything else is not CE. */
+static void test_ecn(void)
+{
+	struct gw_frame_template t;
+	struct gw_frame_in in;
+	uint8_t f[GW_FRAME_HEADER + 100] = {0};
+
+	gw_frame_template(&t, mac_there, mac_here, THERE, HERE, 49999, 7412);
+	gw_frame_template_ect(&t);
+	for (unsigned int ecn = 0; ecn < 4; ecn++) {
+		gw_frame_put(f, &t, 100);
+		CU_ASSERT_EQUAL(f[15], 2);
+		CU_ASSERT_EQUAL(parse(f, sizeof(f), &in), GW_FRAME_UDP);
+		CU_ASSERT_FALSE(in.ce);
+		/* A router marks: it mends the checksum (RFC 1624). */
+		f[15] = (uint8_t)ecn;
+		fix_checksum(f);
+		CU_ASSERT_EQUAL(parse(f, sizeof(f), &in), GW_FRAME_UDP);
+		CU_ASSERT_EQUAL(in.ce, ecn == 3);
+	}
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"templates", test_template},
+		{"ECN", test_ecn},
 		{"parse", test_parse},
 		{"refused", test_refused},
 		{"ports", test_ports},

@@ -529,7 +529,19 @@ static void apply(struct world *w, const struct flight *f, const struct gw_wire_
 	gw_rx_path_applied(rx, p->psn,
 		p->type == GW_WIRE_DATA ? p->data.timestamp : p->probe.timestamp, f->len + 42,
 		w->now_ns);
-	rx->ack_now |= p->type == GW_WIRE_PROBE;
+	if (p->type == GW_WIRE_PROBE)
+		gw_rx_path_probed(rx);
+}
+
+/* Copies of an ACK are refused, and nothing else. */
+static void take_ack(
+	struct world *w, struct gw_tx_path *p, const struct gw_wire_packet *ack, struct owner *o)
+{
+	uint64_t repeats = p->fault[GW_TX_ACK_REPEAT];
+
+	if (!gw_tx_path_acked(p, ack, w->now_ns, settle, o) &&
+		p->fault[GW_TX_ACK_REPEAT] == repeats)
+		w->bad = "an ACK was refused";
 }
 
 static bool deliver(struct world *w, bool at_once)
@@ -552,8 +564,8 @@ static bool deliver(struct world *w, bool at_once)
 		return true; /* damaged */
 	if (!f->back)
 		apply(w, f, &p);
-	else if (!gw_tx_path_acked(&w->link[f->w][f->c].tx, &p, w->now_ns, settle, &o))
-		w->bad = "an ACK was refused";
+	else
+		take_ack(w, &w->link[f->w][f->c].tx, &p, &o);
 	return true;
 }
 

@@ -44,7 +44,7 @@ static void far(uint64_t port_bps, uint32_t loss_ppm, uint32_t wire_bytes, doubl
 	CU_ASSERT(share >= least);
 	/* At most two bandwidth-delay products, and what the ACKs add. */
 	CU_ASSERT(rate_of(m, 0)->window_bytes < 2.1 * 10e9 / 8 * 0.15);
-	CU_ASSERT_EQUAL(m->flow[0].tx.spurious, 0);
+	CU_ASSERT_EQUAL(m->flow[0].tx.fault[GW_TX_SPURIOUS], 0);
 	CU_ASSERT_EQUAL(m->dropped, 0);
 	link_destroy(m);
 }
@@ -109,6 +109,31 @@ static void test_queue(void)
 		CU_ASSERT(drops < (shallow ? 0.03 : 0.0001));
 		/* The target is 2.5 ms; a probe of a quarter more goes over it for two rounds. */
 		CU_ASSERT(m->queue_max_ns < 9 * MS);
+		link_destroy(m);
+	}
+}
+
+/* A queue that marks: the paths keep near the mark instead of filling it, and share. */
+static void test_ecn(void)
+{
+	for (uint32_t flows = 1; flows <= 2; flows++) {
+		struct link_model *m = start((struct link_conf){.bottleneck_bps = 10 * GBPS,
+			.delay_ns = 5 * MS,
+			.buffer_bytes = 12500000,
+			.mark_bytes = 500000,
+			.flows = flows});
+		uint64_t dropped;
+		double share;
+
+		link_run(m, 3 * SECOND);
+		m->queue_max_ns = 0;
+		dropped = m->dropped;
+		share = link_share(m, UINT32_MAX, 3 * SECOND);
+		printf("\n    %u paths, marks above 0.4 ms: %.3f, queue at most %.1f ms ", flows,
+			share, (double)m->queue_max_ns / 1e6);
+		CU_ASSERT(share > 0.9);
+		CU_ASSERT_EQUAL(m->dropped, dropped);
+		CU_ASSERT(m->flow[0].tx.ecn_ce > 100);
 		link_destroy(m);
 	}
 }
@@ -261,6 +286,31 @@ static void test_change(void)
 	link_destroy(m);
 }
 
+/* A port at 10 Gb/s is cut: within 100 ms, 60 where the round trip is short, all that it held is
+ * free for the other port. */
+static void test_cut(void)
+{
+	const uint64_t delays[] = {5 * US, 100 * US, MS, 5 * MS};
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct link_model *m = start((struct link_conf){
+			.bottleneck_bps = 10 * GBPS, .delay_ns = delays[i], .port_bps = 10 * GBPS});
+		const struct link_flow *f = &m->flow[0];
+		uint64_t cut_ns, lost;
+
+		link_run(m, SECOND / 2);
+		cut_ns = m->now_ns;
+		lost = f->lost;
+		m->cut = true;
+		CU_ASSERT(f->tx.inflight_packets > 0);
+		link_run(m, 100 * MS);
+		CU_ASSERT(f->dead_ns != 0 && f->dead_ns - cut_ns < (i < 3 ? 60 : 95) * MS);
+		CU_ASSERT_EQUAL(f->tx.inflight_packets, 0);
+		CU_ASSERT(f->lost > lost);
+		link_destroy(m);
+	}
+}
+
 /* Pacing: at the rate that it says, and after a pause at most `depth` behind. */
 static void test_pacing(void)
 {
@@ -291,12 +341,14 @@ int main(void)
 		{"books grow", test_books},
 		{"fast", test_fast},
 		{"queue", test_queue},
+		{"marks", test_ecn},
 		{"fair", test_fair},
 		{"stalls within a machine", test_stall},
 		{"stalls far away", test_stall_far},
 		{"little to send", test_app_limited},
 		{"smallest RTT", test_min_rtt},
 		{"bottleneck changes", test_change},
+		{"cut", test_cut},
 		{"pacing", test_pacing},
 		CU_TEST_INFO_NULL,
 	};

@@ -42,10 +42,10 @@ static void test_verdicts(void)
 	CU_ASSERT_EQUAL(p.largest, 5);
 }
 
-/* The window's left edge: 1024 numbers with the newest. */
+/* The left edge of what is remembered. */
 static void test_window(void)
 {
-	const uint64_t jumps[] = {1023, 1024, 1025, 2047, 2048, 100000};
+	const uint64_t w = GW_RX_BITS, jumps[] = {w - 1, w, w + 1, 2 * w - 1, 2 * w, 100000};
 
 	for (unsigned int i = 0; i < 6; i++) {
 		struct gw_rx_path p;
@@ -54,9 +54,9 @@ static void test_window(void)
 		for (uint64_t n = 0; n < 700; n++)
 			gw_rx_path_applied(&p, n, 0, 1, 0);
 		gw_rx_path_applied(&p, 699 + jumps[i], 0, 1, 0);
-		CU_ASSERT_EQUAL(gw_rx_path_check(&p, 699 + jumps[i] - 1024), GW_RX_OLD);
+		CU_ASSERT_EQUAL(gw_rx_path_check(&p, 699 + jumps[i] - w), GW_RX_OLD);
 		/* What the bit ring held before says nothing about the numbers that are new. */
-		for (uint64_t n = 700 + jumps[i] - 1024; n < 699 + jumps[i]; n++)
+		for (uint64_t n = 700 + jumps[i] - w; n < 699 + jumps[i]; n++)
 			if (gw_rx_path_check(&p, n) != (n < 700 ? GW_RX_DUPLICATE : GW_RX_NEW))
 				CU_FAIL("an old bit shows");
 		CU_ASSERT_EQUAL(gw_rx_path_check(&p, 699 + jumps[i]), GW_RX_DUPLICATE);
@@ -145,18 +145,32 @@ static unsigned int compare(struct gw_rx_path *p, const bool *applied, uint64_t 
 {
 	struct gw_wire_ack_body a = ack(p, 0);
 	unsigned int bad = a.largest != p->largest;
+	uint64_t covered = 0;
 
-	for (uint64_t i = 0; i < GW_WIRE_ACK_BITS; i++) {
-		bool below_zero = a.largest < i;
-		bool want = !below_zero && a.largest - i >= base && applied[a.largest - i - base];
+	/* A probe brings the older bits too. */
+	gw_rx_path_probed(p);
+	for (uint64_t i = 0; i < GW_RX_BITS; i++) {
+		bool below_zero = p->largest < i;
+		bool want = !below_zero && p->largest - i >= base && applied[p->largest - i - base];
 
-		bad += ack_bit(&a, i) != want;
+		if (i < GW_WIRE_ACK_BITS)
+			bad += ack_bit(&a, i) != want;
 		if (!below_zero)
-			bad += gw_rx_path_check(p, a.largest - i) !=
+			bad += gw_rx_path_check(p, p->largest - i) !=
 			       (want ? GW_RX_DUPLICATE : GW_RX_NEW);
 	}
-	if (a.largest >= GW_WIRE_ACK_BITS)
-		bad += gw_rx_path_check(p, a.largest - GW_WIRE_ACK_BITS) != GW_RX_OLD;
+	while (gw_rx_path_ack_due(p, 0)) {
+		a = ack(p, 0);
+		bad += p->largest - a.largest >= GW_RX_BITS;
+		bad += (p->largest - a.largest) % GW_WIRE_ACK_BITS != 0;
+		covered += a.largest != p->largest;
+		for (uint64_t i = 0; i < GW_WIRE_ACK_BITS; i++)
+			bad += ack_bit(&a, i) != (a.largest >= i && a.largest - i >= base &&
+							 applied[a.largest - i - base]);
+	}
+	bad += covered != (p->largest / GW_WIRE_ACK_BITS < 7 ? p->largest / GW_WIRE_ACK_BITS : 7);
+	if (p->largest >= GW_RX_BITS)
+		bad += gw_rx_path_check(p, p->largest - GW_RX_BITS) != GW_RX_OLD;
 	return bad;
 }
 

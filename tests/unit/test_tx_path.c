@@ -48,10 +48,12 @@ static void send_many(struct gw_tx_path *p, unsigned int n, uint64_t now_ns)
 		send(p, i, now_ns);
 }
 
+static uint64_t ack_psn;
+
 /* An ACK with bit i of `bits` for largest - i, sent at once by a receiver rtt_ns away. */
 static struct gw_wire_packet make_ack(uint64_t largest, uint64_t bits, uint64_t echo_ns)
 {
-	struct gw_wire_packet a = {.type = GW_WIRE_ACK};
+	struct gw_wire_packet a = {.type = GW_WIRE_ACK, .psn = ack_psn++};
 
 	a.ack.largest = largest;
 	a.ack.bitmap[0] = bits;
@@ -83,16 +85,21 @@ static void test_acked(void)
 	CU_ASSERT_EQUAL(p.una, 3);
 	CU_ASSERT_EQUAL(p.inflight_bytes, 2 * PACKET);
 	CU_ASSERT_EQUAL(p.acked_bytes, 3 * (PACKET + GW_WIRE_L1_BYTES));
-	/* The same again settles nothing. */
+	/* The same again is refused, and what it says in another ACK settles nothing. */
+	CU_ASSERT_FALSE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_REPEAT], 1);
+	a.psn = ack_psn++;
 	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
 	CU_ASSERT_EQUAL(s.acked, 3);
-	CU_ASSERT_EQUAL(p.spurious, 0);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_SPURIOUS], 0);
 	a = make_ack(4, 3, MS);
 	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
-	/* An older one is stale, and harmless. */
+	/* An older one is harmless. */
 	a = make_ack(3, 15, MS);
+	a.psn = p.ack_largest - 1;
+	p.ack_seen = 1;
 	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
-	CU_ASSERT_EQUAL(p.stale_acks, 1);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_OLD], 1);
 	CU_ASSERT_EQUAL(s.acked, 5);
 	CU_ASSERT_EQUAL(s.lost, 0);
 	CU_ASSERT_EQUAL(p.inflight_packets, 0);
@@ -116,7 +123,7 @@ static void test_never_sent(void)
 	CU_ASSERT_FALSE(gw_tx_path_acked(&p, &a, MS, note, &s));
 	a = make_ack(GW_WIRE_PSN_MAX, 1, MS);
 	CU_ASSERT_FALSE(gw_tx_path_acked(&p, &a, MS, note, &s));
-	CU_ASSERT_EQUAL(p.bad_acks, 3);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_UNSENT], 3);
 	CU_ASSERT_EQUAL(s.acked + s.lost, 0);
 	CU_ASSERT_EQUAL(p.inflight_packets, 3);
 	CU_ASSERT_EQUAL(p.credit, 5);
@@ -192,7 +199,7 @@ static void spurious(unsigned int behind, bool settled_before)
 		if (settled_before || n != late + 4)
 			a.ack.bitmap[(at - n) / 64] |= UINT64_C(1) << ((at - n) % 64);
 	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, t + 3 * rtt_ns, note, &s));
-	CU_ASSERT_EQUAL(p.spurious, 1);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_SPURIOUS], 1);
 	CU_ASSERT_EQUAL(p.reorder, 2 * GW_TX_REORDER_MIN);
 	/* It was received: the receiver's absolute credit counts it, so the sender does too. */
 	CU_ASSERT_EQUAL(
@@ -200,8 +207,9 @@ static void spurious(unsigned int behind, bool settled_before)
 	/* It was settled as lost and is not settled again; the ACK that repeats it counts once. */
 	CU_ASSERT_EQUAL(s.lost, 1);
 	CU_ASSERT_EQUAL(s.acked, 1 + 3 + behind);
+	a.psn = ack_psn++;
 	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, t + 3 * rtt_ns, note, &s));
-	CU_ASSERT_EQUAL(p.spurious, 1);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_SPURIOUS], 1);
 	gw_tx_path_release(&p);
 }
 
@@ -214,6 +222,194 @@ static void test_spurious(void)
 	spurious(200, true);
 	spurious(200, false);
 	spurious(1000, true);
+}
+
+static uint64_t send_probe(struct gw_tx_path *p, uint64_t now_ns)
+{
+	struct gw_tx_record r = {.sent_ns = now_ns, .wire_bytes = 62, .kind = GW_TX_PROBE};
+
+	return gw_tx_path_sent(p, &r);
+}
+
+/* Hostile ACKs: each kind is counted by its name and changes nothing that it should not. */
+static void test_hostile(void)
+{
+	struct settled s = {0};
+	struct gw_wire_packet a;
+	struct gw_tx_path p;
+
+	setup(&p);
+	p.credit = 10 * PACKET;
+	send_many(&p, 200, MS);
+	a = make_ack(9, 0x3ff, MS);
+	a.ack.credit = 20 * PACKET;
+	a.ack.ecn_ce = 3;
+	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
+	CU_ASSERT_FALSE(p.fault_news);
+	/* Each of the last 64 is known when it comes again. */
+	for (unsigned int i = 0; i < 40; i++) {
+		struct gw_wire_packet b = make_ack(9, 0x3ff, MS);
+
+		b.ack.credit = 20 * PACKET;
+		b.ack.ecn_ce = 3;
+		CU_ASSERT_TRUE(gw_tx_path_acked(&p, &b, 2 * MS, note, &s));
+		CU_ASSERT_FALSE(gw_tx_path_acked(&p, &b, 2 * MS, note, &s));
+		CU_ASSERT_FALSE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
+	}
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_REPEAT], 80);
+	CU_ASSERT_TRUE(p.fault_news);
+	a = make_ack(10, 1, MS);
+	a.ack.credit = 5 * PACKET;
+	a.ack.ecn_ce = 3;
+	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_CREDIT_BACK], 1);
+	CU_ASSERT_EQUAL(p.credit, 20 * PACKET);
+	a = make_ack(11, 1, MS);
+	a.ack.credit = 20 * PACKET;
+	a.ack.ecn_ce = 2;
+	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_ECN_BACK], 1);
+	CU_ASSERT_EQUAL(p.ecn_ce, 3);
+	/* Overtaken: that its credit is smaller is no wonder. */
+	a = make_ack(12, 1, MS);
+	a.psn = p.ack_largest + 2;
+	a.ack.credit = 20 * PACKET;
+	a.ack.ecn_ce = 3;
+	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
+	a.psn--;
+	a.ack.credit = 0;
+	a.ack.ecn_ce = 0;
+	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_OLD], 1);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_CREDIT_BACK], 1);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_ECN_BACK], 1);
+	/* Never sent, and nothing of it counts. */
+	a = make_ack(200, 3, MS);
+	a.ack.credit = UINT64_MAX;
+	CU_ASSERT_FALSE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_UNSENT], 1);
+	CU_ASSERT_EQUAL(p.credit, 20 * PACKET);
+	CU_ASSERT_EQUAL(s.acked, 13);
+	CU_ASSERT_EQUAL(s.lost, 0);
+	CU_ASSERT_EQUAL(p.inflight_packets, 187);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_SPURIOUS], 0);
+	gw_tx_path_release(&p);
+}
+
+/* More CE marks than packets are no more than packets. */
+static void test_ce(void)
+{
+	struct settled s = {0};
+	struct gw_wire_packet a;
+	struct gw_tx_path p;
+
+	setup(&p);
+	send_many(&p, 20, MS);
+	a = make_ack(9, 0x3ff, MS);
+	a.ack.ecn_ce = 1000000;
+	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
+	CU_ASSERT_EQUAL(p.ecn_ce, 1000000);
+	CU_ASSERT(p.rate.round_ce <= 10);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_ECN_BACK], 0);
+	gw_tx_path_release(&p);
+}
+
+/* The thresholds grow by spurious losses and shrink when there were none for a while. */
+static void test_relax(void)
+{
+	const uint64_t rtt_ns = 400 * US;
+	struct settled s = {0};
+	struct gw_wire_packet a;
+	struct gw_tx_path p;
+	uint64_t t = 1000 * (uint64_t)MS;
+
+	setup(&p);
+	learn_rtt(&p, t, rtt_ns, &s);
+	for (unsigned int i = 0; i < 3; i++) {
+		uint64_t late;
+
+		t += 100 * MS;
+		late = send(&p, 1, t);
+		send_many(&p, 100, t);
+		a = make_ack(late + 100, UINT64_MAX, t);
+		a.ack.bitmap[1] = 0xfffffffff;
+		gw_tx_path_acked(&p, &a, t + rtt_ns, note, &s);
+		gw_tx_path_timer(&p, t + 10 * rtt_ns, note, &s);
+		a.ack.bitmap[1] |= UINT64_C(1) << 36;
+		a.psn = ack_psn++;
+		gw_tx_path_acked(&p, &a, t + 11 * rtt_ns, note, &s);
+	}
+	CU_ASSERT_EQUAL(p.fault[GW_TX_SPURIOUS], 3);
+	CU_ASSERT_EQUAL(p.reorder, 8 * GW_TX_REORDER_MIN);
+	CU_ASSERT_EQUAL(p.reorder_time, 4);
+	for (unsigned int i = 0; i < 100; i++) {
+		t += 100 * MS;
+		learn_rtt(&p, t, rtt_ns, &s);
+		if (i == 8) {
+			CU_ASSERT_EQUAL(p.reorder, 8 * GW_TX_REORDER_MIN);
+		} else if (i == 12) {
+			CU_ASSERT_EQUAL(p.reorder, 4 * GW_TX_REORDER_MIN);
+			CU_ASSERT_EQUAL(p.reorder_time, 3);
+		}
+	}
+	CU_ASSERT_EQUAL(p.reorder, GW_TX_REORDER_MIN);
+	CU_ASSERT_EQUAL(p.reorder_time, 1);
+	gw_tx_path_release(&p);
+}
+
+/* 3000 packets arrived and all their ACKs were lost: nothing is declared lost, a probe asks, and
+ * the receiver's older bits settle them. */
+static void test_lost_acks(void)
+{
+	const uint64_t rtt_ns = 10 * MS;
+	struct settled s = {0};
+	struct gw_wire_ack_body b;
+	struct gw_wire_packet a;
+	struct gw_rx_path rx;
+	struct gw_tx_path p;
+	uint64_t t = 100 * MS;
+
+	setup(&p);
+	gw_rx_path_init(&rx, UINT32_MAX);
+	p.rate.window_bytes = UINT64_MAX;
+	for (unsigned int i = 0; i < 3000; i++) {
+		uint64_t psn = send(&p, i, t + i * US);
+
+		if (i != 700) /* this one is really lost */
+			gw_rx_path_applied(&rx, psn, (uint32_t)((t + i * US) >> GW_WIRE_TS_SHIFT),
+				PACKET, t + i * US + rtt_ns / 2);
+	}
+	t += 3 * MS + rtt_ns;
+	a = make_ack(0, 0, 0);
+	a.psn = gw_rx_path_ack(&rx, t - rtt_ns / 2, &b);
+	a.ack.largest = b.largest;
+	a.ack.credit = b.credit;
+	a.ack.echo = b.echo;
+	a.ack.hold = b.hold;
+	memcpy(a.ack.bitmap, b.bitmap, sizeof(b.bitmap));
+	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, t, note, &s));
+	CU_ASSERT_EQUAL(s.acked, 1024);
+	CU_ASSERT_EQUAL(gw_tx_path_timer(&p, t + MS, note, &s), GW_TX_SEND_PROBE);
+	CU_ASSERT_EQUAL(gw_tx_path_timer(&p, t + 6 * MS, note, &s), GW_TX_NOTHING);
+	CU_ASSERT_EQUAL(s.lost, 0);
+	t += rtt_ns;
+	gw_rx_path_applied(&rx, send_probe(&p, t - rtt_ns), 0, 62, t - rtt_ns / 2);
+	gw_rx_path_probed(&rx);
+	while (gw_rx_path_ack_due(&rx, t)) {
+		a.psn = gw_rx_path_ack(&rx, t, &b);
+		a.ack.largest = b.largest;
+		a.ack.credit = b.credit;
+		memcpy(a.ack.bitmap, b.bitmap, sizeof(b.bitmap));
+		CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, t, note, &s));
+	}
+	CU_ASSERT_EQUAL(s.acked, 2999);
+	CU_ASSERT_EQUAL(s.lost, 0);
+	/* The one that is missing is found by the timeout. */
+	gw_tx_path_timer(&p, t + 100 * MS, note, &s);
+	CU_ASSERT_EQUAL(s.lost, 1);
+	CU_ASSERT_EQUAL(s.last_page, 700);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_SPURIOUS], 0);
+	gw_tx_path_release(&p);
 }
 
 /* The threshold ends at its limit. */
@@ -237,21 +433,15 @@ static void test_reorder_max(void)
 		a = make_ack(last, 0, t);
 		memset(a.ack.bitmap, 0xff, 600 / 8);
 		gw_tx_path_acked(&p, &a, t + rtt_ns, note, &s);
-		gw_tx_path_timer(&p, t + 2 * rtt_ns, note, &s);
+		gw_tx_path_timer(&p, t + 5 * rtt_ns, note, &s);
 		a.ack.bitmap[600 / 64] |= UINT64_C(1) << (600 % 64);
-		gw_tx_path_acked(&p, &a, t + 2 * rtt_ns, note, &s);
+		a.psn = ack_psn++;
+		gw_tx_path_acked(&p, &a, t + 5 * rtt_ns, note, &s);
 	}
-	CU_ASSERT_EQUAL(p.spurious, 8);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_SPURIOUS], 8);
 	CU_ASSERT(p.reorder >= GW_TX_REORDER_MAX);
 	CU_ASSERT(p.reorder < 2 * GW_TX_REORDER_MAX);
 	gw_tx_path_release(&p);
-}
-
-static uint64_t send_probe(struct gw_tx_path *p, uint64_t now_ns)
-{
-	struct gw_tx_record r = {.sent_ns = now_ns, .wire_bytes = 62, .kind = GW_TX_PROBE};
-
-	return gw_tx_path_sent(p, &r);
 }
 
 /* The tail: nothing overtakes it, so a probe does. */
@@ -519,7 +709,7 @@ static void test_grow(void)
 	/* What was declared lost before is still known when it comes. */
 	a = make_ack(late + 3, 0xf, 3 * MS);
 	gw_tx_path_acked(&p, &a, 5 * MS, note, &s);
-	CU_ASSERT_EQUAL(p.spurious, 1);
+	CU_ASSERT_EQUAL(p.fault[GW_TX_SPURIOUS], 1);
 	gw_tx_path_fail(&p, note, &s);
 	CU_ASSERT_EQUAL(s.lost, 2500);
 	CU_ASSERT_EQUAL(p.run_head, p.run_tail);
@@ -675,7 +865,7 @@ static void model_ack(struct model *m, uint64_t now_ns)
 	struct gw_wire_packet a = {.type = GW_WIRE_ACK};
 	struct gw_wire_ack_body b;
 
-	gw_rx_path_ack(&m->rx, now_ns, &b);
+	a.psn = gw_rx_path_ack(&m->rx, now_ns, &b);
 	a.ack.largest = b.largest;
 	a.ack.credit = b.credit;
 	a.ack.echo = b.echo;
@@ -752,7 +942,7 @@ static void test_model(void)
 		gw_rx_path_init(&m->rx, UINT32_MAX);
 		model_run(&r, m);
 		CU_ASSERT_EQUAL(m->bad, 0);
-		spurious_seen += m->tx.spurious;
+		spurious_seen += m->tx.fault[GW_TX_SPURIOUS];
 		lost += m->tx.lost_packets;
 		gw_tx_path_release(&m->tx);
 	}
@@ -769,6 +959,10 @@ int main(void)
 		{"loss by reordering", test_reorder_loss},
 		{"spurious loss", test_spurious},
 		{"threshold's limit", test_reorder_max},
+		{"thresholds go back", test_relax},
+		{"hostile ACKs", test_hostile},
+		{"CE marks", test_ce},
+		{"lost ACKs", test_lost_acks},
 		{"tail", test_tail},
 		{"death", test_dead},
 		{"failure", test_fail},

@@ -1,51 +1,147 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The simulator; scripts/simulate runs it. */
+#include "breaks.h"
+#include "engine.h"
 #include "measure.h"
+#include "world.h"
 
 #include <getopt.h>
 #include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	uint32_t trouble;
+	const char *what;
+} scenarios[] = {
+	{"random", SIM_TROUBLE_ALL, "everything goes wrong now and then (the default)"},
+	{"calm", 0, "nothing goes wrong"},
+	{"wire", SIM_TROUBLE_WIRE | SIM_TROUBLE_WORKERS, "a bad network, slow poll cores"},
+	{"ports", SIM_TROUBLE_WIRE | SIM_TROUBLE_PORTS, "a bad network, and ports that fail"},
+	{"commit",
+		SIM_TROUBLE_CONTROL | SIM_TROUBLE_DAEMONS | SIM_TROUBLE_HYPERVISORS |
+			SIM_TROUBLE_USERS,
+		"a good network; daemons, hypervisors and control connections fail"},
+};
+#define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
 
 static void usage(FILE *f)
 {
 	fprintf(f,
-		"usage: simulator --measure SCENARIO [--seed S]\n"
+		"usage: simulator [--scenario NAME] [--first S] [--seeds N | --seed S [--trace]] "
+		"[--break NAME]\n"
+		"       simulator --measure NAME [--seed S]\n"
 		"\n"
-		"Runs the data plane over a simulated network in virtual time and prints one JSON\n"
-		"object. Scenarios:\n");
+		"Runs godwit's own code in virtual time, from seeds S, S + 1, ... One line for "
+		"each\n"
+		"seed that breaks an invariant, then a summary. Exit code 0: every seed held, 1: "
+		"one\n"
+		"did not, 2: usage.\n"
+		"\n"
+		"Scenarios:\n");
+	for (size_t i = 0; i < SCENARIOS; i++)
+		fprintf(f, "  %-18s %s\n", scenarios[i].name, scenarios[i].what);
+	fprintf(f, "\nBreaches to be found (--break):\n");
+	sim_breaks_list(f);
+	fprintf(f, "\nMeasured (--measure; prints JSON):\n");
 	sim_measure_list(f);
 }
 
-int main(int argc, char **argv)
-{
-	static const struct option options[] = {{"measure", required_argument, NULL, 'm'},
-		{"seed", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
-	const char *scenario = NULL;
-	uint64_t seed = 1;
-	int o;
+struct options {
+	const char *scenario, *measure;
+	uint64_t first, seeds;
+	bool trace, verbose;
+};
 
-	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (o) {
-		case 'm':
-			scenario = optarg;
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = {{"scenario", required_argument, NULL, 'n'},
+		{"first", required_argument, NULL, 'f'}, {"seeds", required_argument, NULL, 'k'},
+		{"seed", required_argument, NULL, 's'}, {"trace", no_argument, NULL, 't'},
+		{"verbose", no_argument, NULL, 'v'}, {"break", required_argument, NULL, 'b'},
+		{"measure", required_argument, NULL, 'm'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'n':
+			o->scenario = optarg;
 			break;
+		case 'f':
 		case 's':
-			seed = strtoull(optarg, NULL, 0);
+			o->first = strtoull(optarg, NULL, 0);
 			break;
+		case 'k':
+			o->seeds = strtoull(optarg, NULL, 0);
+			break;
+		case 't':
+			o->trace = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'm':
+			o->measure = optarg;
+			break;
+		case 'b':
+			if (sim_breaks_set(optarg))
+				break;
+			fprintf(stderr, "simulator: no breach '%s'\n", optarg);
+			return 2;
 		case 'h':
 			usage(stdout);
-			return 0;
+			exit(0);
 		default:
 			usage(stderr);
 			return 2;
 		}
 	}
-	if (scenario == NULL || optind != argc) {
-		usage(stderr);
+	return optind == argc ? 0 : 2;
+}
+
+static int run(const struct options *o, uint32_t trouble)
+{
+	uint64_t failed = 0, completed = 0, not_completed = 0;
+
+	sim_trace_on(o->trace);
+	for (uint64_t seed = o->first; seed < o->first + o->seeds; seed++) {
+		struct sim_outcome out;
+
+		sim_world_run(seed, trouble, &out);
+		completed += out.completed;
+		not_completed += out.not_completed;
+		failed += out.broken != NULL;
+		if (out.broken != NULL || o->verbose || o->seeds == 1)
+			printf("seed %llu: %s (%u completed, %u not, %.3f s, %llu events, digest "
+			       "%016llx)\n",
+				(unsigned long long)seed, out.broken != NULL ? out.broken : "ok",
+				out.completed, out.not_completed, (double)out.virtual_ns / 1e9,
+				(unsigned long long)out.events, (unsigned long long)out.digest);
+		fflush(stdout);
+	}
+	printf("%llu seeds, %llu failed; sessions: %llu completed, %llu not\n",
+		(unsigned long long)o->seeds, (unsigned long long)failed,
+		(unsigned long long)completed, (unsigned long long)not_completed);
+	return failed != 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.scenario = "random", .first = 1, .seeds = 1};
+	int rc = parse(argc, argv, &o);
+
+	if (rc != 0)
+		return rc;
+	if (o.measure != NULL) {
+		if (sim_measure(o.measure, o.first, stdout))
+			return 0;
+		fprintf(stderr, "simulator: nothing to measure is called '%s'\n", o.measure);
 		return 2;
 	}
-	if (sim_measure(scenario, seed, stdout))
-		return 0;
-	fprintf(stderr, "simulator: no scenario '%s'\n", scenario);
+	for (size_t i = 0; i < SCENARIOS; i++)
+		if (strcmp(scenarios[i].name, o.scenario) == 0)
+			return run(&o, scenarios[i].trouble);
+	fprintf(stderr, "simulator: no scenario '%s'\n", o.scenario);
 	return 2;
 }

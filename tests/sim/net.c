@@ -3,6 +3,7 @@
 
 #include "../../dataplane/wire/bytes.h"
 #include "../../dataplane/wire/wire.h"
+#include "breaks.h"
 #include "engine.h"
 
 #include <stdlib.h>
@@ -315,7 +316,9 @@ uint16_t sim_port_transmit(uint16_t port, uint16_t queue, gw_packet **p, uint16_
 		take_tail(p[i]);
 		if (net.watch != NULL)
 			net.watch(port, p[i]);
-		if (t->link_up) {
+		if (sim_breaks(SIM_BREAK_SWALLOW) && sim_chance(0.001)) {
+			sim_packet_free(p[i]);
+		} else if (t->link_up) {
 			go_up(port, p[i], t->busy_ns);
 		} else {
 			t->up.frames++;

@@ -31,6 +31,7 @@ struct sim_plane {
 	struct sim_plane_conf conf;
 	struct gw_dp *dp;
 	struct runner runner[GW_DP_MAX_WORKERS];
+	struct sim_port_counters before[GW_DP_MAX_PORTS]; /* of its ports: an earlier process's */
 };
 
 static struct sim_pool pool;
@@ -134,6 +135,7 @@ static void make_ports(struct sim_plane *p)
 		t->zero_copy = p->conf.port[i].zero_copy && !dp->crc;
 		t->started = true;
 		gw_pacer_init(&t->pacer, t->rate_bps);
+		p->before[i] = *sim_net_counters(t->ethdev);
 		if (t->queues < dp->n_cores)
 			dp->n_cores = t->queues;
 	}
@@ -185,21 +187,50 @@ void sim_plane_create(const struct sim_plane_conf *conf, struct sim_plane **out)
 	*out = p;
 }
 
-/* A process that dies takes all this along; here it has to be given back by hand. */
-static void bury(struct gw_dp *dp)
+/* Links that all workers let go of are released; nobody hears of anything else any more. */
+static void settle(struct gw_dp *dp)
 {
-	struct gw_dp_event ev;
+	struct gw_spsc_item item;
 
 	for (uint32_t i = 0; i < dp->n_workers; i++)
 		gw_worker_commands(dp->worker[i]);
-	while (gw_dp_poll_event(dp, &ev) != 0)
-		; /* links that were let go are released here */
-	for (uint32_t i = 0; i < GW_DP_MAX_STREAMS; i++) {
-		struct gw_dp_source *source = dp->source[i];
-		struct gw_dp_sink *sink = dp->sink[i];
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		while (gw_spsc_pop(&dp->worker[i]->events, &item))
+			if (item.type == GW_EVENT_LINK_GONE)
+				gw_link_release(item.object);
+}
 
-		gw_dp_source_free(&source);
-		gw_dp_sink_free(&sink);
+void sim_plane_stop(struct sim_plane *p)
+{
+	for (uint32_t i = 0; i < p->dp->n_workers; i++)
+		sim_stop(&p->runner[i].next);
+	settle(p->dp);
+}
+
+/* What the workers counted is what the ports saw. */
+static void check_counters(const struct sim_plane *p)
+{
+	for (uint32_t i = 0; i < p->conf.n_ports; i++) {
+		const struct sim_port_counters *now = sim_net_counters(p->conf.port[i].number);
+		uint64_t sent = 0, received = 0;
+
+		for (uint32_t w = 0; w < p->dp->n_workers; w++) {
+			for (uint32_t q = 0; q < p->dp->worker[w]->n_queues; q++) {
+				const struct gw_queue *queue = &p->dp->worker[w]->queue[q];
+
+				sent += queue->port_index == i ? queue->tx_packets : 0;
+				received += queue->port_index == i ? queue->rx_packets : 0;
+			}
+		}
+		if (sent != now->sent - p->before[i].sent ||
+			received != now->received - p->before[i].received)
+			sim_broken(
+				"%s: the workers count %llu sent and %llu received, the port %llu "
+				"and %llu",
+				p->dp->port[i].device, (unsigned long long)sent,
+				(unsigned long long)received,
+				(unsigned long long)(now->sent - p->before[i].sent),
+				(unsigned long long)(now->received - p->before[i].received));
 	}
 }
 
@@ -209,11 +240,18 @@ void sim_plane_free(struct sim_plane **plane)
 
 	if (p == NULL)
 		return;
-	bury(p->dp);
+	sim_plane_stop(p);
+	for (uint32_t i = 0; i < GW_DP_MAX_STREAMS; i++) {
+		struct gw_dp_source *source = p->dp->source[i];
+		struct gw_dp_sink *sink = p->dp->sink[i];
+
+		gw_dp_source_free(&source);
+		gw_dp_sink_free(&sink);
+	}
+	check_counters(p);
 	for (uint32_t i = 0; i < p->dp->n_workers; i++) {
 		struct gw_worker *w = p->dp->worker[i];
 
-		sim_stop(&p->runner[i].next);
 		for (uint32_t q = 0; q < w->n_queues; q++)
 			gw_packet_free_bulk(w->queue[q].held, w->queue[q].n_held);
 		gw_packet_free_bulk(w->stash, w->n_stash);
@@ -230,4 +268,11 @@ void sim_plane_free(struct sim_plane **plane)
 struct gw_dp *sim_plane_dp(const struct sim_plane *p)
 {
 	return p->dp;
+}
+
+/* Page faults of poll cores: nothing that a simulation could show. */
+uint64_t gw_dp_worker_faults(const struct gw_dp *dp)
+{
+	(void)dp;
+	return 0;
 }

@@ -168,6 +168,7 @@ int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_er
 			&dp->port[dp->n_ports], &conf->port[dp->n_ports], conf->n_workers, err);
 		if (ret != 0)
 			goto fail;
+		dp->port[dp->n_ports].loop_back = conf->loop_back;
 		/* RAM changes under a checksum: then it must be copied first. */
 		dp->port[dp->n_ports].zero_copy &= conf->zero_copy && !dp->crc;
 		/* A chunk's owner must be reachable over every port. */

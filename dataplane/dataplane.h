@@ -52,6 +52,7 @@ struct gw_dp_conf {
 	uint32_t memory_mib;
 	bool huge_pages;
 	uint32_t idle_sleep_us;
+	bool loop_back; /* ports send to themselves: by the driver's own loopback where it has one */
 	struct gw_dp_port_conf port[GW_DP_MAX_PORTS];
 	uint32_t n_ports;
 };
@@ -321,6 +322,9 @@ struct gw_dp_port_setup {
 	uint64_t missed, rx_errors, tx_errors, no_buffers; /* the driver's own counters */
 };
 void gw_dp_port_setup(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_setup *setup);
+
+/* The port's cap, also while traffic flows; 0: none. */
+void gw_dp_port_set_rate(struct gw_dp *dp, uint32_t port, uint64_t rate_bps);
 
 /*
  * The upper bound: the workers move bytes from RAM over the link's ports into RAM as they would

@@ -37,15 +37,16 @@ static int match_port(const struct gw_dp *dp, uint32_t port, const struct gw_dp_
 	uint32_t same = 0, rank = 0;
 
 	for (uint32_t i = 0; i < peer->n_ports; i++)
-		same += gw_port_on_link(p, peer->port[i].ipv4) && peer->port[i].ipv4 != p->ip;
+		same += gw_port_on_link(p, peer->port[i].ipv4) &&
+			(peer->port[i].ipv4 != p->ip) != dp->conf.loop_back;
 	if (same == 0)
 		return p->gateway != 0 && peer->n_ports != 0 ? (int)(port % peer->n_ports) : -1;
 	for (uint32_t i = 0; i < port; i++)
 		rank += gw_port_on_link(p, dp->port[i].ip);
 	rank %= same;
 	for (uint32_t i = 0; i < peer->n_ports; i++)
-		if (gw_port_on_link(p, peer->port[i].ipv4) && peer->port[i].ipv4 != p->ip &&
-			rank-- == 0)
+		if (gw_port_on_link(p, peer->port[i].ipv4) &&
+			(peer->port[i].ipv4 != p->ip) != dp->conf.loop_back && rank-- == 0)
 			return (int)i;
 	return -1;
 }

@@ -56,7 +56,10 @@ static struct gw_path_out *next_path(struct gw_worker *w, struct gw_queue *q)
 		struct gw_path_out *p = q->path[q->next_path];
 
 		q->next_path = (uint16_t)(q->next_path + 1 == q->n_paths ? 0 : q->next_path + 1);
-		if (p->link == w->bound->link && p->state == GW_PATH_UP)
+		/* Once it was up, its frames go to the right place; nobody asks whether it still
+		 * is. */
+		if (p->link == w->bound->link && p->state != GW_PATH_RESOLVE &&
+			p->state != GW_PATH_SPENT)
 			return p;
 	}
 	return NULL;

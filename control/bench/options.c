@@ -50,7 +50,7 @@ static const struct row rows[] = {
 		"measurements, of which the medians are printed; default: 1, with --bound and "
 		"--fresh "
 		"5 of each, in turn"},
-	{"bound", NULL, FLAG, AT(bound), 0, 0, NULL, SENDS,
+	{"bound", NULL, FLAG, AT(bound), 0, 0, NULL, M(LOOPBACK) | M(RUN),
 		"measure the same path without the protocol too: what the protocol itself costs"},
 	{"fresh", NULL, FLAG, AT(fresh), 0, 0, NULL, M(LOOPBACK) | M(RUN),
 		"into memory that was never touched, populated ahead by helper threads, in turn "

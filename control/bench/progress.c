@@ -15,7 +15,7 @@ void progress_begin(struct progress *p, const struct bench_options *o, const cha
 	p->round = round;
 	p->rounds = rounds;
 	p->n_ports = n_ports;
-	p->total_s = o->warmup_s + o->time_s;
+	p->total_s = o->fresh ? 0 : o->warmup_s + o->time_s;
 	p->terminal = isatty(STDERR_FILENO);
 }
 
@@ -42,8 +42,11 @@ void progress_show(void *ctx, double seconds, const double *port_bps)
 	if (!p->terminal && seconds - p->said_s < 1)
 		return;
 	p->said_s = seconds;
-	fprintf(stderr, "%s%s %u/%u  %.1f of %.1f s  ", p->terminal ? "\r\033[K" : "", p->what,
-		p->round + 1, p->rounds, seconds, p->total_s);
+	fprintf(stderr, "%s%s %u/%u  %.1f", p->terminal ? "\r\033[K" : "", p->what, p->round + 1,
+		p->rounds, seconds);
+	if (p->total_s > 0)
+		fprintf(stderr, " of %.1f", p->total_s);
+	fprintf(stderr, " s  ");
 	print_ports(p);
 	p->open = p->terminal;
 	if (!p->terminal)

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What was measured, as a table or as JSON. */
+/* What was measured, as JSON. */
 #include "bench.h"
 
 #include "../../dataplane/wire/payload.h"
-#include "../ctl/text.h"
 #include "../link_message.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 static const char *const percentile[4] = {"p50", "p90", "p99", "max"};
 
@@ -20,15 +16,27 @@ static json_t *rtt_json(const double us[4])
 	return o;
 }
 
-static json_t *share_json(double share)
+/* 0: not known. */
+static json_t *known(double v)
 {
-	return share > 0 ? json_real(share) : json_null();
+	return v > 0 ? json_real(v) : json_null();
 }
 
 static json_t *side_json(const struct result_side *s)
 {
-	return json_pack("{s:f, s:f, s:f, s:f}", "cycles_per_page", s->cycles_per_page,
-		"cycles_per_packet", s->cycles_per_packet, "busy", s->busy, "away", s->away);
+	json_t *queues = json_array();
+
+	for (uint32_t i = 0; i < s->n_queues; i++) {
+		const struct result_in *q = &s->queue[i];
+
+		json_array_append_new(
+			queues, json_pack("{s:i, s:i, s:i, s:f, s:f}", "port", (int)q->port,
+					"queue", (int)q->queue, "cpu", (int)q->cpu, "l1_bps",
+					q->l1_bps, "packets_ps", q->packets_ps));
+	}
+	return json_pack("{s:f, s:f, s:f, s:f, s:o}", "cycles_per_page", s->cycles_per_page,
+		"cycles_per_packet", s->cycles_per_packet, "busy", s->busy, "away", s->away,
+		"received", queues);
 }
 
 static json_t *queue_json(const struct bench *b, const struct result_queue *q)
@@ -38,11 +46,10 @@ static json_t *queue_json(const struct bench *b, const struct result_queue *q)
 
 	return json_pack("{s:s, s:i, s:i, s:f, s:f, s:o, s:o, s:f, s:I, s:I, s:I, s:o, s:I}",
 		"port", p->name, "queue", (int)q->queue, "cpu", (int)q->cpu, "l1_bps", q->l1_bps,
-		"payload_bps", q->payload_bps, "line_share",
-		share_json(line > 0 ? q->l1_bps / line : 0), "payload_share",
-		share_json(line > 0
-				   ? q->payload_bps / (line * gw_wire_payload_share(p->mtu, b->crc))
-				   : 0),
+		"payload_bps", q->payload_bps, "line_share", known(line > 0 ? q->l1_bps / line : 0),
+		"payload_share",
+		known(line > 0 ? q->payload_bps / (line * gw_wire_payload_share(p->mtu, b->crc))
+			       : 0),
 		"packets_ps", q->packets_ps, "packets", (json_int_t)q->packets, "lost_packets",
 		(json_int_t)q->lost_packets, "resent_pages", (json_int_t)q->resent_pages, "rtt_us",
 		rtt_json(q->rtt_us), "rtt_samples", (json_int_t)q->rtt_samples);
@@ -50,142 +57,91 @@ static json_t *queue_json(const struct bench *b, const struct result_queue *q)
 
 static json_t *result_json(const struct bench *b, const struct result *r)
 {
-	json_t *queues = json_array();
+	json_t *queues = json_array(), *o;
 
 	for (uint32_t i = 0; i < r->n_queues; i++)
 		json_array_append_new(queues, queue_json(b, &r->queue[i]));
-	return json_pack("{s:f, s:b, s:f, s:o, s:o, s:f, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
-		"seconds", r->seconds, "cut", (int)r->cut, "payload_bps", r->payload_bps,
-		"line_share", share_json(r->line_share), "payload_share",
-		share_json(r->payload_share), "packets_ps", r->packets_ps, "lost_packets",
-		(json_int_t)r->lost_packets, "resent_pages", (json_int_t)r->resent_pages, "drops",
-		(json_int_t)r->drops, "worker_faults", (json_int_t)r->faults, "rtt_us",
-		rtt_json(r->rtt_us), "source", side_json(&r->sender), "destination",
-		side_json(&r->receiver), "queues", queues);
+	o = json_pack("{s:f, s:b, s:f, s:o, s:o, s:f, s:I, s:I, s:I, s:I, s:I}", "seconds",
+		r->seconds, "cut", (int)r->cut, "payload_bps", r->payload_bps, "line_share",
+		known(r->line_share), "payload_share", known(r->payload_share), "packets_ps",
+		r->packets_ps, "lost_packets", (json_int_t)r->lost_packets, "resent_pages",
+		(json_int_t)r->resent_pages, "missed", (json_int_t)r->missed, "drops",
+		(json_int_t)r->drops, "worker_faults", (json_int_t)r->faults);
+	json_object_set_new(o, "rtt_us", rtt_json(r->rtt_us));
+	json_object_set_new(o, "source", side_json(&r->sender));
+	json_object_set_new(o, "destination", side_json(&r->receiver));
+	json_object_set_new(o, "queues", queues);
+	return o;
 }
 
-static double median_bps(const struct result *r, uint32_t n)
+static json_t *series_json(const struct bench *b, const struct bench_series *s)
 {
-	return n == 0 ? 0 : r[result_median(r, n)].payload_bps;
-}
+	json_t *rounds;
+	uint32_t median;
 
-static json_t *results_json(const struct bench *b, const struct result *r, uint32_t n)
-{
-	json_t *rounds = json_array();
-
-	if (n == 0) {
-		json_decref(rounds);
+	if (s->n == 0)
 		return json_null();
+	rounds = json_array();
+	for (uint32_t i = 0; i < s->n; i++)
+		json_array_append_new(rounds, result_json(b, &s->r[i]));
+	median = result_median(s->r, s->n);
+	return json_pack("{s:f, s:o, s:o}", "payload_bps", s->r[median].payload_bps, "median",
+		result_json(b, &s->r[median]), "rounds", rounds);
+}
+
+static json_t *search_json(const struct bench *b)
+{
+	json_t *trials = json_array();
+
+	for (uint32_t i = 0; i < b->trials.n; i++) {
+		json_t *o = result_json(b, &b->trials.r[i]);
+
+		json_object_set_new(o, "rate_bps", known(b->trial[i].rate_bps));
+		json_object_set_new(o, "lossless", json_boolean(b->trial[i].lossless));
+		json_array_append_new(trials, o);
 	}
-	for (uint32_t i = 0; i < n; i++)
-		json_array_append_new(rounds, result_json(b, &r[i]));
-	return json_pack("{s:f, s:o, s:o}", "payload_bps", median_bps(r, n), "median",
-		result_json(b, &r[result_median(r, n)]), "rounds", rounds);
+	return json_pack("{s:o, s:o}", "rate_bps", known(b->found_bps), "trials", trials);
+}
+
+static json_t *ports_json(const struct bench *b)
+{
+	json_t *ports = json_array();
+
+	for (uint32_t i = 0; i < b->n_ports; i++) {
+		const struct gw_dp_port_setup *s = &b->facts.port[i].setup;
+		const struct result_port *p = &b->port[i];
+
+		json_array_append_new(ports,
+			json_pack("{s:s, s:s, s:i, s:I, s:f, s:i, s:i, s:i, s:b, s:b, s:b}", "name",
+				p->name, "driver", p->driver, "mtu", (int)p->mtu, "line_rate_bps",
+				(json_int_t)p->line_rate_bps, "payload_share",
+				gw_wire_payload_share(p->mtu, b->crc), "numa_node", s->socket,
+				"rx_descriptors", (int)s->rx_descriptors, "tx_descriptors",
+				(int)s->tx_descriptors, "zero_copy", (int)s->zero_copy, "fast_free",
+				(int)s->fast_free, "rss", (int)s->rss));
+	}
+	return ports;
 }
 
 json_t *bench_json(const struct bench *b)
 {
-	json_t *ports = json_array();
-	double bound = median_bps(b->bound, b->n_bound);
-	double protocol = median_bps(b->protocol, b->n_protocol);
+	json_t *o = json_object(), *findings = findings_json(&b->findings, "source");
+	json_t *peers = findings_json(sender_peer_findings(b->sender), "destination");
 
-	for (uint32_t i = 0; i < b->n_ports; i++)
-		json_array_append_new(ports,
-			json_pack("{s:s, s:s, s:i, s:I, s:f}", "name", b->port[i].name, "driver",
-				b->port[i].driver, "mtu", (int)b->port[i].mtu, "line_rate_bps",
-				(json_int_t)b->port[i].line_rate_bps, "payload_share",
-				gw_wire_payload_share(b->port[i].mtu, b->crc)));
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "version", GODWIT_VERSION, "integrity",
-		gw_integrity_name(b->crc ? GW_DP_CRC32C : GW_DP_INTEGRITY_NONE), "ports", ports,
-		"protocol", results_json(b, b->protocol, b->n_protocol), "bound",
-		results_json(b, b->bound, b->n_bound), "ratio",
-		bound > 0 && protocol > 0 ? json_real(protocol / bound) : json_null());
-}
-
-/* ---- for people ---- */
-
-static struct text share(double v)
-{
-	return v > 0 ? text_format("%.1f %%", 100 * v) : text_format("-");
-}
-
-static void queue_row(const struct bench *b, const struct result_queue *q, struct text *c)
-{
-	const struct result_port *p = &b->port[q->port];
-	double line = (double)p->line_rate_bps;
-
-	c[0] = text_format("%s", p->name);
-	c[1] = text_format("%u", q->queue);
-	c[2] = text_format("%.2f", q->payload_bps / 1e9);
-	c[3] = text_format("%.2f", q->l1_bps / 1e9);
-	c[4] = share(line > 0 ? q->l1_bps / line : 0);
-	c[5] = share(
-		line > 0 ? q->payload_bps / (line * gw_wire_payload_share(p->mtu, b->crc)) : 0);
-	c[6] = text_count(q->packets_ps);
-	c[7] = text_count((double)q->lost_packets);
-	c[8] = text_count((double)q->resent_pages);
-	c[9] = q->rtt_samples == 0 ? text_format("-")
-				   : text_format("%.1f/%.1f/%.1f/%.1f", q->rtt_us[0], q->rtt_us[1],
-					     q->rtt_us[2], q->rtt_us[3]);
-}
-
-static void print_queues(const struct bench *b, const struct result *r, FILE *f)
-{
-	static const char *const head[] = {"port", "queue", "pages Gb/s", "line Gb/s", "of line",
-		"of payload", "packets/s", "lost", "re-sent", "RTT us p50/p90/p99/max"};
-	struct table t = {.n_columns = sizeof(head) / sizeof(head[0]), .align = "lrrrrrrrrr"};
-	struct text *c = table_row(&t);
-
-	for (int i = 0; c != NULL && i < t.n_columns; i++)
-		c[i] = text_format("%s", head[i]);
-	for (uint32_t i = 0; i < r->n_queues; i++) {
-		c = table_row(&t);
-		if (c != NULL)
-			queue_row(b, &r->queue[i], c);
-	}
-	table_print(&t, f);
-}
-
-static void print_side(const char *name, const struct result_side *s, FILE *f)
-{
-	fprintf(f, "%-12s %6.0f cycles a page, %6.0f a packet; busy %.0f %%", name,
-		s->cycles_per_page, s->cycles_per_packet, 100 * s->busy);
-	if (s->away > 0.005)
-		fprintf(f, ", CPU taken by others %.0f %%", 100 * s->away);
-	fputc('\n', f);
-}
-
-static void print_result(
-	const struct bench *b, const struct result *all, uint32_t n, const char *name, FILE *f)
-{
-	const struct result *r = &all[result_median(all, n)];
-	double low = r->payload_bps, high = r->payload_bps;
-
-	for (uint32_t i = 0; i < n; i++) {
-		low = all[i].payload_bps < low ? all[i].payload_bps : low;
-		high = all[i].payload_bps > high ? all[i].payload_bps : high;
-	}
-	fprintf(f, "%s: %.2f Gb/s of pages from memory to memory", name, r->payload_bps / 1e9);
-	if (n > 1)
-		fprintf(f, " (median of %u, %.1f to %.1f)", n, low / 1e9, high / 1e9);
-	fprintf(f, "%s\n", r->cut ? ", cut short" : "");
-	print_queues(b, r, f);
-	print_side("source", &r->sender, f);
-	print_side("destination", &r->receiver, f);
-	if (r->faults != 0)
-		fprintf(f, "%llu page faults on poll cores\n", (unsigned long long)r->faults);
-}
-
-void bench_print(const struct bench *b, FILE *f)
-{
-	double bound = median_bps(b->bound, b->n_bound);
-	double protocol = median_bps(b->protocol, b->n_protocol);
-
-	if (b->n_bound != 0)
-		print_result(b, b->bound, b->n_bound, "bound", f);
-	if (b->n_protocol != 0)
-		print_result(b, b->protocol, b->n_protocol,
-			b->crc ? "protocol, crc32c" : "protocol, integrity none", f);
-	if (bound > 0 && protocol > 0)
-		fprintf(f, "protocol reaches %.1f %% of the bound\n", 100 * protocol / bound);
+	json_array_extend(findings, peers);
+	json_decref(peers);
+	json_object_set_new(o, "version", json_string(GODWIT_VERSION));
+	json_object_set_new(o, "integrity",
+		json_string(gw_integrity_name(b->crc ? GW_DP_CRC32C : GW_DP_INTEGRITY_NONE)));
+	json_object_set_new(o, "ram_mib", json_integer(b->o->ram_mib));
+	json_object_set_new(o, "ports", ports_json(b));
+	json_object_set_new(o, "protocol", series_json(b, &b->protocol));
+	json_object_set_new(o, "bound", series_json(b, &b->bound));
+	json_object_set_new(o, "protocol_of_bound", known(bench_bound_ratio(b)));
+	json_object_set_new(o, "fresh", series_json(b, &b->fresh));
+	json_object_set_new(o, "plain_bps", known(bench_plain_bps(b)));
+	json_object_set_new(o, "fresh_of_plain", known(bench_fresh_ratio(b)));
+	json_object_set_new(o, "search", b->trials.n != 0 ? search_json(b) : json_null());
+	json_object_set_new(o, "findings", findings);
+	return o;
 }

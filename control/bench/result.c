@@ -32,6 +32,15 @@ static void side_of(const struct snapshot *s, uint64_t payload_bytes, uint64_t p
 	}
 	side->cycles_per_page = per(busy, (double)payload_bytes / GW_WIRE_PAGE_BYTES);
 	side->cycles_per_packet = per(busy, (double)packets);
+	for (uint32_t i = 0; i < s->n_queues; i++) {
+		const struct snapshot_queue *q = &s->queue[i];
+		double seconds = (double)s->time_ns / 1e9;
+
+		side->queue[side->n_queues++] = (struct result_in){q->port, q->queue,
+			s->worker[q->worker].cpu,
+			per((double)(q->rx_bytes + q->rx_packets * GW_WIRE_L1_BYTES) * 8, seconds),
+			per((double)q->rx_packets, seconds)};
+	}
 	side->busy = per(busy, all);
 	side->away = per(away, all);
 }
@@ -89,7 +98,8 @@ void result_of(const struct measurement *m, const struct result_port *port, uint
 	r->packets_ps = per((double)tx_packets, m->seconds);
 	r->line_share = known ? per(l1, line) : 0;
 	r->payload_share = known ? per(r->payload_bps, allowed) : 0;
-	r->drops = m->sender.drops + m->receiver.drops + m->sender.missed + m->receiver.missed;
+	r->missed = m->sender.missed + m->receiver.missed;
+	r->drops = m->sender.drops + m->receiver.drops;
 	r->faults = m->sender.faults + m->receiver.faults;
 	result_percentiles(&rtt, r->rtt_us);
 	side_of(&m->sender, sent, tx_packets, &r->sender);

@@ -20,9 +20,16 @@ struct result_queue {
 	uint64_t rtt_samples;
 };
 
+struct result_in { /* what a queue received */
+	uint32_t port, queue, cpu;
+	double l1_bps, packets_ps;
+};
+
 struct result_side {
 	double cycles_per_page, cycles_per_packet;
 	double busy, away; /* share of the workers' time */
+	uint32_t n_queues;
+	struct result_in queue[SNAPSHOT_MAX_QUEUES];
 };
 
 struct result {
@@ -33,7 +40,8 @@ struct result {
 	double payload_share; /* of what the line rates allow at this MTU; 0: unknown */
 	double packets_ps;
 	uint64_t lost_packets, resent_pages;
-	uint64_t drops; /* by name counted, and by drivers; both ends */
+	uint64_t missed; /* by the ports' drivers, both ends */
+	uint64_t drops;  /* counted by name, both ends */
 	uint64_t faults;
 	double rtt_us[4];
 	struct result_side sender, receiver;

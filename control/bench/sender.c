@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "sender.h"
+#include "sender_internal.h"
 
 #include "../../dataplane/base/clock.h"
-#include "../../dataplane/export/godwit_export.h"
 #include "../message.h"
 
 #include <errno.h>
@@ -11,53 +10,24 @@
 
 #define ANSWER_NS (20 * GW_NS_PER_S)
 #define LONG_NS (600 * GW_NS_PER_S)
+#define LINK_NS (10 * GW_NS_PER_S)
 #define LOOK_NS GW_NS_PER_MS
+#define FOR_EVER_NS (UINT64_MAX / 4)
 #define IDLE_NS (10 * GW_NS_PER_S)
 #define PROGRESS_NS (100 * GW_NS_PER_MS)
 /* Half of the memory is left to send when it is marked anew: it must not run dry at this rate. */
 #define FASTEST_BPS 400e9
 #define CUT_NS (100 * GW_NS_PER_MS) /* less than this is no measurement */
 
-struct sender {
-	const struct bench_options *o;
-	struct gw_loop *loop;
-	struct gw_dp *dp;
-	struct talk *talk;
-	bool *interrupted;
-	struct bench_memory memory;
-	struct gw_export_ring *ring; /* nothing is ever dirtied */
-	struct gw_dp_source *source;
-	struct gw_dp_bound *bound;
-	double peer_tsc_hz;
-	uint16_t label;
-	bool opening, closed, working;
-	uint64_t until_ns, tick_ns, next_progress_ns, begun_ns;
-	uint64_t port_bytes[GW_DP_MAX_PORTS];
-	void (*progress)(void *ctx, double seconds, const double *port_bps);
-	void *progress_ctx;
-	struct snapshot before, after; /* too large for a stack */
-};
-
-static void poll_events(struct sender *s)
-{
-	struct gw_dp_event ev;
-
-	while (gw_dp_poll_event(s->dp, &ev) != 0) {
-		s->opening &= ev.type != GW_DP_OPENED;
-		s->closed |= ev.type == GW_DP_SOURCE_CLOSED;
-	}
-}
-
-static int ask(struct sender *s, json_t *question, json_t **answer, struct gw_err *err)
+int sender_ask(struct sender *s, json_t *question, json_t **answer, struct gw_err *err)
 {
 	return talk_ask(s->talk, question, LONG_NS, answer, err);
 }
 
-/* A question whose answer says nothing but that it was done. */
-static int tell(struct sender *s, const char *op, struct gw_err *err)
+int sender_tell(struct sender *s, const char *op, struct gw_err *err)
 {
 	json_t *answer = NULL;
-	int rc = ask(s, json_pack("{s:s}", "op", op), &answer, err);
+	int rc = sender_ask(s, json_pack("{s:s}", "op", op), &answer, err);
 
 	json_decref(answer);
 	return rc;
@@ -86,7 +56,6 @@ static bool has_filled(void *ctx)
 static int make_memory(struct sender *s, struct gw_err *err)
 {
 	uint64_t bytes = (uint64_t)s->o->ram_mib << 20;
-	json_t *answer = NULL;
 	int rc = bench_memory_create(bytes, &s->memory, err);
 
 	if (rc != 0)
@@ -94,10 +63,17 @@ static int make_memory(struct sender *s, struct gw_err *err)
 	s->working = true;
 	if (gw_job_start(s->loop, fill, filled, s) == NULL)
 		return gw_err(err, -EAGAIN, "no helper thread: %s", strerror(errno));
-	rc = talk_wait(s->talk, LONG_NS, LOOK_NS, has_filled, NULL, s, err);
-	if (rc == 0)
-		rc = ask(s, json_pack("{s:s, s:I}", "op", "memory", "ram_bytes", (json_int_t)bytes),
-			&answer, err);
+	return talk_wait(s->talk, LONG_NS, LOOK_NS, has_filled, NULL, s, err);
+}
+
+int sender_peer_memory(struct sender *s, bool fresh, struct gw_err *err)
+{
+	json_t *answer = NULL;
+	int rc = sender_ask(s,
+		json_pack("{s:s, s:I, s:b}", "op", "memory", "ram_bytes",
+			(json_int_t)s->memory.bytes, "fresh", (int)fresh),
+		&answer, err);
+
 	json_decref(answer);
 	return rc;
 }
@@ -105,19 +81,17 @@ static int make_memory(struct sender *s, struct gw_err *err)
 static int ask_about(struct sender *s, struct gw_err *err)
 {
 	json_t *answer = NULL;
-	int rc = ask(s, json_pack("{s:s}", "op", "about"), &answer, err);
+	int rc = sender_ask(s, json_pack("{s:s}", "op", "about"), &answer, err);
 
-	if (rc != 0)
-		return rc;
-	s->peer_tsc_hz = json_number_value(json_object_get(answer, "tsc_hz"));
+	if (rc == 0 && findings_read(json_object_get(answer, "findings"), &s->peer_findings) != 0)
+		rc = gw_err(err, -EPROTO, "what the other end says of itself is not valid");
 	json_decref(answer);
-	if (!(s->peer_tsc_hz > 1e6 && s->peer_tsc_hz < 1e11))
-		return gw_err(err, -EPROTO, "the other end's clock rate is impossible");
-	return 0;
+	return rc;
 }
 
 int sender_create(const struct bench_options *o, struct gw_loop *loop, struct gw_dp *dp,
-	struct talk *t, bool *interrupted, struct sender **out, struct gw_err *err)
+	struct talk *t, struct bench_events *events, bool *interrupted, struct sender **out,
+	struct gw_err *err)
 {
 	struct sender *s = calloc(1, sizeof(*s));
 	double half_ns = (double)((uint64_t)o->ram_mib << 20) * 8 / 2 / FASTEST_BPS * 1e9;
@@ -130,6 +104,7 @@ int sender_create(const struct bench_options *o, struct gw_loop *loop, struct gw
 	s->loop = loop;
 	s->dp = dp;
 	s->talk = t;
+	s->events = events;
 	s->interrupted = interrupted;
 	s->memory.fd = -1;
 	s->tick_ns = half_ns > 1e7 ? 10000000 : (uint64_t)half_ns;
@@ -139,6 +114,8 @@ int sender_create(const struct bench_options *o, struct gw_loop *loop, struct gw
 	memset(s->ring, 0, sizeof(*s->ring) + 64);
 	gw_dp_active(dp, true);
 	rc = make_memory(s, err);
+	if (rc == 0 && !o->fresh)
+		rc = sender_peer_memory(s, false, err);
 	return rc != 0 ? rc : ask_about(s, err);
 }
 
@@ -148,8 +125,8 @@ static bool is_closed(void *ctx)
 {
 	struct sender *s = ctx;
 
-	poll_events(s);
-	return s->closed;
+	bench_events_poll(s->dp, s->events);
+	return s->events->closed != s->closed;
 }
 
 /* Everything in it counts as dirty, always: half sent, it is marked anew under the next label. */
@@ -157,18 +134,19 @@ static void feed(struct sender *s)
 {
 	struct gw_dp_source_stats stats;
 
-	poll_events(s);
-	if (s->opening || s->label == GW_DP_LABEL_MAX)
+	bench_events_poll(s->dp, s->events);
+	s->spent = s->label == GW_DP_LABEL_MAX;
+	if (s->events->opened < s->opened || s->spent)
 		return;
 	gw_dp_source_stats(s->source, &stats);
 	if (stats.open_pages > s->memory.pages / 2)
 		return;
 	gw_dp_source_mark_all(s->source);
-	s->opening = true;
+	s->opened++;
 	gw_dp_source_open(s->source, ++s->label);
 }
 
-static int open_stream(struct sender *s, struct gw_err *err)
+int sender_open(struct sender *s, uint64_t limit, struct gw_err *err)
 {
 	struct gw_ring_reader reader = {s->ring, 0, 0};
 	struct gw_dp_source_conf conf = {.link = talk_dp_link(s->talk),
@@ -180,7 +158,7 @@ static int open_stream(struct sender *s, struct gw_err *err)
 		.ctx = s};
 	json_t *answer = NULL;
 	uint64_t stream = 0;
-	int rc = ask(s, json_pack("{s:s}", "op", "stream"), &answer, err);
+	int rc = sender_ask(s, json_pack("{s:s}", "op", "stream"), &answer, err);
 
 	if (rc != 0)
 		return rc;
@@ -194,20 +172,21 @@ static int open_stream(struct sender *s, struct gw_err *err)
 	if (rc != 0)
 		return rc;
 	gw_dp_source_mark_data(s->source, 0, 0, s->memory.pages);
+	gw_dp_source_limit(s->source, 0, limit);
 	s->label = 0;
-	s->opening = false;
+	s->opened = s->events->opened;
 	feed(s);
 	return 0;
 }
 
 /* Also when the other end is gone: no worker may read memory that goes. */
-static int close_stream(struct sender *s, struct gw_err *err)
+int sender_close(struct sender *s, struct gw_err *err)
 {
 	uint64_t until_ns = gw_now_ns() + IDLE_NS;
 
 	if (s->source == NULL)
 		return 0;
-	s->closed = false;
+	s->closed = s->events->closed;
 	gw_dp_source_close(s->source);
 	while (!is_closed(s))
 		if (gw_now_ns() > until_ns)
@@ -237,18 +216,20 @@ void sender_free(struct sender **sender)
 
 	if (s == NULL)
 		return;
+	*sender = NULL;
 	if (s->ring != NULL)
 		gw_dp_active(s->dp, false);
-	if (close_stream(s, &err) == 0 && close_bound(s, &err) == 0)
-		bench_memory_free(&s->memory);
+	/* Memory that a worker or a helper thread may still use is left to the process' end. */
+	if (sender_close(s, &err) != 0 || close_bound(s, &err) != 0 || s->working)
+		return;
+	bench_memory_free(&s->memory);
 	free(s->ring);
 	free(s);
-	*sender = NULL;
 }
 
-double sender_peer_tsc_hz(const struct sender *s)
+const struct findings *sender_peer_findings(const struct sender *s)
 {
-	return s->peer_tsc_hz;
+	return &s->peer_findings;
 }
 
 void sender_progress(
@@ -277,12 +258,12 @@ static void say_progress(struct sender *s, uint64_t now_ns)
 		s->progress(s->progress_ctx, (double)(now_ns - s->begun_ns) / 1e9, bps);
 }
 
-static void tick(void *ctx)
+void sender_tick(void *ctx)
 {
 	struct sender *s = ctx;
 	uint64_t now_ns = gw_now_ns();
 
-	if (s->source != NULL)
+	if (s->source != NULL && !s->once)
 		feed(s);
 	if (now_ns >= s->next_progress_ns)
 		say_progress(s, now_ns);
@@ -290,17 +271,26 @@ static void tick(void *ctx)
 
 static bool is_over(void *ctx)
 {
-	return gw_now_ns() >= ((struct sender *)ctx)->until_ns;
+	const struct sender *s = ctx;
+
+	return s->spent || gw_now_ns() >= s->until_ns;
 }
 
 static int run_for(struct sender *s, double seconds, struct gw_err *err)
 {
+	int rc;
+
 	s->until_ns = gw_now_ns() + (uint64_t)(seconds * 1e9);
-	return talk_wait(s->talk, LONG_NS * 1000, s->tick_ns, is_over, tick, s, err);
+	rc = talk_wait(s->talk, FOR_EVER_NS, s->tick_ns, is_over, sender_tick, s, err);
+	if (rc == 0 && s->spent)
+		return gw_err(err, -ERANGE,
+			"a stream ends after %u passes over its memory: --ram larger, or --time "
+			"shorter",
+			GW_DP_LABEL_MAX);
+	return rc;
 }
 
-/* Both ends' counters; the other's arrive a moment later, by its own clock. */
-static int snapshots(
+int sender_snapshots(
 	struct sender *s, struct snapshot *own, struct snapshot *peers, struct gw_err *err)
 {
 	json_t *answer = NULL;
@@ -310,7 +300,7 @@ static int snapshots(
 	snapshot_take(s->dp, own);
 	if (s->bound != NULL)
 		gw_dp_bound_stats(s->bound, &own->moved_bytes, &packets);
-	rc = ask(s, json_pack("{s:s}", "op", "snapshot"), &answer, err);
+	rc = sender_ask(s, json_pack("{s:s}", "op", "snapshot"), &answer, err);
 	if (rc != 0)
 		return rc;
 	rc = snapshot_read(json_object_get(answer, "snapshot"), peers);
@@ -320,11 +310,13 @@ static int snapshots(
 
 static int begin(struct sender *s, bool bound, struct gw_err *err)
 {
-	int rc;
+	int rc = talk_link(s->talk, LINK_NS, err);
 
+	if (rc != 0)
+		return rc;
 	if (!bound)
-		return open_stream(s, err);
-	rc = tell(s, "bound", err);
+		return sender_open(s, UINT64_MAX, err);
+	rc = sender_tell(s, "bound", err);
 	if (rc != 0)
 		return rc;
 	return gw_dp_bound_start(s->dp, talk_dp_link(s->talk), s->memory.ram, true, &s->bound, err);
@@ -332,11 +324,11 @@ static int begin(struct sender *s, bool bound, struct gw_err *err)
 
 static int end(struct sender *s, struct gw_err *err)
 {
-	int rc = close_stream(s, err);
+	int rc = sender_close(s, err);
 
 	if (rc == 0)
 		rc = close_bound(s, err);
-	return rc != 0 ? rc : tell(s, "end", err);
+	return rc != 0 ? rc : sender_tell(s, "end", err);
 }
 
 int sender_measure(struct sender *s, bool bound, struct measurement *m, struct gw_err *err)
@@ -352,7 +344,7 @@ int sender_measure(struct sender *s, bool bound, struct measurement *m, struct g
 	if (rc == 0)
 		rc = run_for(s, s->o->warmup_s, err);
 	if (rc == 0)
-		rc = snapshots(s, &s->before, &peers, err);
+		rc = sender_snapshots(s, &s->before, &peers, err);
 	if (rc == 0)
 		rc = run_for(s, s->o->time_s, err);
 	if (rc == -EINTR && s->before.time_ns != 0 && gw_now_ns() - s->before.time_ns > CUT_NS) {
@@ -362,7 +354,7 @@ int sender_measure(struct sender *s, bool bound, struct measurement *m, struct g
 		rc = 0;
 	}
 	if (rc == 0)
-		rc = snapshots(s, &s->after, &peers_after, err);
+		rc = sender_snapshots(s, &s->after, &peers_after, err);
 	if (rc == 0) {
 		snapshot_interval(&s->before, &s->after, &m->sender);
 		snapshot_interval(&peers, &peers_after, &m->receiver);

@@ -2,6 +2,8 @@
 /* The sending end: one measurement at a time, of the protocol or of the bound. */
 #pragma once
 
+#include "events.h"
+#include "findings.h"
 #include "memory.h"
 #include "options.h"
 #include "snapshot.h"
@@ -17,9 +19,11 @@ struct measurement {
 struct sender;
 
 int sender_create(const struct bench_options *o, struct gw_loop *loop, struct gw_dp *dp,
-	struct talk *t, bool *interrupted, struct sender **out, struct gw_err *err);
+	struct talk *t, struct bench_events *events, bool *interrupted, struct sender **out,
+	struct gw_err *err);
 void sender_free(struct sender **s);
-double sender_peer_tsc_hz(const struct sender *s);
+/* What the other end says about itself. */
+const struct findings *sender_peer_findings(const struct sender *s);
 
 /* While it measures, fn(ctx, seconds since its begin, each port's guest bits per second) every
  * 100 ms. */
@@ -29,3 +33,9 @@ void sender_progress(
 /* Warm-up, then o->time_s. Where Ctrl-C comes after some of it, that counts (0, m->cut is set, and
  * the interruption is taken back); before: -EINTR. */
 int sender_measure(struct sender *s, bool bound, struct measurement *m, struct gw_err *err);
+
+/* Into memory that was never touched, one pass, which the receiver populates ahead; and before it
+ * or after it (plain_first) a plain loop over such memory there, in bits per second.
+ * sender_fresh.c. */
+int sender_measure_fresh(struct sender *s, bool plain_first, struct measurement *m,
+	double *plain_bps, struct gw_err *err);

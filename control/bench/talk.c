@@ -8,13 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SELF_NAME "godwit-bench"
 #define SILENCE_NS (20 * GW_NS_PER_S)
 #define LOOK_NS (5 * GW_NS_PER_MS)
 
 struct talk {
 	struct talk_conf conf;
 	struct gw_dp *dp;
-	struct gw_peer *peer;
+	struct gw_peer *peer; /* NULL: both ends are in this process */
+	struct talk *twin;    /* sending end: the receiving one; NULL: not in this process */
+	json_t *(*answerer)(void *ctx, const json_t *question);
+	void *answerer_ctx;
 	struct gw_link *link;
 	struct gw_timer *timer;
 	json_t *inbox; /* the one question or answer that has come */
@@ -112,10 +116,7 @@ static void on_timer(void *ctx)
 	stop(ctx);
 }
 
-static const char self_name[] = "godwit-bench";
-
-static int create(const struct talk_conf *conf, struct talk **out, struct gw_peer_conf *peer_conf,
-	struct gw_peer_callbacks *cb)
+static int create(const struct talk_conf *conf, struct talk **out)
 {
 	struct talk *t = calloc(1, sizeof(*t));
 
@@ -127,8 +128,6 @@ static int create(const struct talk_conf *conf, struct talk **out, struct gw_pee
 		free(t);
 		return -ENOMEM;
 	}
-	*peer_conf = (struct gw_peer_conf){conf->loop, self_name, conf->host, SILENCE_NS};
-	*cb = (struct gw_peer_callbacks){on_up, on_message, on_gone, t};
 	*out = t;
 	return 0;
 }
@@ -138,13 +137,14 @@ enum how { CONNECT, OPEN, ACCEPT };
 static int begin(const struct talk_conf *conf, enum how how, const char *address, int fd,
 	struct talk **out, struct gw_err *err)
 {
-	struct gw_peer_callbacks cb;
-	struct gw_peer_conf pc;
+	const struct gw_peer_conf pc = {conf->loop, SELF_NAME, conf->host, SILENCE_NS};
+	struct gw_peer_callbacks cb = {on_up, on_message, on_gone, NULL};
 	struct talk *t = NULL;
-	int rc = create(conf, &t, &pc, &cb);
+	int rc = create(conf, &t);
 
 	if (rc != 0)
 		return gw_err(err, rc, "out of memory");
+	cb.ctx = t;
 	if (how == CONNECT)
 		rc = gw_peer_connect(&pc, address, &cb, &t->peer, err);
 	else if (how == OPEN)
@@ -173,6 +173,24 @@ int talk_open(const struct talk_conf *conf, int fd, struct talk **out, struct gw
 int talk_accept(const struct talk_conf *conf, int fd, struct talk **out, struct gw_err *err)
 {
 	return begin(conf, ACCEPT, NULL, fd, out, err);
+}
+
+int talk_pair(const struct talk_conf *conf, struct talk **sender, struct talk **receiver,
+	struct gw_err *err)
+{
+	if (create(conf, sender) != 0 || create(conf, receiver) != 0) {
+		talk_free(sender);
+		return gw_err(err, -ENOMEM, "out of memory");
+	}
+	(*sender)->twin = *receiver;
+	return 0;
+}
+
+void talk_set_answerer(
+	struct talk *sender, json_t *(*answer)(void *ctx, const json_t *question), void *ctx)
+{
+	sender->answerer = answer;
+	sender->answerer_ctx = ctx;
 }
 
 void talk_free(struct talk **t)
@@ -220,6 +238,26 @@ static bool is_up(void *ctx)
 	return gw_peer_is_up(((struct talk *)ctx)->peer);
 }
 
+static int check_peer(const struct talk *t, struct gw_err *err)
+{
+	const struct gw_dp_host *peer = gw_peer_host(t->peer);
+	const char *address = gw_peer_address(t->peer);
+
+	if (strcmp(gw_peer_name(t->peer), SELF_NAME) != 0)
+		return gw_err(err, -EPROTO, "%s is a godwitd ('%s', version %s), no godwit-bench",
+			address, gw_peer_name(t->peer), gw_peer_version(t->peer));
+	/* Two ends have different addresses. */
+	if (memcmp(peer, t->conf.host, sizeof(*peer)) == 0)
+		return gw_err(err, -EPROTO,
+			"%s only repeats what it is told, or has the very same ports", address);
+	/* The sending end says so: this one's word could come after its good-bye. */
+	if (gw_peer_initiator(t->peer) && peer->integrity != t->conf.host->integrity)
+		return gw_err(err, -ENOTUNIQ, "integrity differs: %s here, %s at %s (--integrity)",
+			gw_integrity_name(t->conf.host->integrity),
+			gw_integrity_name(peer->integrity), address);
+	return 0;
+}
+
 int talk_hello(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
 {
 	int rc = talk_wait(t, timeout_ns, LOOK_NS, is_up, NULL, t, err);
@@ -231,19 +269,9 @@ int talk_hello(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
 			"let it through?",
 			gw_peer_address(t->peer), (double)timeout_ns / GW_NS_PER_S);
 	if (rc == -ECONNRESET)
-		return gw_err(err, -EPROTO, "%s is no godwit-bench: %s", gw_peer_address(t->peer),
-			t->reason);
-	return rc;
-}
-
-const char *talk_peer_name(const struct talk *t)
-{
-	return gw_peer_name(t->peer);
-}
-
-const char *talk_peer_version(const struct talk *t)
-{
-	return gw_peer_version(t->peer);
+		return gw_err(err, -EPROTO, "%s does not answer as godwit-bench does: %s",
+			gw_peer_address(t->peer), t->reason);
+	return rc != 0 ? rc : check_peer(t, err);
 }
 
 void talk_set_dp(struct talk *t, struct gw_dp *dp)
@@ -263,27 +291,57 @@ static bool link_ready(void *ctx)
 	return st.ready;
 }
 
-int talk_link(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
+static void propose(struct talk *t)
 {
-	const struct gw_dp_path *path;
-	struct gw_dp_link_status st;
 	uint32_t n;
-	int rc = gw_link_plan(t->conf.loop, t->dp, gw_peer_host(t->peer), &t->link, err);
+	const struct gw_dp_path *path = gw_dp_link_paths(gw_link_dp(t->link), &n);
 
-	if (rc != 0)
-		return rc;
-	path = gw_dp_link_paths(gw_link_dp(t->link), &n);
 	gw_peer_send(t->peer, GW_MESSAGE_PATHS,
 		json_pack("{s:o}", "paths", gw_link_message_paths(path, n)));
-	rc = talk_wait(t, timeout_ns, LOOK_NS, link_ready, NULL, t, err);
+}
+
+/* Both halves of the paths are this data plane's. */
+static int join(struct talk *t, struct gw_err *err)
+{
+	struct gw_loop *loop = t->conf.loop;
+	const struct gw_dp_path *path;
+	uint32_t n;
+	int rc;
+
+	path = gw_dp_link_paths(gw_link_dp(t->link), &n);
+	rc = gw_link_accept(loop, t->dp, path, n, &t->twin->link, err);
+	if (rc != 0)
+		return rc;
+	path = gw_dp_link_paths(gw_link_dp(t->twin->link), &n);
+	return gw_link_start(t->link, path, n, err);
+}
+
+int talk_link(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
+{
+	const struct gw_dp_host *peer = t->twin != NULL ? t->conf.host : gw_peer_host(t->peer);
+	struct gw_dp_link_status st;
+	int rc = 0;
+
+	if (t->link == NULL) {
+		rc = gw_link_plan(t->conf.loop, t->dp, peer, &t->link, err);
+		if (rc == 0 && t->twin != NULL)
+			rc = join(t, err);
+		else if (rc == 0)
+			propose(t);
+	}
+	if (rc == 0)
+		rc = talk_wait(t, timeout_ns, LOOK_NS, link_ready, NULL, t, err);
 	if (rc == 0 && t->link_error[0] != '\0')
 		return gw_err(err, -ENETUNREACH, "no paths: %s", t->link_error);
 	if (rc == -ETIMEDOUT) {
 		gw_dp_link_status(gw_link_dp(t->link), &st);
-		return gw_err(err, rc,
-			"%u of %u paths came up in %.0f s: are the ports joined, are their "
-			"addresses in one subnet, do both ends have a link?",
-			st.paths_up, st.paths, (double)timeout_ns / GW_NS_PER_S);
+		return gw_err(err, rc, "%u of %u paths came up in %.0f s: %s", st.paths_up,
+			st.paths, (double)timeout_ns / GW_NS_PER_S,
+			t->twin != NULL
+				? "what the port sends does not come back to it; neither its "
+				  "driver nor what it is connected to loops back"
+				: "are the ports joined, are their addresses in one subnet, do "
+				  "both ends have a link?");
 	}
 	return rc;
 }
@@ -312,7 +370,12 @@ int talk_ask(
 	char reason[GW_ERR_TEXT];
 	int rc;
 
-	gw_peer_send(t->peer, GW_MESSAGE_BENCH, question);
+	if (t->twin != NULL) {
+		t->inbox = t->answerer(t->answerer_ctx, question);
+		json_decref(question);
+	} else {
+		gw_peer_send(t->peer, GW_MESSAGE_BENCH, question);
+	}
 	rc = talk_wait(t, timeout_ns, LOOK_NS, has_inbox, NULL, t, err);
 	if (rc == -ETIMEDOUT)
 		return gw_err(err, rc, "the other end does not answer");

@@ -25,6 +25,12 @@ int talk_connect(
 int talk_open(const struct talk_conf *conf, int fd, struct talk **out, struct gw_err *err);
 int talk_accept(const struct talk_conf *conf, int fd, struct talk **out, struct gw_err *err);
 void talk_free(struct talk **t);
+/* Both ends in this process, over one data plane: no connection, no hello. The sending end's
+ * questions are answered by answer(ctx, question), which the caller sets before it asks. */
+int talk_pair(const struct talk_conf *conf, struct talk **sender, struct talk **receiver,
+	struct gw_err *err);
+void talk_set_answerer(
+	struct talk *sender, json_t *(*answer)(void *ctx, const json_t *question), void *ctx);
 
 /* Until done(ctx), looked at every tick_ns and after each message. 0, -ETIMEDOUT, -EINTR (Ctrl-C),
  * -ECONNRESET (the other end is gone; err says why). tick(ctx), where given, runs before each look.
@@ -34,12 +40,11 @@ int talk_wait(struct talk *t, uint64_t timeout_ns, uint64_t tick_ns, bool (*done
 
 /* Until hello was exchanged: a peer that does not say it in time is no godwit. */
 int talk_hello(struct talk *t, uint64_t timeout_ns, struct gw_err *err);
-const char *talk_peer_name(const struct talk *t);
-const char *talk_peer_version(const struct talk *t);
 
 /* The data plane, which may start after the hello: paths cannot be agreed before. */
 void talk_set_dp(struct talk *t, struct gw_dp *dp);
-/* Sending end: plans paths and waits until every core of the other end is reached. */
+/* Sending end: plans paths and waits until every core of the other end is reached. Again: waits for
+ * paths that have gone down since. */
 int talk_link(struct talk *t, uint64_t timeout_ns, struct gw_err *err);
 struct gw_dp_link *talk_dp_link(const struct talk *t); /* NULL before it is there */
 

@@ -106,7 +106,12 @@ static int configure(struct gw_port *p, struct gw_err *err)
 	}
 	p->fast_free = (conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0;
 	p->rss = conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS;
+	conf.lpbk_mode = p->loop_back;
 	ret = rte_eth_dev_configure(p->ethdev, p->queues, p->queues, &conf);
+	if (ret != 0 && p->loop_back) {
+		conf.lpbk_mode = 0;
+		ret = rte_eth_dev_configure(p->ethdev, p->queues, p->queues, &conf);
+	}
 	if (ret != 0)
 		return gw_err(err, ret, "port '%s': %s refuses %u queues at MTU %u: %s", p->name,
 			p->device, p->queues, p->mtu, rte_strerror(-ret));

@@ -24,6 +24,7 @@ struct gw_port {
 	uint16_t rx_descriptors, tx_descriptors;
 	bool started;
 	bool fast_free, rss; /* asked of the driver */
+	bool loop_back;      /* its own loopback is wanted; without one a reflector may be there */
 	bool zero_copy; /* transmit straight from guest RAM: the driver is known to be safe for it
 			 */
 	struct gw_neighbors neighbors;

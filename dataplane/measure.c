@@ -95,9 +95,7 @@ void gw_dp_port_setup(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_s
 void gw_dp_port_set_rate(struct gw_dp *dp, uint32_t port, uint64_t rate_bps)
 {
 	struct gw_port *p = &dp->port[port];
-	struct gw_pacer pacer;
 
-	gw_pacer_init(&pacer, rate_bps);
 	p->rate_bps = rate_bps;
-	__atomic_store_n(&p->pacer.per_byte, pacer.per_byte, __ATOMIC_RELAXED);
+	gw_pacer_set(&p->pacer, rate_bps);
 }

@@ -208,6 +208,30 @@ static void gateways(struct check *c)
 	}
 }
 
+/* The default class must be one of those that there are. */
+static void default_class(struct check *c)
+{
+	const struct gw_section *migration = gw_section_find("migration");
+	const struct gw_section *classes = gw_section_find("classes");
+	const struct gw_node *root = gw_outline_root(c->outline), *item = NULL, *name;
+	const struct gw_node *list = gw_outline_get(c->outline, root, "classes");
+	const struct gw_node *wanted =
+		valid(c, gw_outline_get(c->outline, root, "migration"), migration, "class");
+
+	if (wanted == NULL || strcmp(wanted->text, GW_CONFIG_DEFAULT_CLASS) == 0)
+		return;
+	while (list != NULL && list->kind == GW_NODE_LIST &&
+		(item = gw_outline_next(c->outline, list, item)) != NULL) {
+		name = valid(c, item, classes, "name");
+		if (name != NULL && strcmp(name->text, wanted->text) == 0)
+			return;
+	}
+	gw_problem(c->problems, wanted->line,
+		"migration.class: '" SHOWN "' is no class; allowed: " GW_CONFIG_DEFAULT_CLASS
+		", or a name under classes",
+		wanted->text);
+}
+
 static void workers(struct check *c, uint64_t control_cpu)
 {
 	const struct gw_section *section = gw_section_find("dataplane");
@@ -313,6 +337,8 @@ void gw_config_check(
 	unique(&c, "ports", "device");
 	unique(&c, "ports", "address");
 	unique(&c, "peers", "name");
+	unique(&c, "classes", "name");
+	default_class(&c);
 	gateways(&c);
 	control_plane(&c);
 }

@@ -11,6 +11,8 @@
 #define GW_CONFIG_MAX_PORTS 16
 #define GW_CONFIG_MAX_WORKERS 16
 #define GW_CONFIG_MAX_PEERS 64
+#define GW_CONFIG_MAX_CLASSES 32
+#define GW_CONFIG_DEFAULT_CLASS "default" /* exists also where it is not configured */
 
 struct gw_config_port {
 	char *name;      /* unique */
@@ -21,11 +23,19 @@ struct gw_config_port {
 	uint64_t rate_bps; /* cap at layer 1, 0: none. YAML takes "10G", "2500M", "1.5G" or plain bits/s */
 	uint32_t queues; /* 0: as many as workers */
 	uint32_t rx_descriptors, tx_descriptors; /* 0: chosen by godwit */
+	bool standby;    /* carries pages only while no other port does */
 };
 
 struct gw_config_peer {
 	char *name;    /* what `godwitctl migrate VM NAME` takes */
 	char *address; /* of its control port: "127.0.0.1:7411", "host:port" or "[::1]:7411" */
+};
+
+/* A class of traffic: what its sessions get where nobody says otherwise. */
+struct gw_config_class {
+	char *name;        /* unique */
+	uint32_t weight;   /* 1..1000, default 1 */
+	uint64_t rate_bps; /* cap of each of its sessions at layer 1, 0: none */
 };
 
 enum gw_config_integrity { GW_CONFIG_CRC32C, GW_CONFIG_INTEGRITY_NONE };
@@ -56,6 +66,8 @@ struct gw_config {
 	uint32_t n_ports;
 	struct gw_config_peer *peers;
 	uint32_t n_peers;
+	struct gw_config_class *classes;
+	uint32_t n_classes;
 	struct {
 		bool verify;                 /* default false */
 		uint32_t blackout_limit_ms;  /* default 50, 1..60000 */
@@ -67,6 +79,7 @@ struct gw_config {
 		uint32_t peer_timeout_ms;    /* control connection silence; default 5000 */
 		uint32_t ports_down_timeout_ms; /* all paths dead this long: abort; default 10000 */
 		char *after;                 /* quit|leave, default quit */
+		char *class_name;            /* "class": of sessions that name none */
 	} migration;
 };
 
@@ -74,6 +87,9 @@ struct gw_config {
  * On success *out owns everything. */
 int gw_config_load(const char *path, struct gw_config **out, struct gw_err *err);
 void gw_config_free(struct gw_config **config);
+
+/* NULL: not configured. Of the default class then a constant one. */
+const struct gw_config_class *gw_config_class(const struct gw_config *config, const char *name);
 
 /* For --help: every option with type, unit, range, default. For the documented examples: a commented YAML file
  * of a mode ("sidecar", "offload", "bench"). Both are printed from the option table. */

@@ -16,7 +16,7 @@ struct setting {
 struct mode {
 	const char *name;
 	const char *intro[8];
-	struct setting settings[24]; /* the list entries in order; ends with a NULL path */
+	struct setting settings[28]; /* the list entries in order; ends with a NULL path */
 };
 
 static const struct mode modes[] = {
@@ -31,7 +31,9 @@ static const struct mode modes[] = {
 			{"ports[0].mtu", "9000"}, {"ports[1].name", "right"},
 			{"ports[1].device", "0000:d8:00.0"}, {"ports[1].address", "10.0.1.1/24"},
 			{"ports[1].mtu", "9000"}, {"peers[0].name", "host-b"},
-			{"peers[0].address", "192.0.2.2:7411"}}},
+			{"peers[0].address", "192.0.2.2:7411"}, {"classes[0].name", "urgent"},
+			{"classes[0].weight", "4"}, {"classes[1].name", "bulk"},
+			{"classes[1].rate", "20G"}}},
 	{"offload",
 		{"godwitd on a dedicated machine between the racks and the long haul: one port "
 		 "towards",
@@ -126,8 +128,11 @@ static void options(FILE *f, const struct mode *mode, const struct gw_section *s
 			fprintf(f, "%s%s: %s\n", lead, o->key, value);
 			lead = indent;
 		} else if (documented) {
-			fprintf(f, "%s#%s: %s\n", indent, o->key,
-				o->sample != NULL ? o->sample : o->fallback);
+			/* A list that is commented out as a whole: its entry begins here. */
+			bool begins = section->list && o->required;
+
+			fprintf(f, "%s#%s%s: %s\n", begins ? "" : indent, begins ? "- " : "",
+				o->key, o->sample != NULL ? o->sample : o->fallback);
 		}
 	}
 }
@@ -136,10 +141,12 @@ static void list(FILE *f, const struct mode *mode, const struct gw_section *sect
 {
 	char path[32];
 
-	fprintf(f, "%s:\n", section->key);
+	snprintf(path, sizeof(path), "%s[0]", section->key);
+	/* As a whole commented out where there is no entry. */
+	fprintf(f, "%s%s:\n", any_setting(mode, path) ? "" : "#", section->key);
 	for (uint32_t i = 0; i < section->max; i++) {
 		snprintf(path, sizeof(path), "%s[%u]", section->key, i);
-		if (!any_setting(mode, path))
+		if (i > 0 && !any_setting(mode, path))
 			break;
 		options(f, mode, section, path, "  ", i == 0);
 	}

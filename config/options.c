@@ -93,6 +93,19 @@ static const struct gw_option port[] = {
 		.fallback = "0", .help = "Of each receive queue; 0: chosen by godwit."},
 	{"tx_descriptors", NUMBER, AT(struct gw_config_port, tx_descriptors), .max = 32768,
 		.fallback = "0", .help = "Of each transmit queue; 0: chosen by godwit."},
+	{"standby", GW_OPTION_BOOL, AT(struct gw_config_port, standby), .fallback = "false",
+		.help = "Carry pages only to destination cores that no other port reaches."},
+};
+
+static const struct gw_option class[] = {
+	{"name", GW_OPTION_NAME, AT(struct gw_config_class, name), .required = true,
+		.sample = "bulk", .help = "What `godwitctl migrate --class NAME` takes; unique."},
+	{"weight", NUMBER, AT(struct gw_config_class, weight), .min = 1, .max = 1000,
+		.fallback = "1",
+		.help = "Share of each session of this class in a port that others want too."},
+	{"rate", GW_OPTION_RATE, AT(struct gw_config_class, rate_bps), .min = 1000000,
+		.max = 1000000000000, .unit = "bit/s", .fallback = "0",
+		.help = "Cap of each session of this class over all ports, at layer 1; 0: none."},
 };
 
 static const struct gw_option peer[] = {
@@ -128,6 +141,10 @@ static const struct gw_option migration[] = {
 	{"ports_down_timeout_ms", NUMBER, IN(struct gw_config, migration, ports_down_timeout_ms),
 		.min = 10, .max = 600000, .unit = "ms", .fallback = "10000",
 		.help = "Abort when all paths have been dead this long."},
+	{"class", GW_OPTION_NAME, IN(struct gw_config, migration, class_name),
+		.fallback = GW_CONFIG_DEFAULT_CLASS,
+		.help = "Class of sessions that name none; 'default' has weight 1 and no cap "
+			"unless it is configured."},
 	{"after", GW_OPTION_WORD, IN(struct gw_config, migration, after), CHOICES(afters),
 		.fallback = "quit",
 		.help = "What becomes of the source's hypervisor: quit it, or leave it paused."},
@@ -151,6 +168,9 @@ const struct gw_section gw_sections[GW_CONFIG_SECTIONS] = {
 		OPTIONS(port)},
 	{LIST("peers", peers, n_peers, GW_CONFIG_MAX_PEERS),
 		.help = "Hosts that guests may move to, up to 64", OPTIONS(peer)},
+	{LIST("classes", classes, n_classes, GW_CONFIG_MAX_CLASSES),
+		.help = "Classes of traffic: what share of busy ports a session gets, up to 32",
+		OPTIONS(class)},
 	{SECTION("migration", migration), .help = "Defaults of every migration",
 		OPTIONS(migration)},
 };

@@ -53,7 +53,7 @@ struct gw_section {
 	uint32_t n_options;
 };
 
-#define GW_CONFIG_SECTIONS 6
+#define GW_CONFIG_SECTIONS 7
 #define GW_SECTION_MAX_OPTIONS 16
 extern const struct gw_section gw_sections[GW_CONFIG_SECTIONS];
 

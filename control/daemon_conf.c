@@ -94,7 +94,8 @@ static int port_conf(
 		.rate_bps = p->rate_bps,
 		.queues = p->queues,
 		.rx_descriptors = p->rx_descriptors,
-		.tx_descriptors = p->tx_descriptors};
+		.tx_descriptors = p->tx_descriptors,
+		.standby = p->standby};
 	if (parse_ipv4(p->address, &out->ipv4, &prefix) != 0 || prefix > 32)
 		return gw_err(err, -EINVAL, "port '%s': address '%s'; allowed: A.B.C.D/PREFIX",
 			p->name, p->address);

@@ -15,6 +15,8 @@
 #define POLL_NS GW_NS_PER_MS
 #define POLL_SWITCHOVER_NS (100 * GW_NS_PER_US)
 #define POLL_LINGER_NS (10 * GW_NS_PER_MS) /* what workers still say after the last session */
+#define POLL_IDLE_NS (100 * GW_NS_PER_MS)  /* the ports' links */
+#define WATCH_NS (2 * GW_NS_PER_MS)
 #define LINGER_NS (2 * GW_NS_PER_S)
 #define STOP_STEP_NS (20 * GW_NS_PER_MS)
 #define STOP_NS (30 * GW_NS_PER_S)
@@ -41,10 +43,7 @@ static void set_period(struct gw_manager *m, uint64_t period_ns)
 	if (m->period_ns == period_ns)
 		return;
 	m->period_ns = period_ns;
-	if (period_ns != 0)
-		gw_timer_set(m->poll_timer, period_ns, period_ns);
-	else
-		gw_timer_stop(m->poll_timer);
+	gw_timer_set(m->poll_timer, period_ns, period_ns);
 }
 
 void gw_manager_add(struct gw_manager *m, struct gw_run *run)
@@ -70,6 +69,10 @@ static void poll(void *ctx)
 	bool switchover = false;
 
 	poll_events(m);
+	if (now >= m->watch_ns) {
+		m->watch_ns = now + WATCH_NS;
+		gw_dp_watch_ports(m->env.dp);
+	}
 	for (uint32_t i = 0; i < m->runs; i++) {
 		gw_run_tick(m->run[i], now);
 		switchover = switchover || gw_run_view(m->run[i]).phase == GW_SWITCHOVER;
@@ -81,7 +84,7 @@ static void poll(void *ctx)
 	else if (m->runs > 0)
 		set_period(m, POLL_NS);
 	else
-		set_period(m, now - m->last_run_ns < LINGER_NS ? POLL_LINGER_NS : 0);
+		set_period(m, now - m->last_run_ns < LINGER_NS ? POLL_LINGER_NS : POLL_IDLE_NS);
 }
 
 static void keep(struct gw_manager *m, struct gw_run *run)
@@ -307,6 +310,7 @@ int gw_manager_create(struct gw_loop *loop, struct gw_dp *dp, const struct gw_co
 	rc = gw_recovery_create(loop, config, m, &m->recovery, err);
 	if (rc != 0)
 		goto fail;
+	set_period(m, POLL_IDLE_NS);
 	*out = m;
 	return 0;
 fail:

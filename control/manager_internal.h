@@ -15,7 +15,7 @@ struct gw_manager {
 	struct gw_history *history;
 	struct gw_recovery *recovery;
 	struct gw_timer *poll_timer, *stop_timer;
-	uint64_t period_ns, last_run_ns;
+	uint64_t period_ns, last_run_ns, watch_ns;
 	uint64_t stop_ns; /* when stopping began, 0: not */
 	void (*stopped)(void *arg);
 	void *stopped_arg;

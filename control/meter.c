@@ -32,6 +32,7 @@ struct gw_meter {
 	struct gw_report_ports shown; /* at the start of the running status interval */
 	uint64_t shown_ns, shown_dirty;
 	uint64_t port_bps[GW_DP_MAX_PORTS], wire_bps, dirty_bps;
+	struct gw_outages outages;
 };
 
 static void note_drop(void *ctx, const char *name, uint64_t count)
@@ -219,6 +220,14 @@ uint64_t gw_meter_through_ns(const struct gw_meter *m)
 	return m->through_ns;
 }
 
+void gw_meter_link(struct gw_meter *m, const struct gw_dp_link *link, uint64_t now_ns)
+{
+	struct gw_dp_link_port port[GW_DP_MAX_PORTS];
+
+	gw_dp_link_ports(link, port);
+	gw_outages_look(&m->outages, port, m->ports.n, now_ns);
+}
+
 void gw_meter_mark(struct gw_meter *m, enum gw_meter_mark mark)
 {
 	static const char *const part[] = {[GW_MARK_PAUSED] = "pause",
@@ -265,8 +274,9 @@ void gw_meter_status(const struct gw_meter *m, json_t *status)
 	uint64_t ns = blackout_ns(m);
 
 	for (uint32_t i = 0; i < m->ports.n; i++)
-		json_array_append_new(ports, json_pack("{s:s, s:I}", "name", m->ports.port[i].name,
-						     "bps", (json_int_t)m->port_bps[i]));
+		json_array_append_new(ports,
+			json_pack("{s:s, s:I, s:b}", "name", m->ports.port[i].name, "bps",
+				(json_int_t)m->port_bps[i], "up", m->outages.out_ns[i] == 0));
 	json_object_set_new(status, "epoch", json_integer(m->label > 0 ? m->label - 1 : 0));
 	json_object_set_new(status, "elapsed_ms",
 		json_integer((json_int_t)((gw_now_ns() - m->start_ns) / GW_NS_PER_MS)));
@@ -275,6 +285,11 @@ void gw_meter_status(const struct gw_meter *m, json_t *status)
 	json_object_set_new(status, "dirty_rate_bps", json_integer((json_int_t)m->dirty_bps));
 	json_object_set_new(status, "wire_rate_bps", json_integer((json_int_t)m->wire_bps));
 	json_object_set_new(status, "ports", ports);
+	json_object_set_new(status, "ports_down_ms",
+		m->outages.all_ns == 0
+			? json_null()
+			: json_integer(
+				  (json_int_t)((gw_now_ns() - m->outages.all_ns) / GW_NS_PER_MS)));
 	json_object_set_new(status, "blackout_ms",
 		ns == 0 ? json_null() : json_real((double)ns / GW_NS_PER_MS));
 	json_object_set_new(status, "eta_ms",
@@ -305,6 +320,7 @@ json_t *gw_meter_report(struct gw_meter *m, const struct gw_session_view *view, 
 		.state_bytes = m->state_bytes,
 		.worker_faults = gw_dp_worker_faults(m->dp) - m->faults,
 		.verify = verify,
+		.outages = &m->outages,
 		.verified_pages = m->verified,
 		.mismatched_pages = m->mismatched};
 	struct gw_report_ports ports;

@@ -28,6 +28,9 @@ void gw_meter_tick(struct gw_meter *m, uint64_t now_ns);
 /* When more pages got through than ever before; of the open label at the earliest. */
 uint64_t gw_meter_through_ns(const struct gw_meter *m);
 
+/* Looks which ports the session has left. */
+void gw_meter_link(struct gw_meter *m, const struct gw_dp_link *link, uint64_t now_ns);
+
 /* Moments of the blackout, in their order; each ends the part that it names. */
 enum gw_meter_mark {
 	GW_MARK_PAUSE,

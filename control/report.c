@@ -192,7 +192,7 @@ static json_t *epochs_json(const struct gw_report *r)
 }
 
 static json_t *port_json(const struct gw_report *r, const struct gw_dp_port_info *now, uint32_t i,
-	enum gw_dp_integrity integrity)
+	const struct gw_report_end *end)
 {
 	const struct gw_dp_port_info *was = &r->ports.port[i];
 	uint64_t bytes = r->zero_to.port[i].payload_bytes - r->zero_from.port[i].payload_bytes;
@@ -201,14 +201,15 @@ static json_t *port_json(const struct gw_report *r, const struct gw_dp_port_info
 
 	if (now->rate_bps > 0)
 		use = json_real(bps / ((double)now->rate_bps *
-					      gw_report_payload_share(now->mtu, integrity)));
-	return json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I}", "name", now->name,
+					      gw_report_payload_share(now->mtu, end->integrity)));
+	return json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:b, s:o}", "name", now->name,
 		"line_rate_bps", (json_int_t)now->line_rate_bps, "payload_bps", (json_int_t)bps,
 		"payload_utilisation", use, "tx_packets",
 		(json_int_t)(now->tx_packets - was->tx_packets), "tx_bytes",
 		(json_int_t)(now->tx_bytes - was->tx_bytes), "lost_packets",
 		(json_int_t)(now->lost_packets - was->lost_packets), "resent_pages",
-		(json_int_t)(now->resent_pages - was->resent_pages));
+		(json_int_t)(now->resent_pages - was->resent_pages), "standby",
+		now->standby ? 1 : 0, "outages", gw_outages_json(end->outages, i, r->start_ns));
 }
 
 static json_t *optional_ms(uint64_t ns)
@@ -228,7 +229,7 @@ json_t *gw_report_json(
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	end_phase(r, end->now_ns);
 	for (uint32_t i = 0; i < ports->n && i < r->ports.n; i++)
-		json_array_append_new(list, port_json(r, &ports->port[i], i, end->integrity));
+		json_array_append_new(list, port_json(r, &ports->port[i], i, end));
 	json_object_set_new(o, "id", json_string(r->id));
 	json_object_set_new(o, "vm", json_string(r->vm));
 	json_object_set_new(o, "role", json_string(r->is_source ? "source" : "destination"));

@@ -6,18 +6,18 @@
  * start_ms, duration_ms} epochs[]{epoch, label, start_ms, duration_ms, pages, zero_pages,
  * hole_pages, resent_pages, wire_bytes, dirty_pages, bps} duration: until all was acknowledged;
  * dirty_pages: dirtied meanwhile; bps: wire_bytes over the duration ports[]{name, line_rate_bps,
- * payload_bps, payload_utilisation, tx_packets, tx_bytes, lost_packets, resent_pages} payload_bps:
- * guest bytes over the time of epoch 0; payload_utilisation: null where the port has no cap
- *   blackout_ms{predicted, source, total, guest: null}, blackout_parts{}
- *   verify{enabled, pages, mismatched}
- *   timeline[]{t_ms, phase, epoch, ports_bps[], dirty_pages, remaining_bytes}: every 10 ms, of long
- * sessions fewer dirty_pages: known to be dirty, for the next epoch; remaining_bytes: of this epoch
- * and the next
+ * payload_bps, payload_utilisation, tx_packets, tx_bytes, lost_packets, resent_pages, standby,
+ * outages[]{down_ms, up_ms}} payload_bps: guest bytes over the time of epoch 0;
+ * payload_utilisation: null where the port has no cap blackout_ms{predicted, source, total, guest:
+ * null}, blackout_parts{} verify{enabled, pages, mismatched} timeline[]{t_ms, phase, epoch,
+ * ports_bps[], dirty_pages, remaining_bytes}: every 10 ms, of long sessions fewer dirty_pages:
+ * known to be dirty, for the next epoch; remaining_bytes: of this epoch and the next
  */
 #pragma once
 
 #include "../dataplane/dataplane.h"
 #include "message.h"
+#include "outages.h"
 #include "session.h"
 
 #include <time.h>
@@ -65,6 +65,7 @@ struct gw_report_end {
 	bool verify;
 	uint64_t verified_pages, mismatched_pages;
 	enum gw_dp_integrity integrity;
+	const struct gw_outages *outages;
 };
 /* The report; a new reference. */
 json_t *gw_report_json(

@@ -63,6 +63,7 @@ static void watch_paths(struct gw_src_run *s, uint64_t now_ns)
 
 	if (s->stream == NULL || s->run.link == NULL)
 		return;
+	gw_meter_link(s->run.meter, gw_link_dp(s->run.link), now_ns);
 	gw_dp_link_status(gw_link_dp(s->run.link), &st);
 	if (st.paths_up > 0) {
 		s->paths_up_ns = now_ns;

@@ -22,6 +22,8 @@ void gw_dp_port_info(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_in
 	info->ipv4 = p->ip;
 	info->prefix = p->prefix;
 	info->mtu = p->mtu;
+	info->standby = p->standby;
+	info->stopped = (p->down & GW_PORT_STOPPED) != 0;
 	info->rate_bps = p->rate_bps;
 	info->queues = p->queues;
 	if (gw_port_link(p, &info->link_up, &link_bps))

@@ -40,6 +40,7 @@ struct gw_dp_port_conf {
 	uint64_t rate_bps; /* layer 1; 0: no cap */
 	uint32_t queues;   /* 0: as many as workers */
 	uint32_t rx_descriptors, tx_descriptors;
+	bool standby; /* carries pages only to cores that no other port reaches */
 };
 
 struct gw_dp_conf {
@@ -72,6 +73,8 @@ struct gw_dp_port_info {
 	uint8_t prefix;
 	uint32_t mtu;
 	bool link_up;
+	bool stopped; /* by gw_dp_port_enable() */
+	bool standby;
 	uint64_t rate_bps;      /* the cap; 0: none */
 	uint64_t line_rate_bps; /* what the link says, or the cap where that is lower */
 	uint32_t queues;
@@ -82,6 +85,14 @@ struct gw_dp_port_info {
 };
 uint32_t gw_dp_port_count(const struct gw_dp *dp);
 void gw_dp_port_info(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_info *info);
+/* The cap, changed in flight; 0: none. */
+void gw_dp_port_rate(struct gw_dp *dp, uint32_t port, uint64_t rate_bps);
+/* Takes a port out of service and back: stopped, it neither sends nor receives; what it has not had
+ * acknowledged goes over the others at once. To the peer it is a port that fell silent. */
+void gw_dp_port_enable(struct gw_dp *dp, uint32_t port, bool enabled);
+/* Looks at the links of all ports and tells the workers: pages of a port whose link is down go back
+ * to work at once. Call it every few milliseconds while there is a session. */
+void gw_dp_watch_ports(struct gw_dp *dp);
 
 /* Named drop counters of all workers: calls fn(ctx, name, count) for each that is not zero. */
 void gw_dp_drops(
@@ -135,14 +146,21 @@ int gw_dp_link_start(
 
 struct gw_dp_link_status {
 	uint32_t paths, paths_up;
-	bool ready;        /* every destination core is reached by a path that is up */
-	uint64_t rtt_ns;   /* smallest smoothed RTT of the paths that are up; 0: unknown */
-	uint64_t rate_bps; /* sum of the caps of the ports with a path up; 0 where one has no cap */
+	bool ready;           /* every destination core is reached by a path that is up */
+	uint64_t rtt_ns;      /* smallest smoothed RTT of the paths that are up; 0: unknown */
+	uint64_t rate_bps;    /* sum of the caps of the ports that carry; 0 where one has no cap */
 	uint64_t acked_bytes; /* cumulative layer-1 bytes acknowledged, all paths */
 	uint64_t
 		last_ack_ns; /* gw_now_ns() time of the newest acknowledgement, any path; 0: none */
 };
 void gw_dp_link_status(const struct gw_dp_link *link, struct gw_dp_link_status *status);
+/* The initiator's paths by port. */
+struct gw_dp_link_port {
+	uint32_t paths, paths_up;
+	uint64_t changed_ns; /* gw_now_ns() time when one of them last came up or went down; 0:
+				never */
+};
+void gw_dp_link_ports(const struct gw_dp_link *link, struct gw_dp_link_port port[GW_DP_MAX_PORTS]);
 /* Takes the paths from the workers and frees the link when they let go. Its streams must be closed
  * before. */
 void gw_dp_link_free(struct gw_dp_link **link);

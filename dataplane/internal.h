@@ -40,6 +40,8 @@ struct gw_dp_link {
 	uint32_t n_cores; /* of the acceptor */
 	uint32_t n;
 	uint32_t pending; /* workers that have not let go */
+	/* Paths to each core that are up on ports that are not standby; all workers write. */
+	uint32_t carriers[GW_DP_MAX_WORKERS];
 	struct gw_dp_path path[GW_DP_MAX_PATHS];
 	uint16_t slot[GW_DP_MAX_PATHS]; /* local slot of each */
 };
@@ -89,6 +91,15 @@ struct gw_dp_bound {
 static inline uint64_t gw_dp_now_ns(const struct gw_dp *dp, uint64_t tsc)
 {
 	return dp->mono0_ns + (uint64_t)((double)(tsc - dp->tsc0) * dp->ns_per_tick);
+}
+
+/* Whether pages may go over this path: on a standby port only while no other port reaches the core.
+ */
+static inline bool gw_path_carries(const struct gw_path_out *p)
+{
+	return __atomic_load_n(&p->state, __ATOMIC_RELAXED) == GW_PATH_UP &&
+	       (!p->queue->port->standby ||
+		       __atomic_load_n(&p->link->carriers[p->core], __ATOMIC_RELAXED) == 0);
 }
 
 void gw_dp_command(

@@ -292,7 +292,7 @@ void gw_dp_link_status(const struct gw_dp_link *link, struct gw_dp_link_status *
 		cores |= 1u << p->core;
 		if (srtt_ns != 0 && (status->rtt_ns == 0 || srtt_ns < status->rtt_ns))
 			status->rtt_ns = srtt_ns;
-		if (port_seen[p->queue->port_index])
+		if (port_seen[p->queue->port_index] || !gw_path_carries(p))
 			continue;
 		port_seen[p->queue->port_index] = true;
 		uncapped |= p->queue->port->rate_bps == 0;
@@ -301,6 +301,22 @@ void gw_dp_link_status(const struct gw_dp_link *link, struct gw_dp_link_status *
 	if (uncapped)
 		status->rate_bps = 0;
 	status->ready = link->initiator && cores == (1u << link->n_cores) - 1;
+}
+
+void gw_dp_link_ports(const struct gw_dp_link *link, struct gw_dp_link_port port[GW_DP_MAX_PORTS])
+{
+	memset(port, 0, GW_DP_MAX_PORTS * sizeof(*port));
+	for (uint32_t i = 0; link->initiator && i < link->n; i++) {
+		const struct gw_path_out *p = link->dp->out[link->slot[i]];
+		struct gw_dp_link_port *lp = &port[p->queue->port_index];
+		bool up = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE) == GW_PATH_UP;
+		uint64_t changed_ns = __atomic_load_n(&p->pub_changed_ns, __ATOMIC_RELAXED);
+
+		lp->paths++;
+		lp->paths_up += up;
+		if (changed_ns > lp->changed_ns)
+			lp->changed_ns = changed_ns;
+	}
 }
 
 void gw_dp_link_free(struct gw_dp_link **link)

@@ -75,7 +75,7 @@ struct gw_path_out {
 	uint64_t n_down;
 	/* control reads these */
 	_Alignas(64) uint32_t state;
-	uint64_t pub_srtt_ns, pub_last_ack_ns, pub_acked_bytes;
+	uint64_t pub_srtt_ns, pub_last_ack_ns, pub_acked_bytes, pub_changed_ns;
 };
 
 /* The receiving end. */
@@ -202,6 +202,12 @@ int gw_worker_main(void *arg);
 /* worker.c: one round of everything that a worker does. Work done; 0: nothing. */
 uint32_t gw_worker_step(struct gw_worker *w, uint64_t now_ns);
 
+/* The port carries nothing now: its link is down, or it was taken out of service. */
+static inline uint32_t gw_queue_down(const struct gw_queue *q)
+{
+	return __atomic_load_n(&q->port->down, __ATOMIC_ACQUIRE);
+}
+
 static inline void gw_drop(struct gw_worker *w, unsigned int drop)
 {
 	__atomic_store_n(&w->drop[drop], w->drop[drop] + 1, __ATOMIC_RELAXED);
@@ -221,6 +227,7 @@ uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
 /* Drops what the drivers have not taken: it may point into guest RAM that is about to go. Loss
  * detection does the rest. */
 void gw_worker_drop_held(struct gw_worker *w);
+void gw_queue_drop_held(struct gw_queue *q);
 void gw_worker_send_now(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint64_t now_ns);
 /* worker_path.c: ACKs that are due, path timers, probes, failover. */
 void gw_worker_acks(struct gw_worker *w, uint64_t now_ns);

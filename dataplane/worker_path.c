@@ -130,9 +130,16 @@ static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 	send_small(w, p->queue, m, &p->frame, &h, len, now_ns);
 }
 
-static void set_state(struct gw_path_out *p, enum gw_path_state state)
+static void set_state(struct gw_path_out *p, enum gw_path_state state, uint64_t now_ns)
 {
+	bool was_up = p->state == GW_PATH_UP, is_up = state == GW_PATH_UP;
+
 	__atomic_store_n(&p->state, (uint32_t)state, __ATOMIC_RELEASE);
+	if (was_up == is_up)
+		return;
+	__atomic_store_n(&p->pub_changed_ns, now_ns, __ATOMIC_RELAXED);
+	if (!p->queue->port->standby)
+		__atomic_fetch_add(&p->link->carriers[p->core], is_up ? 1u : -1u, __ATOMIC_RELAXED);
 }
 
 /* The next UDP port to try. */
@@ -160,33 +167,26 @@ void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_w
 	}
 	gw_tx_path_replied(&p->tx, reply->probe.timestamp, now_ns);
 	p->tx.last_ack_ns = now_ns;
-	set_state(p, GW_PATH_UP);
+	set_state(p, GW_PATH_UP, now_ns);
 }
 
-/* Another path of this worker that still reaches the core. */
-static bool other_path_up(const struct gw_worker *w, const struct gw_path_out *dead)
+/* Another path of this worker that pages for the core go over. */
+static bool other_path_carries(const struct gw_worker *w, const struct gw_path_out * not )
 {
 	for (uint32_t i = 0; i < w->n_out; i++) {
 		const struct gw_path_out *p = w->out[w->out_slots[i]];
 
-		if (p != dead && p->link == dead->link && p->core == dead->core &&
-			p->state == GW_PATH_UP)
+		if (p != not &&p->link == not ->link && p->core == not ->core && gw_path_carries(p))
 			return true;
 	}
 	return false;
 }
 
-/* What the path has not had acknowledged goes back to work on any surviving path; probes bring it
- * back. */
-static void path_down(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
+/* What this worker has in hand for the path's core, and cannot send any more, is another worker's
+ * work. */
+static void return_hands(struct gw_worker *w, const struct gw_path_out *p)
 {
-	gw_drop(w, GW_DROP_path_down);
-	p->n_down++;
-	set_state(p, GW_PATH_PROBE);
-	p->next_probe_ns = now_ns;
-	p->port_since_ns = now_ns;
-	gw_tx_path_fail(&p->tx, gw_path_settle, w);
-	if (other_path_up(w, p))
+	if (other_path_carries(w, p))
 		return;
 	for (uint32_t i = 0; i < w->n_sources; i++) {
 		struct gw_worker_source *ws = &w->source[w->source_slots[i]];
@@ -196,6 +196,29 @@ static void path_down(struct gw_worker *w, struct gw_path_out *p, uint64_t now_n
 	}
 }
 
+/* What the path has not had acknowledged goes back to work on any surviving path; probes bring it
+ * back. */
+static void path_down(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
+{
+	gw_drop(w, GW_DROP_path_down);
+	p->n_down++;
+	set_state(p, GW_PATH_PROBE, now_ns);
+	p->next_probe_ns = now_ns;
+	p->port_since_ns = now_ns;
+	gw_tx_path_fail(&p->tx, gw_path_settle, w);
+	return_hands(w, p);
+}
+
+/* The port is down, as control saw: no need to wait for silence, no use in probing. */
+static void port_down(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
+{
+	if (p->state == GW_PATH_UP)
+		path_down(w, p, now_ns);
+	gw_queue_drop_held(p->queue);
+	p->next_probe_ns = now_ns;
+	p->port_since_ns = now_ns;
+}
+
 static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
 {
 	uint8_t mac[6];
@@ -203,13 +226,17 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 	uint64_t asked_ns = __atomic_load_n(&p->hop->asked_ns, __ATOMIC_RELAXED);
 	uint64_t heard_ns = __atomic_load_n(&p->hop->heard_ns, __ATOMIC_RELAXED);
 
+	if (gw_queue_down(p->queue)) {
+		port_down(w, p, now_ns);
+		return;
+	}
 	if (now_ns - asked_ns > ARP_RETRY_NS && (!known || now_ns - heard_ns > ARP_REFRESH_NS))
 		send_arp(w, p, now_ns);
 	switch ((enum gw_path_state)p->state) {
 	case GW_PATH_RESOLVE:
 		if (!known)
 			return;
-		set_state(p, GW_PATH_PROBE);
+		set_state(p, GW_PATH_PROBE, now_ns);
 		p->port_since_ns = now_ns;
 		/* fall through */
 	case GW_PATH_PROBE:
@@ -224,13 +251,16 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		send_probe(w, p, now_ns);
 		return;
 	case GW_PATH_UP:
+		/* On a standby port, and no longer needed. */
+		if (!gw_path_carries(p))
+			return_hands(w, p);
 		break;
 	case GW_PATH_SPENT:
 		return;
 	}
 	if (gw_tx_path_spent(&p->tx)) {
 		path_down(w, p, now_ns);
-		set_state(p, GW_PATH_SPENT);
+		set_state(p, GW_PATH_SPENT, now_ns);
 		return;
 	}
 	/* Tried again where the queue is full: it is control that is behind. */

@@ -241,9 +241,12 @@ static void rx_frame(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint
 uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 {
 	gw_packet *m[GW_BURST];
-	uint16_t n = gw_port_receive(q->port, q->queue, m, GW_BURST);
 	uint64_t bytes = 0;
+	uint16_t n;
 
+	if ((gw_queue_down(q) & GW_PORT_STOPPED) != 0)
+		return 0;
+	n = gw_port_receive(q->port, q->queue, m, GW_BURST);
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++) {

@@ -43,19 +43,23 @@ static void transmit(struct gw_queue *q, gw_packet **m, uint16_t n)
 		memmove(q->held, m + sent, (n - sent) * sizeof(*m));
 }
 
+void gw_queue_drop_held(struct gw_queue *q)
+{
+	gw_packet_free_bulk(q->held, q->n_held);
+	q->n_held = 0;
+}
+
 void gw_worker_drop_held(struct gw_worker *w)
 {
-	for (uint32_t i = 0; i < w->n_queues; i++) {
-		gw_packet_free_bulk(w->queue[i].held, w->queue[i].n_held);
-		w->queue[i].n_held = 0;
-	}
+	for (uint32_t i = 0; i < w->n_queues; i++)
+		gw_queue_drop_held(&w->queue[i]);
 }
 
 void gw_worker_send_now(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint64_t now_ns)
 {
 	uint64_t bytes = gw_packet_bytes(m);
 
-	if (gw_port_transmit(q->port, q->queue, &m, 1) != 1) {
+	if (gw_queue_down(q) || gw_port_transmit(q->port, q->queue, &m, 1) != 1) {
 		gw_drop(w, GW_DROP_tx_ack_dropped);
 		gw_packet_free(m);
 		return;
@@ -227,8 +231,8 @@ static uint16_t fill(struct gw_worker *w, struct gw_queue *q, struct gw_worker_s
 		uint16_t got;
 
 		q->next_path = (uint16_t)(q->next_path + 1 == q->n_paths ? 0 : q->next_path + 1);
-		if (p->link != ws->source->link || (p->empty & bit) != 0 ||
-			p->state != GW_PATH_UP || !gw_tx_path_open(&p->tx, now_ns))
+		if (p->link != ws->source->link || (p->empty & bit) != 0 || !gw_path_carries(p) ||
+			!gw_tx_path_open(&p->tx, now_ns))
 			continue;
 		got = take(w, p, ws, out, again, now_ns);
 		if (got != 0)
@@ -257,6 +261,8 @@ uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 	uint16_t n = 0;
 	bool again = false;
 
+	if (gw_queue_down(q))
+		return 0;
 	if (q->n_held != 0) {
 		memcpy(m, q->held, q->n_held * sizeof(*m));
 		transmit(q, m, q->n_held);

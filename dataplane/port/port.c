@@ -2,10 +2,14 @@
 #include "port.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define DEFAULT_DESCRIPTORS 512u
 
@@ -24,6 +28,27 @@ static int find_ethdev(const char *device, uint16_t *id)
 static bool copies_in_tx(const char *driver, const char *device)
 {
 	return strcmp(driver, "net_memif") == 0 && strstr(device, "zero-copy=yes") == NULL;
+}
+
+/* These report a link that is up for ever; the interface that they sit on knows better. */
+static bool sits_on_kernel(const char *driver)
+{
+	return strcmp(driver, "net_af_packet") == 0 || strcmp(driver, "net_af_xdp") == 0;
+}
+
+bool gw_port_carrier(uint32_t if_index)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr;
+	bool up;
+
+	memset(&ifr, 0, sizeof(ifr));
+	if (fd < 0)
+		return true; /* not known: then silence decides */
+	up = if_indextoname(if_index, ifr.ifr_name) != NULL && ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 &&
+	     (ifr.ifr_flags & IFF_RUNNING) != 0;
+	close(fd);
+	return up;
 }
 
 int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t n_workers,
@@ -51,6 +76,8 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	snprintf(p->device, sizeof(p->device), "%s", conf->device);
 	snprintf(p->driver, sizeof(p->driver), "%s", info.driver_name);
 	memcpy(p->mac, mac.addr_bytes, 6);
+	p->if_index = sits_on_kernel(p->driver) ? info.if_index : 0;
+	p->standby = conf->standby;
 	p->zero_copy = copies_in_tx(p->driver, p->device);
 	p->ip = conf->ipv4;
 	p->prefix = conf->prefix;
@@ -92,6 +119,8 @@ static int configure(struct gw_port *p, struct gw_err *err)
 	/* Fast free knows neither chains nor external buffers. */
 	if (!p->zero_copy)
 		conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	/* Then asking for the link reads memory, not the device. */
+	conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 	if (p->queues > 1 && (info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_UDP) != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_UDP;

@@ -12,8 +12,16 @@
 
 struct rte_mempool;
 
+/* Why a port carries nothing. */
+enum {
+	GW_PORT_LINK_DOWN = 1, /* says the device */
+	GW_PORT_STOPPED = 2,   /* taken out of service: it does not receive either */
+};
+
 struct gw_port {
 	uint16_t ethdev;
+	uint32_t if_index; /* kernel interface that is the device, of drivers that do not follow its
+			      link themselves; 0: none */
 	char name[32], device[128], driver[32];
 	uint8_t mac[6];
 	uint32_t ip, gateway; /* host order */
@@ -25,10 +33,12 @@ struct gw_port {
 	bool started;
 	bool fast_free, rss; /* asked of the driver */
 	bool loop_back;      /* its own loopback is wanted; without one a reflector may be there */
+	bool standby;        /* carries pages only while no other port does */
 	bool zero_copy; /* transmit straight from guest RAM: the driver is known to be safe for it
 			 */
 	struct gw_neighbors neighbors;
 	_Alignas(64) struct gw_pacer pacer;
+	uint32_t down; /* enum above, ORed; control writes, workers read */
 };
 
 /* Finds the device and reads what it can do; nothing is started. */
@@ -39,6 +49,8 @@ uint32_t gw_port_room(const struct gw_port *p);
 /* Configures and starts; rx_pool[q] feeds queue q. */
 int gw_port_start(struct gw_port *p, struct rte_mempool *const *rx_pool, struct gw_err *err);
 void gw_port_stop(struct gw_port *p);
+/* Whether a kernel interface has a carrier. Control thread: it asks the kernel. */
+bool gw_port_carrier(uint32_t if_index);
 
 /* Whether ip is on this port's subnet; otherwise it is reached through the gateway, if there is
  * one. */

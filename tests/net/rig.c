@@ -174,6 +174,7 @@ static int make_dp(const struct rig_conf *conf, char side, struct gw_dp **out)
 			.prefix = 24,
 			.mtu = conf->mtu,
 			.rate_bps = conf->rate_bps,
+			.standby = (conf->standby >> p & 1) != 0,
 		};
 	}
 	ret = gw_dp_create(&c, out, &err);

@@ -30,6 +30,7 @@ struct rig_conf {
 	uint32_t ports, mtu, workers; /* of each side; workers is also the number of queues */
 	enum gw_dp_integrity integrity;
 	uint64_t rate_bps;
+	uint32_t standby; /* a bit per port */
 };
 
 /* Once per process: DPDK's environment cannot be started twice. */

@@ -81,6 +81,12 @@ static void test_defaults(void)
 	CU_ASSERT_EQUAL(c->migration.peer_timeout_ms, 5000);
 	CU_ASSERT_EQUAL(c->migration.ports_down_timeout_ms, 10000);
 	CU_ASSERT_STRING_EQUAL(c->migration.after, "quit");
+	CU_ASSERT_STRING_EQUAL(c->migration.class_name, "default");
+	CU_ASSERT_FALSE(c->ports[0].standby);
+	CU_ASSERT_EQUAL(c->n_classes, 0);
+	CU_ASSERT_EQUAL(gw_config_class(c, "default")->weight, 1);
+	CU_ASSERT_EQUAL(gw_config_class(c, "default")->rate_bps, 0);
+	CU_ASSERT_PTR_NULL(gw_config_class(c, "bulk"));
 	gw_config_free(&c);
 	CU_ASSERT_PTR_NULL(c);
 	gw_config_free(&c);
@@ -95,9 +101,12 @@ static void test_everything_set(void)
 		"ports:\n"
 		"- {name: a, device: '3b:00.0', address: 10.0.0.1/24, gateway: 10.0.0.9, mtu: "
 		"9000, rate: 2.5G}\n"
-		"- {name: b, device: virtio_user0, address: 10.0.1.1/31, rate: 10G, queues: 2}\n"
+		"- {name: b, device: virtio_user0, address: 10.0.1.1/31, rate: 10G, queues: 2, "
+		"standby: true}\n"
 		"peers:\n- name: b\n  address: '[::1]:7411'\n- name: c\n  address: localhost:1\n"
-		"migration:\n  on_limit: switchover\n  after: leave\n  verify: true\n";
+		"classes:\n- {name: bulk, rate: 2G}\n- {name: default, weight: 7}\n"
+		"migration:\n  on_limit: switchover\n  after: leave\n  verify: true\n"
+		"  class: bulk\n";
 	struct gw_config *c;
 	struct gw_err err;
 
@@ -123,6 +132,11 @@ static void test_everything_set(void)
 	CU_ASSERT_EQUAL(c->migration.on_limit, GW_CONFIG_SWITCHOVER);
 	CU_ASSERT_STRING_EQUAL(c->migration.after, "leave");
 	CU_ASSERT_TRUE(c->migration.verify);
+	CU_ASSERT_TRUE(c->ports[1].standby);
+	CU_ASSERT_STRING_EQUAL(c->migration.class_name, "bulk");
+	CU_ASSERT_EQUAL(gw_config_class(c, "bulk")->rate_bps, 2000000000);
+	CU_ASSERT_EQUAL(gw_config_class(c, "bulk")->weight, 1);
+	CU_ASSERT_EQUAL(gw_config_class(c, "default")->weight, 7);
 	gw_config_free(&c);
 }
 
@@ -197,6 +211,13 @@ static void test_contradictions(void)
 		"ports[1].device: '0000:3b:00.0' is used already");
 	refused(PORT "peers: [{name: a, address: 'h:1'}, {name: a, address: 'i:1'}]\n",
 		"peers[1].name: 'a' is used already");
+	refused(PORT "classes: [{name: a}, {name: b}, {name: a}]\n",
+		"classes[2].name: 'a' is used already");
+	refused(PORT "classes: [{name: a}]\nmigration: {class: b}\n",
+		"f.yaml:6: migration.class: 'b' is no class; allowed: default, or a name");
+	refused(PORT "classes: [{name: a, weight: 0}]\n",
+		"classes[0].weight: '0' is not valid; allowed: 1..1000");
+	refused(PORT "classes: [{name: a, rate: 2}]\n", "classes[0].rate: '2' is not valid");
 	refused("dataplane: {workers: [1, 2, 1]}\n" PORT,
 		"dataplane.workers: CPU 1 is named twice");
 	refused("dataplane: {workers: [7]}\n" PORT, "dataplane.workers: CPU 7 is not online");

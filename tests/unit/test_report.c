@@ -49,6 +49,28 @@ static struct gw_report_ports ports_at(uint64_t packets)
 	return p;
 }
 
+static struct gw_outages outages;
+
+/* Port 0 goes at 500 ms and comes back at 600, and stays away from 700 on; port 1 never goes. Port
+ * 2 has no path to this peer. */
+static void note_outages(void)
+{
+	static const struct {
+		uint64_t at_ms, changed_ms;
+		uint32_t up;
+	} look[] = {{4400, 0, 2}, {4505, 4500, 0}, {4590, 4500, 0}, {4610, 4600, 1},
+		{4705, 4700, 0}, {4720, 4700, 0}};
+	struct gw_dp_link_port port[GW_DP_MAX_PORTS] = {{.paths = 2}, {.paths = 2, .paths_up = 1}};
+
+	memset(&outages, 0, sizeof(outages));
+	for (size_t i = 0; i < sizeof(look) / sizeof(look[0]); i++) {
+		port[0].paths_up = look[i].up;
+		port[0].changed_ns = look[i].changed_ms * GW_NS_PER_MS;
+		gw_outages_look(&outages, port, 3, look[i].at_ms * GW_NS_PER_MS);
+		CU_ASSERT_EQUAL(outages.all_ns, 0);
+	}
+}
+
 static json_t *whole_report(void)
 {
 	struct gw_report_ports p0 = ports_at(0), p1 = ports_at(1000), p2 = ports_at(1000 + 125000);
@@ -64,10 +86,12 @@ static json_t *whole_report(void)
 		.blackout_ns = 15 * GW_NS_PER_MS,
 		.state_bytes = 100,
 		.verify = true,
-		.verified_pages = 300};
+		.verified_pages = 300,
+		.outages = &outages};
 	struct gw_report *r;
 	json_t *o;
 
+	note_outages();
 	CU_ASSERT_EQUAL_FATAL(
 		gw_report_create(ID, "vm", "b", true, 4000 * GW_NS_PER_MS, 0, &p0, &r), 0);
 	gw_report_phase(r, GW_TRACE, 4100 * GW_NS_PER_MS);
@@ -144,7 +168,50 @@ static void test_ports(void)
 	CU_ASSERT(json_is_null(at(without, "payload_utilisation")));
 	CU_ASSERT_EQUAL(json_integer_value(at(with, "tx_packets")), 126000);
 	CU_ASSERT_EQUAL(json_integer_value(at(with, "lost_packets")), 1260);
+	CU_ASSERT_EQUAL(json_array_size(at(without, "outages")), 0);
+	CU_ASSERT_EQUAL_FATAL(json_array_size(at(with, "outages")), 2);
+	with = json_array_get(at(with, "outages"), 0);
+	CU_ASSERT(near(json_number_value(at(with, "down_ms")), 500));
+	CU_ASSERT(near(json_number_value(at(with, "up_ms")), 600));
+	with = json_array_get(at(json_array_get(p, 0), "outages"), 1);
+	CU_ASSERT(near(json_number_value(at(with, "down_ms")), 700));
+	CU_ASSERT(json_is_null(at(with, "up_ms")));
 	json_decref(o);
+}
+
+/* All ports out at once, and more outages than are kept. */
+static void test_outages(void)
+{
+	struct gw_dp_link_port port[GW_DP_MAX_PORTS] = {{.paths = 1}, {.paths = 1, .paths_up = 1}};
+	struct gw_outages o = {0};
+	json_t *list;
+
+	gw_outages_look(&o, port, 2, 10);
+	CU_ASSERT_EQUAL(o.all_ns, 0);
+	port[1].paths_up = 0;
+	gw_outages_look(&o, port, 2, 20);
+	gw_outages_look(&o, port, 2, 30);
+	CU_ASSERT_EQUAL(o.all_ns, 20);
+	port[0].paths_up = 1;
+	gw_outages_look(&o, port, 2, 40);
+	CU_ASSERT_EQUAL(o.all_ns, 0);
+	for (uint64_t i = 0; i < 2 * GW_OUTAGES_MAX; i++) {
+		port[0].paths_up = 0;
+		gw_outages_look(&o, port, 2, 100 + 2 * i);
+		port[0].paths_up = 1;
+		gw_outages_look(&o, port, 2, 101 + 2 * i);
+	}
+	CU_ASSERT_EQUAL(o.kept, GW_OUTAGES_MAX);
+	CU_ASSERT_EQUAL(o.lost, 2 * GW_OUTAGES_MAX - (GW_OUTAGES_MAX - 2));
+	/* An outage that was not kept does not end one that was. */
+	list = gw_outages_json(&o, 0, 0);
+	CU_ASSERT_EQUAL(json_array_size(list), GW_OUTAGES_MAX - 1);
+	json_decref(list);
+	/* A link without any port of ours is not one whose ports are out. */
+	memset(port, 0, sizeof(port));
+	memset(&o, 0, sizeof(o));
+	gw_outages_look(&o, port, 2, 10);
+	CU_ASSERT_EQUAL(o.all_ns, 0);
 }
 
 static void test_payload_share(void)
@@ -260,6 +327,7 @@ int main(void)
 		{"phases and epochs", test_phases_and_epochs},
 		{"ports", test_ports},
 		{"payload share", test_payload_share},
+		{"outages", test_outages},
 		{"written in one step", test_write},
 		{"a timeline is bounded", test_timeline_is_bounded},
 		{"a timeline's steps", test_timeline_step},

@@ -130,5 +130,7 @@ static inline bool gw_port_link(const struct gw_port *port, bool *up, uint64_t *
 	*rate_bps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN
 			    ? 0
 			    : (uint64_t)link.link_speed * 1000000;
+	if (port->if_index != 0)
+		*up = gw_port_carrier(port->if_index);
 	return true;
 }

@@ -13,7 +13,7 @@
 
 #define HELLO_NS (2 * GW_NS_PER_S)
 #define LOCAL_HELLO_NS (30 * GW_NS_PER_S) /* the other half starts its data plane first */
-#define RESOLVE_S 3u
+#define RESOLVE_S 2u
 
 /* ---- both ends on this machine ---- */
 

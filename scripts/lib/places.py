@@ -11,6 +11,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GODWIT_BUILD", TOP / "build"))
 GODWITD = BUILD / "control" / "godwitd"
 GODWITCTL = BUILD / "control" / "ctl" / "godwitctl"
+GODWIT_BENCH = BUILD / "control" / "bench" / "godwit-bench"
 GODWIT_GUEST = BUILD / "dataplane" / "export" / "godwit-guest"
 QEMU_PLUGIN = BUILD / "dataplane" / "export" / "godwit-qemu.so"
 OBSERVE = BUILD / "tests" / "guest" / "observe"

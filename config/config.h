@@ -88,9 +88,6 @@ struct gw_config {
 int gw_config_load(const char *path, struct gw_config **out, struct gw_err *err);
 void gw_config_free(struct gw_config **config);
 
-/* NULL: not configured. Of the default class then a constant one. */
-const struct gw_config_class *gw_config_class(const struct gw_config *config, const char *name);
-
 /* For --help: every option with type, unit, range, default. For the documented examples: a commented YAML file
  * of a mode ("sidecar", "offload", "bench"). Both are printed from the option table. */
 void gw_config_print_help(FILE *f);

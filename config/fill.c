@@ -70,17 +70,6 @@ static int fill(const struct gw_outline *outline, const struct gw_node *map,
 	return rc;
 }
 
-const struct gw_config_class *gw_config_class(const struct gw_config *config, const char *name)
-{
-	static char default_name[] = GW_CONFIG_DEFAULT_CLASS;
-	static const struct gw_config_class unless_configured = {.name = default_name, .weight = 1};
-
-	for (uint32_t i = 0; i < config->n_classes; i++)
-		if (strcmp(config->classes[i].name, name) == 0)
-			return &config->classes[i];
-	return strcmp(name, GW_CONFIG_DEFAULT_CLASS) == 0 ? &unless_configured : NULL;
-}
-
 int gw_config_fill(const struct gw_outline *outline, struct gw_config *config)
 {
 	const struct gw_node *root = gw_outline_root(outline), *map, *item;

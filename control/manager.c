@@ -221,6 +221,26 @@ int gw_manager_abort(struct gw_manager *m, const char *id, const char *vm, const
 	return 0;
 }
 
+int gw_manager_change(struct gw_manager *m, const char *id, const char *vm,
+	const struct gw_changes *changes, json_t **out, struct gw_err *err)
+{
+	struct gw_run *run = id != NULL ? find_id(m, id) : gw_manager_find_vm(m, vm);
+
+	if (run == NULL || run->over) {
+		bool ended = run != NULL || gw_history_find(m->history, id, vm, 0) != NULL;
+
+		gw_err(err, 0, ended ? "the session has ended" : "no such session");
+		return ended ? GW_RPC_STATE : GW_RPC_NOT_FOUND;
+	}
+	if (!run->is_source) {
+		gw_err(err, 0, "this is the destination: set it at the source, %s", run->peer);
+		return GW_RPC_STATE;
+	}
+	gw_run_change(run, changes);
+	*out = gw_run_status(run);
+	return 0;
+}
+
 struct gw_peers *gw_manager_peers(const struct gw_manager *m)
 {
 	return m->env.peers;

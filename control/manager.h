@@ -17,6 +17,7 @@ struct gw_migrate {
 	bool dry; /* check only */
 	bool verify, populate_first, quit_after, switch_on_limit;
 	uint32_t blackout_limit_ms, max_total_s;
+	struct gw_tuning tuning;
 };
 /* As configured. */
 void gw_manager_defaults(const struct gw_manager *m, struct gw_migrate *out);
@@ -33,6 +34,10 @@ json_t *gw_manager_list(const struct gw_manager *m);
 /* 0 with the session's id, or an enum gw_rpc_code. */
 int gw_manager_abort(struct gw_manager *m, const char *id, const char *vm, const char *reason,
 	char out_id[GW_UUID_TEXT]);
+
+/* 0, or an enum gw_rpc_code with a text of err. out: the session's status. */
+int gw_manager_change(struct gw_manager *m, const char *id, const char *vm,
+	const struct gw_changes *changes, json_t **out, struct gw_err *err);
 
 struct gw_peers *gw_manager_peers(const struct gw_manager *m);
 struct gw_dp *gw_manager_dp(const struct gw_manager *m);

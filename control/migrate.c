@@ -2,6 +2,7 @@
 /* A migration that somebody asked for, until its session begins. */
 #include "manager_internal.h"
 
+#include "../config/class.h"
 #include "../dataplane/base/clock.h"
 #include "rpc.h"
 
@@ -29,6 +30,7 @@ void gw_manager_defaults(const struct gw_manager *m, struct gw_migrate *out)
 		.switch_on_limit = c->migration.on_limit == GW_CONFIG_SWITCHOVER,
 		.blackout_limit_ms = c->migration.blackout_limit_ms,
 		.max_total_s = c->migration.max_total_s};
+	gw_tuning_class(&out->tuning, gw_config_class(c, c->migration.class_name));
 }
 
 struct gw_session_conf gw_manager_session_conf(
@@ -109,6 +111,7 @@ void gw_manager_migrate(
 	snprintf(st->params.vm, sizeof(st->params.vm), "%s", what->vm);
 	snprintf(st->params.peer, sizeof(st->params.peer), "%s", what->host);
 	st->params.conf = gw_manager_session_conf(m, what);
+	st->params.tuning = what->tuning;
 	st->params.max_total_ns = what->max_total_s * GW_NS_PER_S;
 	if (gw_peers_get(m->env.peers, what->host, connected, st) != 0) {
 		free(st);

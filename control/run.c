@@ -250,6 +250,31 @@ void gw_run_abort(struct gw_run *run, const char *reason)
 	gw_run_feed(run, GW_EV_USER_ABORT, 0, 0, reason);
 }
 
+void gw_tuning_class(struct gw_tuning *t, const struct gw_config_class *class)
+{
+	snprintf(t->class_name, sizeof(t->class_name), "%s", class->name);
+	t->weight = class->weight;
+	t->rate_bps = class->rate_bps;
+}
+
+void gw_run_change(struct gw_run *run, const struct gw_changes *c)
+{
+	struct gw_tuning *t = &run->tuning;
+
+	if (c->class != NULL)
+		gw_tuning_class(t, c->class);
+	if (c->has_weight)
+		t->weight = c->weight;
+	if (c->has_rate)
+		t->rate_bps = c->rate_bps;
+	if (c->has_blackout_limit)
+		run->conf.limits.blackout_ns = c->blackout_limit_ms * GW_NS_PER_MS;
+	run->ops->retune(run);
+	gw_info("session %s (%s): class %s, weight %u, cap %llu bit/s, blackout limit %llu ms",
+		run->id, run->vm, t->class_name, t->weight, (unsigned long long)t->rate_bps,
+		(unsigned long long)(run->conf.limits.blackout_ns / GW_NS_PER_MS));
+}
+
 struct gw_session_view gw_run_view(const struct gw_run *run)
 {
 	return run->ops->view(run);
@@ -272,6 +297,12 @@ json_t *gw_run_status(const struct gw_run *run)
 	json_object_set_new(o, "predicted_blackout_ms",
 		v.predicted_ns == 0 ? json_null()
 				    : json_real((double)v.predicted_ns / GW_NS_PER_MS));
+	if (run->is_source)
+		json_object_update_new(
+			o, json_pack("{s:s, s:I, s:I, s:I}", "class", run->tuning.class_name,
+				   "weight", (json_int_t)run->tuning.weight, "rate_bps",
+				   (json_int_t)run->tuning.rate_bps, "blackout_limit_ms",
+				   (json_int_t)(run->conf.limits.blackout_ns / GW_NS_PER_MS)));
 	gw_meter_status(run->meter, o);
 	return o;
 }

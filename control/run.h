@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "../config/config.h"
 #include "../dataplane/dataplane.h"
 #include "conn.h"
 #include "hypervisor/hypervisor.h"
@@ -18,6 +19,23 @@
 #define GW_RUN_MAX_JOBS 72u /* populate threads and the few others */
 
 struct gw_run;
+
+/* A source session's share of the ports; changed in flight. */
+struct gw_tuning {
+	char class_name[GW_NAME_MAX];
+	uint32_t weight;
+	uint64_t rate_bps; /* over all ports, layer 1; 0: no cap */
+};
+
+void gw_tuning_class(struct gw_tuning *t, const struct gw_config_class *class);
+
+/* What is to change of a running session. */
+struct gw_changes {
+	const struct gw_config_class *class; /* its weight and cap; NULL: as it is */
+	bool has_weight, has_rate, has_blackout_limit;
+	uint32_t weight, blackout_limit_ms;
+	uint64_t rate_bps;
+};
 
 /* What sessions need of the daemon. */
 struct gw_run_env {
@@ -41,6 +59,8 @@ struct gw_run_ops {
 	void (*dp_event)(struct gw_run *run, const struct gw_dp_event *ev);
 	void (*tick)(struct gw_run *run, uint64_t now_ns);
 	void (*export_event)(struct gw_run *run, const struct gw_exporter_event *ev);
+	/* Source: takes the run's changed conf and tuning to where they act. */
+	void (*retune)(struct gw_run *run);
 	void (*finish)(
 		struct gw_run *run); /* closes what the machine left; then the run is freed */
 	void (*free)(struct gw_run *run);
@@ -52,6 +72,7 @@ struct gw_run {
 	bool is_source, admitted, over;
 	char id[GW_UUID_TEXT], vm[GW_NAME_MAX], peer[GW_NAME_MAX];
 	struct gw_session_conf conf;
+	struct gw_tuning tuning; /* of a source */
 	bool was_paused;
 	bool announced_pause; /* PAUSING is recorded: the poll timer runs fast */
 
@@ -81,6 +102,8 @@ int gw_run_message(
 void gw_run_conn_gone(struct gw_run *run, const char *reason);
 void gw_run_tick(struct gw_run *run, uint64_t now_ns);
 void gw_run_abort(struct gw_run *run, const char *reason);
+/* Of a source only. */
+void gw_run_change(struct gw_run *run, const struct gw_changes *changes);
 struct gw_session_view gw_run_view(const struct gw_run *run);
 json_t *gw_run_status(const struct gw_run *run);
 

@@ -4,8 +4,8 @@
 #include "../dataplane/base/clock.h"
 #include "../dataplane/export/godwit_export.h"
 #include "service_params.h"
+#include "service_set.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static void admitted(
 static void migrate(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	static const char *const keys[] = {"vm", "host", "verify", "after", "populate_first",
-		"blackout_limit_ms", "max_total_s", "on_limit", NULL};
+		"blackout_limit_ms", "max_total_s", "on_limit", "class", "weight", "rate", NULL};
 	struct gw_service *s = ctx;
 	struct gw_migrate m;
 
@@ -204,23 +204,6 @@ static void add_drop(void *ctx, const char *name, uint64_t count)
 	json_object_set_new(ctx, name, json_integer((json_int_t)count));
 }
 
-static json_t *port_json(const struct gw_dp_port_info *p)
-{
-	struct in_addr in = {.s_addr = htonl(p->ipv4)};
-	char mac[18], ip[INET_ADDRSTRLEN], address[INET_ADDRSTRLEN + 4];
-
-	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2],
-		p->mac[3], p->mac[4], p->mac[5]);
-	inet_ntop(AF_INET, &in, ip, sizeof(ip));
-	snprintf(address, sizeof(address), "%s/%u", ip, p->prefix);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:{}}",
-		"name", p->name, "device", p->device, "driver", p->driver, "mac", mac, "address",
-		address, "mtu", (json_int_t)p->mtu, "link_up", p->link_up ? 1 : 0, "rate_bps",
-		(json_int_t)p->rate_bps, "queues", (json_int_t)p->queues, "rx_packets",
-		(json_int_t)p->rx_packets, "rx_bytes", (json_int_t)p->rx_bytes, "tx_packets",
-		(json_int_t)p->tx_packets, "tx_bytes", (json_int_t)p->tx_bytes, "drops");
-}
-
 static void ports(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	struct gw_service *s = ctx;
@@ -232,11 +215,18 @@ static void ports(void *ctx, const json_t *params, struct gw_rpc_call *call)
 		struct gw_dp_port_info info;
 
 		gw_dp_port_info(dp, i, &info);
-		json_array_append_new(array, port_json(&info));
+		json_array_append_new(array, gw_service_port_json(&info));
 	}
 	/* The data plane counts drops by worker: they are the host's, not a port's. */
 	gw_dp_drops(dp, add_drop, drops);
 	gw_rpc_reply(call, json_pack("{s:o, s:o}", "ports", array, "drops", drops));
+}
+
+static void set(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+
+	gw_service_set(s->manager, params, call);
 }
 
 static void version(void *ctx, const json_t *params, struct gw_rpc_call *call)
@@ -252,7 +242,7 @@ static void version(void *ctx, const json_t *params, struct gw_rpc_call *call)
 static const struct gw_rpc_method methods[] = {{"migrate", migrate, false}, {"check", check, true},
 	{"list", list, true}, {"show", show, true}, {"abort", abort_session, false},
 	{"peers", peers, true}, {"ports", ports, true}, {"report", report, true},
-	{"version", version, true}, {NULL, NULL, false}};
+	{"set", set, false}, {"version", version, true}, {NULL, NULL, false}};
 
 int gw_service_create(struct gw_loop *loop, const struct gw_config *config, struct gw_service **out,
 	struct gw_err *err)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "service_params.h"
 
+#include "../config/class.h"
+#include "../config/options.h"
+#include "../config/value.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -77,6 +81,79 @@ static int optional_word(
 	return 0;
 }
 
+bool gw_params_option(struct gw_rpc_call *call, const json_t *params, const char *section,
+	const char *key, bool *given, uint64_t *out)
+{
+	const struct gw_option *o = gw_option_find(gw_section_find(section), key);
+	const json_t *v = json_object_get(params, key);
+	char text[64] = "", allowed[128];
+	int rc;
+
+	*given = v != NULL;
+	if (v == NULL)
+		return true;
+	if (json_is_integer(v))
+		snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(v));
+	else if (json_is_string(v))
+		snprintf(text, sizeof(text), "%s", json_string_value(v));
+	if (gw_value_check(o, text) == 0) {
+		rc = o->type == GW_OPTION_RATE ? gw_value_rate(text, out)
+					       : gw_value_uint(text, out);
+		if (rc == 0)
+			return true;
+	}
+	gw_option_allowed(o, allowed, sizeof(allowed));
+	gw_rpc_error(call, INVALID_PARAMS, NULL, "%s: '%s' is not valid; allowed: %s", key, text,
+		allowed);
+	return false;
+}
+
+bool gw_params_class(const struct gw_config *config, struct gw_rpc_call *call, const json_t *params,
+	const struct gw_config_class **out)
+{
+	const json_t *v = json_object_get(params, "class");
+	const char *name = json_string_value(v);
+	const struct gw_config_class *class = name != NULL ? gw_config_class(config, name) : NULL;
+	char known[256] = GW_CONFIG_DEFAULT_CLASS;
+
+	if (v == NULL)
+		return true;
+	if (class != NULL) {
+		*out = class;
+		return true;
+	}
+	for (uint32_t i = 0; i < config->n_classes; i++) {
+		size_t n = strlen(known);
+
+		if (strcmp(config->classes[i].name, GW_CONFIG_DEFAULT_CLASS) != 0)
+			snprintf(known + n, sizeof(known) - n, ", %s", config->classes[i].name);
+	}
+	gw_rpc_error(call, INVALID_PARAMS, NULL, "class: '%.63s' is no class here; allowed: %s",
+		name != NULL ? name : "", known);
+	return false;
+}
+
+/* Class first: what is given beside it comes before its values. */
+static bool tuning(const struct gw_config *config, struct gw_rpc_call *call, const json_t *params,
+	struct gw_tuning *t)
+{
+	const struct gw_config_class *class = NULL;
+	uint64_t weight, rate_bps;
+	bool has_weight, has_rate;
+
+	if (!gw_params_class(config, call, params, &class) ||
+		!gw_params_option(call, params, "classes", "weight", &has_weight, &weight) ||
+		!gw_params_option(call, params, "classes", "rate", &has_rate, &rate_bps))
+		return false;
+	if (class != NULL)
+		gw_tuning_class(t, class);
+	if (has_weight)
+		t->weight = (uint32_t)weight;
+	if (has_rate)
+		t->rate_bps = rate_bps;
+	return true;
+}
+
 bool gw_params_migrate(const struct gw_manager *manager, struct gw_rpc_call *call,
 	const json_t *params, struct gw_migrate *m)
 {
@@ -103,6 +180,6 @@ bool gw_params_migrate(const struct gw_manager *manager, struct gw_rpc_call *cal
 		gw_rpc_error(call, INVALID_PARAMS, NULL,
 			"max_total_s: a number of seconds, 0: no limit");
 	else
-		return true;
+		return tuning(gw_manager_config(manager), call, params, &m->tuning);
 	return false;
 }

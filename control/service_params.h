@@ -13,6 +13,13 @@ struct gw_params_ids {
 /* Every key must be among `allowed` (NULL-terminated). */
 bool gw_params_known(struct gw_rpc_call *call, const json_t *params, const char *const *allowed);
 bool gw_params_ids(struct gw_rpc_call *call, const json_t *params, struct gw_params_ids *out);
+/* A value that the configuration knows as option `key` of `section`, under its rules: a number, a
+ * word, or a rate as there ("2.5G"). *given tells whether it is there. */
+bool gw_params_option(struct gw_rpc_call *call, const json_t *params, const char *section,
+	const char *key, bool *given, uint64_t *out);
+/* A class by its name under "class"; *out stays where there is none. */
+bool gw_params_class(const struct gw_config *config, struct gw_rpc_call *call, const json_t *params,
+	const struct gw_config_class **out);
 /* What is not given is as configured. */
 bool gw_params_migrate(const struct gw_manager *manager, struct gw_rpc_call *call,
 	const json_t *params, struct gw_migrate *out);

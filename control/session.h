@@ -206,6 +206,8 @@ void gw_src_free(struct gw_src **s);
 void gw_src_step(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out);
 struct gw_session_view gw_src_view(const struct gw_src *s);
+/* The blackout that is allowed, changed in flight: the next decision goes by it. */
+void gw_src_blackout_limit(struct gw_src *s, uint64_t blackout_ns);
 /* After HV_OPENED, where the kind of hypervisor decides: it must not outlive its guest here. */
 void gw_src_quit_after(struct gw_src *s, bool quit);
 

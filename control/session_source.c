@@ -35,6 +35,12 @@ void gw_src_free(struct gw_src **s)
 	*s = NULL;
 }
 
+void gw_src_blackout_limit(struct gw_src *s, uint64_t blackout_ns)
+{
+	s->conf.limits.blackout_ns = blackout_ns;
+	s->fitting = 0; /* counted under another limit */
+}
+
 void gw_src_quit_after(struct gw_src *s, bool quit)
 {
 	s->conf.quit_after = quit;

@@ -223,6 +223,17 @@ static struct gw_session_view view(const struct gw_run *run)
 	return gw_src_view(((const struct gw_src_run *)(const void *)run)->machine);
 }
 
+static void retune(struct gw_run *run)
+{
+	struct gw_src_run *s = gw_src_run_of(run);
+
+	gw_src_blackout_limit(s->machine, run->conf.limits.blackout_ns);
+	if (s->stream == NULL) /* then it begins with these */
+		return;
+	gw_dp_source_weigh(s->stream, run->tuning.weight);
+	gw_dp_source_rate(s->stream, run->tuning.rate_bps);
+}
+
 static void free_source(struct gw_run *run)
 {
 	struct gw_src_run *s = gw_src_run_of(run);
@@ -242,6 +253,7 @@ static const struct gw_run_ops ops = {.step = step,
 	.dp_event = gw_src_run_dp_event,
 	.tick = gw_src_run_tick,
 	.export_event = gw_src_run_export,
+	.retune = retune,
 	.finish = finish,
 	.free = free_source};
 
@@ -276,6 +288,7 @@ int gw_src_run_start(const struct gw_run_env *env, const struct gw_src_params *p
 
 	if (rc != 0)
 		return rc;
+	s->run.tuning = p->tuning;
 	s->admission = admission;
 	s->admission_arg = arg;
 	s->deadline_ns = p->max_total_ns != 0 ? gw_now_ns() + p->max_total_ns : 0;

@@ -15,6 +15,7 @@ typedef void (*gw_admission)(
 struct gw_src_params {
 	char id[GW_UUID_TEXT], vm[GW_NAME_MAX], peer[GW_NAME_MAX];
 	struct gw_session_conf conf;
+	struct gw_tuning tuning;
 	uint64_t max_total_ns; /* 0: none */
 };
 

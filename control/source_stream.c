@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define WEIGHT 1u
-
 static int make_stream(struct gw_src_run *s, struct gw_err *err)
 {
 	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->run.hv));
@@ -16,7 +14,8 @@ static int make_stream(struct gw_src_run *s, struct gw_err *err)
 		.ring = info->ring,
 		.n_rings = info->n_rings,
 		.state_limit_mib = s->run.env->config->migration.state_limit_mib,
-		.weight = WEIGHT,
+		.weight = s->run.tuning.weight,
+		.rate_bps = s->run.tuning.rate_bps,
 		.ctx = &s->run};
 	int rc;
 

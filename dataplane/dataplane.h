@@ -85,8 +85,6 @@ struct gw_dp_port_info {
 };
 uint32_t gw_dp_port_count(const struct gw_dp *dp);
 void gw_dp_port_info(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_info *info);
-/* The cap, changed in flight; 0: none. */
-void gw_dp_port_rate(struct gw_dp *dp, uint32_t port, uint64_t rate_bps);
 /* Takes a port out of service and back: stopped, it neither sends nor receives; what it has not had
  * acknowledged goes over the others at once. To the peer it is a port that fell silent. */
 void gw_dp_port_enable(struct gw_dp *dp, uint32_t port, bool enabled);

@@ -91,11 +91,3 @@ void gw_dp_port_setup(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_s
 		setup->no_buffers = stats.rx_nombuf;
 	}
 }
-
-void gw_dp_port_set_rate(struct gw_dp *dp, uint32_t port, uint64_t rate_bps)
-{
-	struct gw_port *p = &dp->port[port];
-
-	p->rate_bps = rate_bps;
-	gw_pacer_set(&p->pacer, rate_bps);
-}

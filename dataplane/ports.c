@@ -10,7 +10,7 @@ static void set_down(struct gw_port *p, uint32_t bit, bool down)
 		__atomic_store_n(&p->down, now, __ATOMIC_RELEASE);
 }
 
-void gw_dp_port_rate(struct gw_dp *dp, uint32_t port, uint64_t rate_bps)
+void gw_dp_port_set_rate(struct gw_dp *dp, uint32_t port, uint64_t rate_bps)
 {
 	dp->port[port].rate_bps = rate_bps;
 	gw_pacer_set(&dp->port[port].pacer, rate_bps);

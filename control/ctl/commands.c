@@ -34,8 +34,9 @@ static void show_ports(const json_t *ports)
 	size_t i;
 
 	json_array_foreach(ports, i, port) printf("%-19s %s\n", i == 0 ? "ports" : "",
-		text_format("%-12s %s", text_of(port, "name").s,
-			text_rate(text_number(port, "bps", 0)).s)
+		text_format("%-12s %s%s", text_of(port, "name").s,
+			text_rate(text_number(port, "bps", 0)).s,
+			json_is_false(json_object_get(port, "up")) ? ", DOWN" : "")
 			.s);
 }
 
@@ -71,6 +72,17 @@ int ctl_show(const struct ctl *ctl, int argc, char **argv)
 	printf("dirty rate          %s\n", text_rate(text_number(s, "dirty_rate_bps", 0)).s);
 	printf("wire rate           %s\n", text_rate(text_number(s, "wire_rate_bps", 0)).s);
 	show_ports(json_object_get(s, "ports"));
+	if (text_number(s, "ports_down_ms", -1) >= 0)
+		printf("no port left since  %s\n", text_ms(text_number(s, "ports_down_ms", -1)).s);
+	if (json_object_get(s, "weight") != NULL)
+		printf("class, weight, cap  %s, %s, %s\n", text_of(s, "class").s,
+			text_of(s, "weight").s,
+			text_number(s, "rate_bps", 0) == 0
+				? "none"
+				: text_rate(text_number(s, "rate_bps", 0)).s);
+	if (json_object_get(s, "blackout_limit_ms") != NULL)
+		printf("blackout limit      %s\n",
+			text_ms(text_number(s, "blackout_limit_ms", -1)).s);
 	printf("predicted blackout  %s\n", text_ms(text_number(s, "predicted_blackout_ms", -1)).s);
 	printf("blackout            %s\n", text_ms(text_number(s, "blackout_ms", -1)).s);
 	printf("time left           %s\n", text_ms(text_number(s, "eta_ms", -1)).s);

@@ -26,6 +26,9 @@ static const struct {
 		"  --max-total S          limit of the whole migration, 0: none\n"
 		"  --on-limit abort|switchover\n"
 		"                         what to do when --max-total is over\n"
+		"  --class NAME           share of busy ports and cap, as configured\n"
+		"  --weight N             share of busy ports, 1..1000\n"
+		"  --rate RATE            cap over all ports, such as 2.5G; 0: none\n"
 		"  --detach               print the session's id and return once it has begun\n"
 		"\n"
 		"What is not given here, godwitd's configuration says. Ctrl-C aborts the\n"
@@ -37,6 +40,20 @@ static const struct {
 	{"show", ctl_show, "show VM|ID", "One session in full; of a VM the newest.\n"},
 	{"abort", ctl_abort, "abort VM|ID [REASON]",
 		"End a migration; the guest stays at the source.\n"},
+	{"set", ctl_set, "set VM|ID [KEY=VALUE]... | set --port NAME [KEY=VALUE]...",
+		"Change a running migration, or a port, in flight.\n"
+		"\n"
+		"Of a migration, at its source:\n"
+		"  weight=N               share of busy ports, 1..1000\n"
+		"  rate=RATE              cap over all ports, such as 2.5G; 0: none\n"
+		"  class=NAME             weight and cap of a configured class\n"
+		"  blackout_limit_ms=MS   switch over when the predicted blackout fits\n"
+		"\n"
+		"Of a port of this host:\n"
+		"  rate=RATE              cap at layer 1, such as 10G; 0: none\n"
+		"  state=up|down          down: out of service, its pages go over the others\n"
+		"\n"
+		"It holds until it is set again; the configuration file stays as it is.\n"},
 	{"peers", ctl_peers, "peers", "The hosts that guests may move to.\n"},
 	{"ports", ctl_ports, "ports", "The ports of this host, with their counters.\n"},
 	{"report", ctl_report,

@@ -38,7 +38,8 @@ static int parse(int argc, char **argv, json_t *params, bool *detach)
 		{"blackout-limit", required_argument, NULL, 'b'},
 		{"max-total", required_argument, NULL, 'm'},
 		{"on-limit", required_argument, NULL, 'o'}, {"detach", no_argument, NULL, 'd'},
-		{NULL, 0, NULL, 0}};
+		{"class", required_argument, NULL, 'c'}, {"weight", required_argument, NULL, 'w'},
+		{"rate", required_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -58,6 +59,12 @@ static int parse(int argc, char **argv, json_t *params, bool *detach)
 			return ctl_usage("--blackout-limit %s: allowed: 1..60000 ms", optarg);
 		else if (option == 'm' && !number_option(params, "max_total_s", optarg, 0, 604800))
 			return ctl_usage("--max-total %s: allowed: 0..604800 s", optarg);
+		else if (option == 'w' && !number_option(params, "weight", optarg, 1, 1000))
+			return ctl_usage("--weight %s: allowed: 1..1000", optarg);
+		else if (option == 'c')
+			json_object_set_new(params, "class", json_string(optarg));
+		else if (option == 'r')
+			json_object_set_new(params, "rate", json_string(optarg));
 		else if (option == '?')
 			return CTL_USAGE;
 	}

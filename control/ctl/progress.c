@@ -52,8 +52,12 @@ static struct text ports(const json_t *s, enum form form)
 {
 	const json_t *list = json_object_get(s, "ports"), *port;
 	size_t n = json_array_size(list), i, at = 0;
-	double sum = 0, bps;
+	double sum = 0, bps, gone_ms = text_number(s, "ports_down_ms", -1);
 	char line[TEXT_CELL] = "";
+
+	if (gone_ms >= 0)
+		return text_format(
+			form == FULL ? "no port up for %.1f s" : "no port %.1f s", gone_ms / 1000);
 
 	json_array_foreach(list, i, port)
 	{
@@ -62,8 +66,9 @@ static struct text ports(const json_t *s, enum form form)
 		if (n > PORTS_NAMED)
 			continue;
 		if (form == FULL)
-			at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%.*s %.1f",
-				i == 0 ? "" : " ", NAME_SHOWN, text_of(port, "name").s, bps / 1e9);
+			at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%.*s %.1f%s",
+				i == 0 ? "" : " ", NAME_SHOWN, text_of(port, "name").s, bps / 1e9,
+				json_is_false(json_object_get(port, "up")) ? " DOWN" : "");
 		else
 			at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%.1f",
 				i == 0 ? "" : "+", bps / 1e9);

@@ -131,8 +131,9 @@ int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 		if (row == NULL)
 			break;
 		row[0] = text_of(p, "name");
-		row[1] = text_format(
-			"%s", json_is_true(json_object_get(p, "link_up")) ? "up" : "DOWN");
+		row[1] = text_format("%s", json_is_true(json_object_get(p, "stopped"))   ? "stopped"
+					   : json_is_true(json_object_get(p, "link_up")) ? "up"
+											 : "DOWN");
 		row[2] = text_rate(text_number(p, "rate_bps", 0));
 		row[3] = text_of(p, "address");
 		row[4] = text_of(p, "mtu");
@@ -143,8 +144,9 @@ int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 	table_print(&table, stdout);
 	json_array_foreach(json_object_get(result, "ports"), i, p)
 	{
-		printf("\n%s: %s, %s, %s queues\n", text_of(p, "name").s, text_of(p, "mac").s,
-			text_of(p, "device").s, text_of(p, "queues").s);
+		printf("\n%s: %s, %s, %s queues%s\n", text_of(p, "name").s, text_of(p, "mac").s,
+			text_of(p, "device").s, text_of(p, "queues").s,
+			json_is_true(json_object_get(p, "standby")) ? ", standby" : "");
 		printf("  received %s packets, sent %s packets\n",
 			text_count(text_number(p, "rx_packets", 0)).s,
 			text_count(text_number(p, "tx_packets", 0)).s);

@@ -153,7 +153,7 @@ static void test_weights(void)
 	CU_ASSERT_FATAL(rig_vm_create(&rig, &b, 5 * PAGES, 1024) == 0);
 	dirty(&a, 1);
 	dirty(&b, 2);
-	gw_dp_port_rate(rig.a, 0, 200000000);
+	gw_dp_port_set_rate(rig.a, 0, 200000000);
 	gw_dp_source_weigh(a.source, 3);
 	CU_ASSERT_EQUAL(gw_dp_source_open(b.source, ++b.label), 0);
 	CU_ASSERT_EQUAL(gw_dp_source_open(a.source, ++a.label), 0);
@@ -163,13 +163,13 @@ static void test_weights(void)
 	gw_dp_source_weigh(b.source, 12);
 	ratio(&a, &b, 50);
 	CU_ASSERT_DOUBLE_EQUAL(ratio(&b, &a, 3000), 4.0, 0.4);
-	gw_dp_port_rate(rig.a, 0, 0);
+	gw_dp_port_set_rate(rig.a, 0, 0);
 	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &a) && rig_vm_epoch(&rig, &b));
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &a), 0);
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &b), 0);
 	rig_vm_free(&rig, &a);
 	rig_vm_free(&rig, &b);
-	gw_dp_port_rate(rig.a, 0, conf.rate_bps);
+	gw_dp_port_set_rate(rig.a, 0, conf.rate_bps);
 }
 
 /* A session's own cap holds over all ports, and leaves the rest to the other. */
@@ -181,7 +181,7 @@ static void test_session_cap(void)
 	CU_ASSERT_FATAL(rig_vm_create(&rig, &b, 5 * PAGES, 1024) == 0);
 	dirty(&a, 1);
 	dirty(&b, 2);
-	gw_dp_port_rate(rig.a, 0, 200000000);
+	gw_dp_port_set_rate(rig.a, 0, 200000000);
 	gw_dp_source_rate(b.source, 40000000);
 	CU_ASSERT_EQUAL(gw_dp_source_open(b.source, ++b.label), 0);
 	CU_ASSERT_EQUAL(gw_dp_source_open(a.source, ++a.label), 0);
@@ -190,13 +190,13 @@ static void test_session_cap(void)
 	gw_dp_source_rate(b.source, 0);
 	ratio(&a, &b, 200);
 	CU_ASSERT_DOUBLE_EQUAL(ratio(&a, &b, 3000), 1.0, 0.1);
-	gw_dp_port_rate(rig.a, 0, 0);
+	gw_dp_port_set_rate(rig.a, 0, 0);
 	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &a) && rig_vm_epoch(&rig, &b));
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &a), 0);
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &b), 0);
 	rig_vm_free(&rig, &a);
 	rig_vm_free(&rig, &b);
-	gw_dp_port_rate(rig.a, 0, conf.rate_bps);
+	gw_dp_port_set_rate(rig.a, 0, conf.rate_bps);
 }
 
 int main(int argc, char **argv)

@@ -181,6 +181,29 @@ static void on_abort(void *ctx, const json_t *params, struct gw_rpc_call *call)
 	}
 }
 
+/* Answers with what it was told. */
+static void on_set(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	const char *weight = json_string_value(json_object_get(params, "weight"));
+	const char *port = json_string_value(json_object_get(params, "port"));
+
+	(void)ctx;
+	if (port != NULL && strcmp(port, "left") != 0)
+		gw_rpc_error(call, GW_RPC_NOT_FOUND, NULL, "no port '%s'; there are: left", port);
+	else if (port != NULL)
+		gw_rpc_reply(call, json_pack("{s:s, s:I, s:b}", "name", "left", "rate_bps",
+					   (json_int_t)5000000000, "stopped",
+					   json_object_get(params, "state") != NULL ? 1 : 0));
+	else if (find(params) == NULL)
+		gw_rpc_error(call, GW_RPC_NOT_FOUND, NULL, "no such session");
+	else if (weight != NULL && strcmp(weight, "0") == 0)
+		gw_rpc_error(call, -32602, NULL, "weight: '0' is not valid; allowed: 1..1000");
+	else
+		gw_rpc_reply(call, json_pack("{s:s, s:s, s:s, s:I, s:i}", "vm", find(params)->vm,
+					   "class", "bulk", "weight", weight != NULL ? weight : "1",
+					   "rate_bps", (json_int_t)0, "blackout_limit_ms", 20));
+}
+
 static void on_peers(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	(void)ctx;
@@ -260,4 +283,5 @@ static void on_version(void *ctx, const json_t *params, struct gw_rpc_call *call
 const struct gw_rpc_method fake_methods[] = {{"migrate", on_migrate, false},
 	{"check", on_check, true}, {"list", on_list, true}, {"show", on_show, true},
 	{"abort", on_abort, false}, {"peers", on_peers, true}, {"ports", on_ports, true},
-	{"report", on_report, true}, {"version", on_version, true}, {NULL, NULL, false}};
+	{"report", on_report, true}, {"set", on_set, false}, {"version", on_version, true},
+	{NULL, NULL, false}};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* config/: option table, checks, loader, examples. */
+#include "../../config/class.h"
 #include "../../config/load.h"
 #include "../../config/options.h"
 #include "../../config/value.h"

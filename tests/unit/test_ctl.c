@@ -153,6 +153,40 @@ static void test_tables(void)
 	CU_ASSERT_EQUAL(run(path, "report nobody"), 5);
 }
 
+static void test_set(void)
+{
+	CU_ASSERT_EQUAL(run(path, "set web weight=3 blackout_limit_ms=20"), 0);
+	CU_ASSERT_TRUE(says("web: class bulk, weight 3, no cap, blackout limit 20 ms\n"));
+	CU_ASSERT_EQUAL(run(path, "set 1 rate=2G"), 0); /* by id */
+	CU_ASSERT_EQUAL(run(path, "set --port left rate=5G"), 0);
+	CU_ASSERT_TRUE(says("left: cap 5.00 Gb/s, in service\n"));
+	CU_ASSERT_EQUAL(run(path, "set --port left state=down"), 0);
+	CU_ASSERT_TRUE(says("out of service"));
+	CU_ASSERT_EQUAL(run(path, "--json set web weight=3"), 0);
+	CU_ASSERT_TRUE(says("\"weight\":\"3\""));
+	CU_ASSERT_EQUAL(run(path, "set web weight=0"), 2);
+	CU_ASSERT_TRUE(says("weight: '0' is not valid; allowed: 1..1000"));
+	CU_ASSERT_EQUAL(run(path, "set nobody weight=2"), 5);
+	CU_ASSERT_EQUAL(run(path, "set --port middle rate=5G"), 5);
+	CU_ASSERT_TRUE(says("there are: left"));
+	CU_ASSERT_EQUAL(run(path, "set"), 2);
+	CU_ASSERT_EQUAL(run(path, "set web"), 2);
+	CU_ASSERT_EQUAL(run(path, "set --port left"), 2);
+	CU_ASSERT_EQUAL(run(path, "set --all weight=1"), 2);
+	CU_ASSERT_EQUAL(run(path, "set web weight"), 2);
+	CU_ASSERT_TRUE(says("'weight' is not KEY=VALUE"));
+	CU_ASSERT_EQUAL(run(path, "set web =3"), 2);
+	CU_ASSERT_EQUAL(run(path, "set web vm=other"), 2);
+	CU_ASSERT_EQUAL(run(path, "set web weight=1 weight=2"), 2);
+	CU_ASSERT_TRUE(says("twice"));
+	CU_ASSERT_EQUAL(run(path, "set --help"), 0);
+	CU_ASSERT_TRUE(says("blackout_limit_ms=MS") && fits_80_columns());
+	CU_ASSERT_EQUAL(run(path, "migrate web host-b --weight 0"), 2);
+	CU_ASSERT_EQUAL(run(path, "migrate web host-b --weight 1001"), 2);
+	CU_ASSERT_EQUAL(
+		run(path, "migrate odd host-b --class bulk --rate 2G --weight 7 --detach"), 0);
+}
+
 static void test_plot(void)
 {
 	char file[128], arguments[512];
@@ -228,8 +262,8 @@ static void test_interrupt(void)
 int main(int argc, char **argv)
 {
 	CU_TestInfo tests[] = {{"migrate", test_migrate}, {"json", test_json},
-		{"exit codes", test_exit_codes}, {"tables", test_tables}, {"plot", test_plot},
-		{"interrupt", test_interrupt}, CU_TEST_INFO_NULL};
+		{"exit codes", test_exit_codes}, {"tables", test_tables}, {"set", test_set},
+		{"plot", test_plot}, {"interrupt", test_interrupt}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"ctl", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	bool by_hand = argc > 2 && strcmp(argv[1], "serve") == 0;
 	unsigned int failures;

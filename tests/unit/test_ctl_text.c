@@ -115,6 +115,13 @@ static void test_progress(void)
 		}
 		json_decref(many);
 	}
+	/* A port that is out is named; where none is left, that is what counts. */
+	json_object_set_new(json_array_get(json_object_get(s, "ports"), 1), "up", json_false());
+	progress_line(s, 200, line, sizeof(line));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "a-rather-l 9.6 right 9.6 DOWN Gb/s"));
+	json_object_set_new(s, "ports_down_ms", json_integer(2500));
+	progress_line(s, 200, line, sizeof(line));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "no port up for 2.5 s"));
 	progress_line(empty, 79, line, sizeof(line));
 	CU_ASSERT_STRING_EQUAL(line, "0.0 s  -");
 	json_decref(s);

@@ -291,6 +291,26 @@ void gw_peers_forget(struct gw_peers *p, const void *arg)
 	}
 }
 
+/* What the ways to it were found to do wrong. */
+static void add_findings(json_t *o, const struct gw_dp_link *link)
+{
+	struct gw_dp_mtu_finding f[GW_DP_MAX_PORTS];
+	uint32_t n = gw_dp_link_mtu_findings(link, f, GW_DP_MAX_PORTS);
+	json_t *array;
+
+	if (n == 0)
+		return;
+	array = json_array();
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(array,
+			json_sprintf("port %s to %u.%u.%u.%u: packets over %u bytes do not arrive "
+				     "though mtu is %u: check the switches between",
+				f[i].port, f[i].peer_ip >> 24, f[i].peer_ip >> 16 & 255,
+				f[i].peer_ip >> 8 & 255, f[i].peer_ip & 255, f[i].carried,
+				f[i].mtu));
+	json_object_set_new(o, "findings", array);
+}
+
 static json_t *entry_json(const struct entry *e)
 {
 	const struct gw_peer *peer = e->conn != NULL ? gw_conn_peer(e->conn) : NULL;
@@ -314,6 +334,8 @@ static json_t *entry_json(const struct entry *e)
 		"paths_up", (json_int_t)st.paths_up);
 	if (error[0] != '\0')
 		json_object_set_new(o, "error", gw_message_string(error));
+	if (link != NULL)
+		add_findings(o, gw_link_dp(link));
 	return o;
 }
 

@@ -53,7 +53,8 @@ struct gw_dp_conf {
 	uint32_t memory_mib;
 	bool huge_pages;
 	uint32_t idle_sleep_us;
-	bool loop_back; /* ports send to themselves: by the driver's own loopback where it has one */
+	bool loop_back; /* ports send to themselves: by the driver's own loopback where it has one
+			 */
 	struct gw_dp_port_conf port[GW_DP_MAX_PORTS];
 	uint32_t n_ports;
 };
@@ -159,6 +160,17 @@ struct gw_dp_link_port {
 				never */
 };
 void gw_dp_link_ports(const struct gw_dp_link *link, struct gw_dp_link_port port[GW_DP_MAX_PORTS]);
+/* A way on which packets of the MTU of both its ends do not arrive: something between them is set
+ * to less. */
+struct gw_dp_mtu_finding {
+	char port[32];    /* ours */
+	uint32_t peer_ip; /* host order */
+	uint32_t mtu;     /* of both ends */
+	uint32_t carried; /* largest tested size that arrives */
+};
+/* At most max of them, one per way; how many. Outgoing paths only. */
+uint32_t gw_dp_link_mtu_findings(
+	const struct gw_dp_link *link, struct gw_dp_mtu_finding *out, uint32_t max);
 /* Takes the paths from the workers and frees the link when they let go. Its streams must be closed
  * before. */
 void gw_dp_link_free(struct gw_dp_link **link);

@@ -35,6 +35,10 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 				gw_books_short(dp, item.object, (uint32_t)item.value);
 				continue;
 			}
+			if (item.type == GW_EVENT_PATH_MTU) {
+				gw_link_mtu_changed(dp, item.object, (uint32_t)item.value);
+				continue;
+			}
 			if (item.type == GW_EVENT_BOOKS_BACK) {
 				gw_books_back(dp, item.object);
 				continue;

@@ -106,6 +106,8 @@ void gw_dp_command(
 	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value);
 void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint64_t value);
 void gw_link_release(struct gw_dp_link *link); /* all workers let go */
+/* A path carries less than was believed, or what it should again. */
+void gw_link_mtu_changed(struct gw_dp *dp, const struct gw_path_out *path, uint32_t slot);
 /* books.c: a path asks for larger books; books come back. */
 void gw_books_short(struct gw_dp *dp, const struct gw_path_out *path, uint32_t slot);
 void gw_books_back(struct gw_dp *dp, struct gw_tx_books *b);

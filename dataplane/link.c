@@ -2,9 +2,12 @@
 /* Links: which paths lead to a peer, agreed over the control connection. Control thread only. */
 #include "internal.h"
 
+#include "base/log.h"
+
 #include "wire/payload.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -109,7 +112,8 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 	p->core = core;
 	p->slot = (uint16_t)slot;
 	p->mtu = local->mtu < peer->port[peer_port].mtu ? local->mtu : peer->port[peer_port].mtu;
-	p->max_pages = (uint8_t)gw_wire_pages_per_packet(p->mtu, dp->crc);
+	gw_mtu_init(&p->mtu_test, p->mtu);
+	gw_path_use_mtu(p, p->mtu, dp->crc);
 	/* Different paths begin their search at different ports. */
 	p->udp_port =
 		(uint16_t)(GW_WIRE_PATH_PORT_BASE + (uint32_t)slot * 37u % GW_WIRE_PATH_PORT_COUNT);
@@ -317,6 +321,55 @@ void gw_dp_link_ports(const struct gw_dp_link *link, struct gw_dp_link_port port
 		if (changed_ns > lp->changed_ns)
 			lp->changed_ns = changed_ns;
 	}
+}
+
+uint32_t gw_dp_link_mtu_findings(
+	const struct gw_dp_link *link, struct gw_dp_mtu_finding *out, uint32_t max)
+{
+	uint32_t n = 0, k;
+
+	for (uint32_t i = 0; link->initiator && i < link->n; i++) {
+		const struct gw_path_out *p = link->dp->out[link->slot[i]];
+		const struct gw_port *port = p->queue->port;
+		uint32_t mtu = __atomic_load_n(&p->pub_mtu, __ATOMIC_RELAXED);
+
+		if (mtu >= p->mtu)
+			continue;
+		for (k = 0; k < n; k++)
+			if (out[k].peer_ip == p->peer_ip && strcmp(out[k].port, port->name) == 0)
+				break;
+		if (k == max)
+			continue;
+		if (k == n) {
+			n++;
+			snprintf(out[k].port, sizeof(out[k].port), "%s", port->name);
+			out[k].peer_ip = p->peer_ip;
+			out[k].mtu = p->mtu;
+			out[k].carried = mtu;
+		} else if (mtu < out[k].carried) {
+			out[k].carried = mtu;
+		}
+	}
+	return n;
+}
+
+void gw_link_mtu_changed(struct gw_dp *dp, const struct gw_path_out *path, uint32_t slot)
+{
+	const struct gw_path_out *p = dp->out[slot];
+	uint32_t mtu;
+	char ip[16];
+
+	if (p != path)
+		return;
+	mtu = __atomic_load_n(&p->pub_mtu, __ATOMIC_RELAXED);
+	snprintf(ip, sizeof(ip), "%u.%u.%u.%u", p->peer_ip >> 24, p->peer_ip >> 16 & 255,
+		p->peer_ip >> 8 & 255, p->peer_ip & 255);
+	if (mtu < p->mtu)
+		gw_warn("port %s to %s: packets over %u bytes do not arrive though mtu is %u: "
+			"check the switches between",
+			p->queue->port->name, ip, mtu, p->mtu);
+	else
+		gw_info("port %s to %s: packets of %u bytes arrive", p->queue->port->name, ip, mtu);
 }
 
 void gw_dp_link_free(struct gw_dp_link **link)

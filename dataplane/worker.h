@@ -9,6 +9,7 @@
 #include "base/histogram.h"
 #include "base/spsc.h"
 #include "dataplane.h"
+#include "path/mtu.h"
 #include "path/rx_path.h"
 #include "path/tx_path.h"
 #include "port/frame.h"
@@ -68,14 +69,18 @@ struct gw_path_out {
 	uint16_t astray_port;   /* a worker that does not own the path got the reply to this one; it
 				   writes */
 	uint64_t port_since_ns; /* when udp_port became the candidate */
-	uint8_t max_pages;      /* per packet; 0: a page takes fragments */
-	bool books_asked;       /* larger books are on their way */
-	uint64_t empty; /* a bit per source slot: the last look found no page for this path */
+	uint8_t max_pages;      /* per packet; 0: a page takes fragments: */
+	uint8_t first_fragment, n_fragments;
+	bool books_asked; /* larger books are on their way */
+	uint64_t empty;   /* a bit per source slot: the last look found no page for this path */
 	uint64_t next_probe_ns;
 	uint64_t n_down;
+	struct gw_mtu mtu_test;
+	uint64_t mtu_lost; /* lost packets when a size was suspected last */
 	/* control reads these */
 	_Alignas(64) uint32_t state;
 	uint64_t pub_srtt_ns, pub_last_ack_ns, pub_acked_bytes, pub_changed_ns;
+	uint32_t pub_mtu; /* what the path carries, as far as is known */
 };
 
 /* The receiving end. */
@@ -146,6 +151,7 @@ enum {
 	GW_EVENT_LINK_GONE = 100,
 	GW_EVENT_SOURCE_HALF_CLOSED,
 	GW_EVENT_BOOKS_SHORT, /* object: the path, which may be gone by now; value: its slot */
+	GW_EVENT_PATH_MTU,    /* object: the path, which may be gone; value: its slot */
 	GW_EVENT_BOOKS_BACK,  /* object: books that are no longer used */
 };
 
@@ -232,6 +238,8 @@ void gw_worker_send_now(struct gw_worker *w, struct gw_queue *q, gw_packet *m, u
 /* worker_path.c: ACKs that are due, path timers, probes, failover. */
 void gw_worker_acks(struct gw_worker *w, uint64_t now_ns);
 void gw_worker_timers(struct gw_worker *w, uint64_t now_ns);
+/* Packets of the path take what `mtu` bytes of IP carry. */
+void gw_path_use_mtu(struct gw_path_out *p, uint32_t mtu, bool crc);
 void gw_path_settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
 /* to_port: the candidate that the reply is about. */
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
@@ -244,3 +252,5 @@ void gw_worker_bound_end(struct gw_worker *w);
 /* worker_command.c: what control asked for. */
 void gw_worker_commands(struct gw_worker *w);
 void gw_worker_event(struct gw_worker *w, uint32_t type, void *object, uint64_t value);
+/* The same for what may also be said later: false where control is behind. */
+bool gw_worker_tell(struct gw_worker *w, uint32_t type, void *object, uint64_t value);

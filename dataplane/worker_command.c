@@ -18,6 +18,15 @@ void gw_worker_event(struct gw_worker *w, uint32_t type, void *object, uint64_t 
 	}
 }
 
+bool gw_worker_tell(struct gw_worker *w, uint32_t type, void *object, uint64_t value)
+{
+	if (w->events.head - __atomic_load_n(&w->events.tail, __ATOMIC_ACQUIRE) >=
+		GW_SPSC_ITEMS / 2)
+		return false;
+	gw_worker_event(w, type, object, value);
+	return true;
+}
+
 /* The last worker that lets go of an object says so. */
 static void let_go(struct gw_worker *w, uint32_t *pending, uint32_t type, void *object)
 {

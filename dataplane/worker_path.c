@@ -4,6 +4,7 @@
 #include "worker.h"
 
 #include "internal.h"
+#include "wire/payload.h"
 
 #include <string.h>
 
@@ -17,6 +18,8 @@
 /* Candidates tried at once before a wanted core counts as hard to reach: with 16 cores at both ends
  * one in 256 ports steers both directions right. */
 #define WRONG_CORE_FAST 1024u
+/* So many losses make the path's MTU suspect. */
+#define MTU_SUSPECT_LOSSES 32u
 
 gw_packet *gw_worker_small_packet(struct gw_worker *w)
 {
@@ -101,33 +104,80 @@ static void update_template(struct gw_path_out *p)
 	gw_frame_template_ect(&p->frame);
 }
 
-static void send_probe(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
+/* A probe, padded to an IP packet of `mtu` bytes unless that is 0. Its number, or UINT64_MAX. */
+static uint64_t send_probe(
+	struct gw_worker *w, struct gw_path_out *p, uint32_t mtu, uint64_t now_ns)
 {
+	size_t len = sizeof(struct gw_wire_probe), crc = w->dp->crc ? GW_WIRE_CRC_BYTES : 0;
+	size_t padded = mtu != 0 ? mtu + GW_FRAME_ETHERNET - GW_FRAME_HEADER - crc : len;
 	struct gw_tx_record r = {.kind = GW_TX_PROBE,
 		.sent_ns = now_ns,
-		.wire_bytes = GW_FRAME_HEADER + sizeof(struct gw_wire_probe)};
+		.wire_bytes = (uint16_t)(GW_FRAME_HEADER + padded + crc)};
 	struct gw_wire_head h = {.path = p->peer_slot,
 		.key_id = p->key_id,
 		.psn = p->tx.next_psn,
 		.crc = w->dp->crc};
 	gw_packet *m;
-	size_t len;
+	uint8_t *bytes;
 
 	/* The books may be full of what is outstanding; then an ACK is under way or the path dies.
 	 */
 	if (!gw_tx_path_room(&p->tx, 2) || p->tx.next_psn >= GW_WIRE_PSN_MAX)
-		return;
+		return UINT64_MAX;
 	m = gw_worker_small_packet(w);
 	if (m == NULL)
-		return;
+		return UINT64_MAX;
 	if (p->state == GW_PATH_UP)
 		gw_tx_path_sent(&p->tx, &r);
 	else
 		gw_tx_path_skip(&p->tx);
 	update_template(p);
-	len = gw_wire_put_probe(gw_packet_data(m) + GW_FRAME_HEADER, &h, GW_WIRE_PROBE, 0,
-		(uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
-	send_small(w, p->queue, m, &p->frame, &h, len, now_ns);
+	bytes = gw_packet_data(m) + GW_FRAME_HEADER;
+	gw_wire_put_probe(bytes, &h, GW_WIRE_PROBE, 0, (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
+	if (padded != len)
+		gw_packet_pad(m, GW_FRAME_HEADER + (uint32_t)len, (uint32_t)(padded - len));
+	send_small(w, p->queue, m, &p->frame, &h, padded, now_ns);
+	return h.psn;
+}
+
+void gw_path_use_mtu(struct gw_path_out *p, uint32_t mtu, bool crc)
+{
+	bool quarters = gw_wire_needs_quarters(mtu, crc);
+
+	p->max_pages = (uint8_t)gw_wire_pages_per_packet(mtu, crc);
+	p->first_fragment = quarters ? GW_WIRE_QUARTER_FIRST : 0;
+	p->n_fragments = quarters ? GW_WIRE_QUARTERS : GW_WIRE_FRAGMENTS;
+	__atomic_store_n(&p->pub_mtu, mtu, __ATOMIC_RELAXED);
+}
+
+/* Takes over what a test found. */
+static void follow_mtu(struct gw_worker *w, struct gw_path_out *p)
+{
+	if (gw_mtu_good(&p->mtu_test) == p->pub_mtu)
+		return;
+	gw_path_use_mtu(p, gw_mtu_good(&p->mtu_test), w->dp->crc);
+	/* For the log; where the queue is full the path's state still tells. */
+	gw_worker_tell(w, GW_EVENT_PATH_MTU, p, p->slot);
+}
+
+/* Pairs of probes, one of the size under test and a small one behind it. */
+static void test_mtu(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
+{
+	uint64_t large, small;
+	uint32_t mtu;
+
+	if (p->tx.lost_packets - p->mtu_lost >= MTU_SUSPECT_LOSSES) {
+		p->mtu_lost = p->tx.lost_packets;
+		gw_mtu_suspect(&p->mtu_test, now_ns);
+	}
+	mtu = gw_mtu_due(&p->mtu_test, now_ns);
+	follow_mtu(w, p);
+	if (mtu == 0)
+		return;
+	large = send_probe(w, p, mtu, now_ns);
+	small = large != UINT64_MAX ? send_probe(w, p, 0, now_ns) : UINT64_MAX;
+	if (small != UINT64_MAX)
+		gw_mtu_sent(&p->mtu_test, large, small, now_ns);
 }
 
 static void set_state(struct gw_path_out *p, enum gw_path_state state, uint64_t now_ns)
@@ -155,8 +205,11 @@ static void next_port(struct gw_path_out *p, uint64_t now_ns)
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
 	uint16_t to_port, uint64_t now_ns)
 {
-	(void)w;
 	__atomic_store_n(&p->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
+	if (p->state == GW_PATH_UP) {
+		gw_mtu_replied(&p->mtu_test, reply->psn, now_ns);
+		follow_mtu(w, p);
+	}
 	/* Probes of earlier candidates may still be answered: they say nothing of the current one.
 	 */
 	if (p->state != GW_PATH_PROBE || to_port != p->udp_port)
@@ -167,6 +220,7 @@ void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_w
 	}
 	gw_tx_path_replied(&p->tx, reply->probe.timestamp, now_ns);
 	p->tx.last_ack_ns = now_ns;
+	gw_mtu_start(&p->mtu_test);
 	set_state(p, GW_PATH_UP, now_ns);
 }
 
@@ -248,7 +302,7 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		if (now_ns < p->next_probe_ns)
 			return;
 		p->next_probe_ns = now_ns + (p->n_down != 0 ? PROBE_DOWN_NS : PROBE_RETRY_NS);
-		send_probe(w, p, now_ns);
+		send_probe(w, p, 0, now_ns);
 		return;
 	case GW_PATH_UP:
 		/* On a standby port, and no longer needed. */
@@ -263,14 +317,16 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		set_state(p, GW_PATH_SPENT, now_ns);
 		return;
 	}
+	test_mtu(w, p, now_ns);
 	/* Tried again where the queue is full: it is control that is behind. */
 	if (!p->books_asked && gw_tx_path_short(&p->tx))
-		p->books_asked = gw_spsc_push(&w->events, GW_EVENT_BOOKS_SHORT, p, p->slot);
+		p->books_asked = gw_worker_tell(w, GW_EVENT_BOOKS_SHORT, p, p->slot);
 	switch (gw_tx_path_timer(&p->tx, now_ns, gw_path_settle, w)) {
 	case GW_TX_NOTHING:
 		break;
 	case GW_TX_SEND_PROBE:
-		send_probe(w, p, now_ns);
+		send_probe(w, p, 0, now_ns);
+		gw_mtu_suspect(&p->mtu_test, now_ns);
 		break;
 	case GW_TX_DEAD:
 		path_down(w, p, now_ns);

@@ -64,7 +64,7 @@ static void answer_probe(struct gw_worker *w, struct gw_queue *q, const uint8_t 
 	gw_wire_put_probe(
 		out + GW_FRAME_HEADER, &h, GW_WIRE_REPLY, (uint16_t)w->index, p->probe.timestamp);
 	gw_wire_seal(out + GW_FRAME_HEADER, sizeof(struct gw_wire_probe), &h);
-	gw_frame_turn(out, q->port->mac);
+	gw_frame_turn(out, q->port->mac, len - GW_FRAME_HEADER);
 	gw_worker_send_now(w, q, m, now_ns);
 }
 

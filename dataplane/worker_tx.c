@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* A page makes at most this many packets, so a burst stops short of its end. */
-#define PACKETS_PER_TAKE GW_WIRE_FRAGMENTS
+#define PACKETS_PER_TAKE GW_WIRE_QUARTERS
 /* The payload starts on a cache line of the buffer: the copy's stores are aligned. */
 #define FRAME_START (2 * 64 - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
 _Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == GW_PACKET_HEADROOM,
@@ -110,13 +110,6 @@ static void finish(struct gw_path_out *p, struct gw_source_tally *tally, gw_pack
 	gw_pacer_spend(&p->queue->port->pacer, gw_packet_bytes(m) + GW_WIRE_L1_BYTES, now_ns);
 }
 
-static uint16_t fragment_bytes(uint16_t offset)
-{
-	uint32_t rest = GW_WIRE_PAGE_BYTES - offset;
-
-	return (uint16_t)(rest < GW_WIRE_FRAGMENT_BYTES ? rest : GW_WIRE_FRAGMENT_BYTES);
-}
-
 static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_dp_source *s,
 	const struct gw_taken *taken, gw_packet **out, uint64_t now_ns)
 {
@@ -157,17 +150,17 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 		return 1;
 	}
 	/* The page's one unit in hand becomes one per fragment, before the first can be settled. */
-	gw_tally_add(&tally->taken, GW_WIRE_FRAGMENTS - 1);
+	gw_tally_add(&tally->taken, p->n_fragments - 1u);
 	r.kind = GW_TX_FRAGMENT;
-	for (uint16_t i = 0; i < GW_WIRE_FRAGMENTS; i++) {
-		d.fragment = (uint8_t)i;
-		d.offset = (uint16_t)(i * GW_WIRE_FRAGMENT_BYTES);
-		d.length = fragment_bytes(d.offset);
+	for (uint16_t i = 0; i < p->n_fragments; i++) {
+		d.fragment = (uint8_t)(p->first_fragment + i);
+		d.offset = gw_wire_fragment_offset(d.fragment);
+		d.length = gw_wire_fragment_length(d.fragment);
 		out[i] = begin(w, p, &h, &d);
 		memcpy(payload(out[i]), taken->data + d.offset, d.length);
 		finish(p, tally, out[i], &h, &d, &r, now_ns);
 	}
-	return GW_WIRE_FRAGMENTS;
+	return p->n_fragments;
 }
 
 static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_dp_source *s,

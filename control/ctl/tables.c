@@ -99,6 +99,18 @@ int ctl_peers(const struct ctl *ctl, int argc, char **argv)
 
 		text_wrap(stdout, json_string_value(json_object_get(p, "error")), column, 2, 80);
 	}
+	json_array_foreach(json_object_get(result, "peers"), i, p)
+	{
+		json_t *finding;
+		size_t k;
+
+		json_array_foreach(json_object_get(p, "findings"), k, finding)
+		{
+			int column = printf("%s: ", text_of(p, "name").s);
+
+			text_wrap(stdout, json_string_value(finding), column, 2, 80);
+		}
+	}
 	json_decref(result);
 	return CTL_OK;
 }

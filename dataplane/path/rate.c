@@ -12,7 +12,6 @@
 #define PROBE_RTT_NS (50 * MS)     /* and one round */
 #define DEPTH_MIN_NS (500 * 1000u) /* a poll core that was away catches up so much */
 #define DEPTH_MAX_NS (4 * MS)
-#define BW_LEAST 1e5               /* bytes/s: keeps the fixed point in range */
 #define ROUND_MIN_NS (200 * 1000u) /* shorter round trips share one round */
 
 void gw_rate_init(struct gw_rate *r, uint64_t cap_bps)
@@ -23,6 +22,19 @@ void gw_rate_init(struct gw_rate *r, uint64_t cap_bps)
 	r->window_bytes = GW_RATE_FLOOR_BYTES;
 	r->ce_alpha = 1;
 	r->up_gain = UP_GAIN;
+}
+
+void gw_rate_forget(struct gw_rate *r)
+{
+	struct gw_rate old = *r;
+
+	gw_rate_init(r, 0);
+	r->cap = old.cap;
+	/* The marks count on. */
+	r->delivered = old.delivered;
+	r->delivered_ns = old.delivered_ns;
+	r->first_sent_ns = old.first_sent_ns;
+	r->round_end = old.delivered;
 }
 
 static void take_rtt(struct gw_rate *r, uint64_t rtt_ns)
@@ -97,6 +109,7 @@ static void decide(struct gw_rate *r)
 	double window_gain = r->growing ? STARTUP_GAIN : WINDOW_GAIN;
 	double bw = kept_bw(r), window = window_gain * bdp(r, bw) + ack_slack(r);
 	uint64_t depth_ns = gw_rate_min_rtt_ns(r) / 4;
+	double least;
 
 	if (r->phase == GW_RATE_PROBE_RTT)
 		window = bdp(r, bw) / 2;
@@ -112,8 +125,12 @@ static void decide(struct gw_rate *r)
 	if (depth_ns > DEPTH_MAX_NS)
 		depth_ns = DEPTH_MAX_NS;
 	r->depth = depth_ns << GW_RATE_TIME_SHIFT;
-	if (bw < BW_LEAST)
-		bw = BW_LEAST;
+	/* The floor may go out within a round trip, or 10 ms: below that the window rules, and no
+	 * sample of a bad moment can slow the path down for long. */
+	least = (double)r->floor_bytes * 1e9 /
+		(double)(gw_rate_min_rtt_ns(r) > 10 * MS ? gw_rate_min_rtt_ns(r) : 10 * MS);
+	if (bw < least)
+		bw = least;
 	r->per_byte = (uint64_t)((double)(UINT64_C(1000000000)
 					  << (GW_RATE_TIME_SHIFT + GW_RATE_COST_SHIFT)) /
 				 (bw * gain[r->phase]));

@@ -94,6 +94,8 @@ struct gw_rate_ack {
 };
 
 void gw_rate_init(struct gw_rate *r, uint64_t cap_bps);
+/* The path died: what is known of it is not known any more. */
+void gw_rate_forget(struct gw_rate *r);
 void gw_rate_acked(struct gw_rate *r, const struct gw_rate_ack *a);
 
 /* The smallest RTT of 10 to 20 s; 0: none yet. */

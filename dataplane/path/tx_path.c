@@ -113,7 +113,7 @@ uint64_t gw_tx_path_sent(struct gw_tx_path *p, const struct gw_tx_record *r)
 		p->pto_count = 0;
 		gw_rate_restart(&p->rate, r->sent_ns);
 	}
-	if (psn % GW_RATE_MARK_PACKETS == 0)
+	if (psn % GW_RATE_MARK_PACKETS == 0 || p->inflight_packets == 0)
 		gw_rate_mark(&p->rate, mark_of(p, psn));
 	gw_rate_spend(&p->rate, r->wire_bytes, r->sent_ns);
 	p->inflight_packets++;
@@ -432,5 +432,8 @@ void gw_tx_path_fail(struct gw_tx_path *p, gw_tx_settle settle, void *ctx)
 			settle_one(p, n, true, settle, ctx);
 	}
 	advance_una(p);
+	gw_rate_forget(&p->rate);
+	p->lost_unseen = 0;
+	p->lost_unseen_packets = 0;
 	p->pto_count = 0;
 }

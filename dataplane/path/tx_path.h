@@ -69,7 +69,9 @@ struct gw_tx_record {
 	uint8_t state;       /* enum gw_tx_state; the path alone sets it */
 	uint8_t source;      /* worker's source slot */
 	uint8_t region;      /* index in the source's space */
-	uint8_t reserved[4];
+	uint16_t label;      /* page rule 2 */
+	uint8_t fragment;    /* its number on the wire */
+	uint8_t copied;      /* a duplicate is, or was, under way */
 };
 _Static_assert(sizeof(struct gw_tx_record) == 24, "records are walked in bursts");
 

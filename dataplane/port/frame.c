@@ -117,7 +117,7 @@ enum gw_frame_kind gw_frame_parse(
 	}
 }
 
-void gw_frame_turn(uint8_t *frame, const uint8_t *own_mac)
+void gw_frame_turn(uint8_t *frame, const uint8_t *own_mac, uint32_t len)
 {
 	uint8_t *ip = frame + ETH_BYTES, *udp = ip + IP_BYTES, t[4];
 
@@ -129,7 +129,11 @@ void gw_frame_turn(uint8_t *frame, const uint8_t *own_mac)
 	memcpy(t, udp, 2);
 	memcpy(udp, udp + 2, 2);
 	memcpy(udp + 2, t, 2);
-	/* Swapped words leave the header's sum as it was. */
+	gw_put16(ip + 2, (uint16_t)(IP_BYTES + UDP_BYTES + len));
+	gw_put16(udp + 4, (uint16_t)(UDP_BYTES + len));
+	ip[1] &= (uint8_t)~ECN_CE;
+	gw_put16(ip + 10, 0);
+	gw_put16(ip + 10, (uint16_t)~fold(sum_words(ip, IP_BYTES)));
 }
 
 static void put_arp(uint8_t *out, uint16_t op, const uint8_t *own_mac, uint32_t own_ip,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define GW_FRAME_HEADER 42u /* Ethernet 14, IPv4 20, UDP 8 */
+#define GW_FRAME_ETHERNET 14u
 #define GW_FRAME_ARP 42u
 
 struct gw_frame_template {
@@ -41,8 +42,9 @@ struct gw_frame_in {
 enum gw_frame_kind gw_frame_parse(
 	const uint8_t *frame, size_t len, uint32_t ip, struct gw_frame_in *in);
 
-/* Turns a received UDP frame around in place: addresses and ports swap. */
-void gw_frame_turn(uint8_t *frame, const uint8_t *own_mac);
+/* Turns a received UDP frame around in place: addresses and ports swap, the UDP payload has len
+ * bytes, ECN says nothing. */
+void gw_frame_turn(uint8_t *frame, const uint8_t *own_mac, uint32_t len);
 
 /* ARP (RFC 826): request for ip; answer to a request in place; sender of a packet. */
 void gw_frame_arp_request(uint8_t *out, const uint8_t *own_mac, uint32_t own_ip, uint32_t ip);

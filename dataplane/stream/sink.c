@@ -81,7 +81,7 @@ static void apply_raw(struct gw_sink *s, struct gw_sink_tally *t, const struct g
 		}
 		memcpy(to, from, bytes);
 		add(&t->bytes, bytes);
-		add(&t->pages, whole || p->data.fragment == 0);
+		add(&t->pages, whole || p->data.offset == 0);
 		if (gw_bitmap_get(s->punch, r->first + p->data.page + i))
 			gw_bitmap_clear(s->punch, r->first + p->data.page + i);
 	}

@@ -26,19 +26,15 @@ const char *gw_wire_error_name(enum gw_wire_error error)
 
 static enum gw_wire_error check_raw(const struct gw_wire_packet *p)
 {
-	uint32_t offset = p->data.fragment * GW_WIRE_FRAGMENT_BYTES;
-	uint32_t rest;
-
 	if (p->data.fragment == GW_WIRE_WHOLE) {
 		if (p->data.offset != 0 || p->data.length == 0 ||
 			p->data.length % GW_WIRE_PAGE_BYTES != 0)
 			return GW_WIRE_BAD_FRAGMENT;
 		return GW_WIRE_OK;
 	}
-	if (p->data.fragment >= GW_WIRE_FRAGMENTS || p->data.offset != offset)
-		return GW_WIRE_BAD_FRAGMENT;
-	rest = GW_WIRE_PAGE_BYTES - offset;
-	if (p->data.length != (rest < GW_WIRE_FRAGMENT_BYTES ? rest : GW_WIRE_FRAGMENT_BYTES))
+	if (p->data.fragment >= GW_WIRE_QUARTER_FIRST + GW_WIRE_QUARTERS ||
+		p->data.offset != gw_wire_fragment_offset(p->data.fragment) ||
+		p->data.length != gw_wire_fragment_length(p->data.fragment))
 		return GW_WIRE_BAD_FRAGMENT;
 	return GW_WIRE_OK;
 }
@@ -122,7 +118,8 @@ static enum gw_wire_error decode_probe(const uint8_t *bytes, size_t len, struct 
 
 	if (len < sizeof(*w))
 		return GW_WIRE_SHORT;
-	if (len != sizeof(*w))
+	/* Only a probe may be padded. */
+	if (len != sizeof(*w) && p->type != GW_WIRE_PROBE)
 		return GW_WIRE_BAD_LENGTH;
 	p->probe.core = gw_get16(w->core);
 	p->probe.timestamp = gw_get32(w->timestamp);

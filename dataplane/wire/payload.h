@@ -25,6 +25,13 @@ static inline uint32_t gw_wire_pages_per_packet(uint32_t mtu, bool crc)
 	return mtu <= header ? 0 : (mtu - header) / GW_WIRE_PAGE_BYTES;
 }
 
+/* Whether a page's thirds are too large for the MTU: then it takes GW_WIRE_QUARTERS packets. */
+static inline bool gw_wire_needs_quarters(uint32_t mtu, bool crc)
+{
+	return mtu < GW_WIRE_L2_TO_UDP - 14 + sizeof(struct gw_wire_data) + GW_WIRE_FRAGMENT_BYTES +
+			     (crc ? GW_WIRE_CRC_BYTES : 0);
+}
+
 /* Layer-1 bytes of a packet beside its payload. */
 static inline uint32_t gw_wire_overhead(bool crc)
 {

@@ -6,8 +6,9 @@
  *
  * DATA    a page, a fragment of one, several neighbouring pages, or a list of runs
  * ACK     what the receiver applied, its clock echo and its credit
- * PROBE   "who receives this?"; answered at once by REPLY, also by a core that does not own the
- * path REPLY   which core received the probe; not numbered: it repeats the probe's PSN
+ * PROBE   "who receives this?"; may be padded, to test what the path carries. Answered at once by
+ *         REPLY, also by a core that does not own the path
+ * REPLY   which core received the probe; not numbered: it repeats the probe's PSN
  */
 #pragma once
 
@@ -25,11 +26,15 @@
  */
 #define GW_WIRE_FRAGMENT_BYTES 1376u
 #define GW_WIRE_FRAGMENTS 3u
+/* Where not even that passes, four quarters, which are numbered behind the thirds. */
+#define GW_WIRE_QUARTER_BYTES 1024u
+#define GW_WIRE_QUARTERS 4u
+#define GW_WIRE_QUARTER_FIRST GW_WIRE_FRAGMENTS
 #define GW_WIRE_WHOLE 15u /* fragment field of a packet that carries whole pages */
 #define GW_WIRE_ACK_BITS 1024u
 /* All runs of one packet together: bounds what one packet makes a poll core do. */
 #define GW_WIRE_RUN_PAGES_MAX 512u
-#define GW_WIRE_RUNS_MAX 170u /* in one packet: fits the payload of MTU 1500 */
+#define GW_WIRE_RUNS_MAX 150u /* in one packet: fits the payload of MTU 1280 */
 #define GW_WIRE_PSN_MAX ((UINT64_C(1) << 48) - 1)
 #define GW_WIRE_CRC_BYTES 4u
 /* Time stamps count 64 ns: they wrap after 274 s, far above any RTT. */
@@ -90,6 +95,25 @@ _Static_assert(sizeof(struct gw_wire_ack) == 172, "ACK fits any MTU");
 _Static_assert(sizeof(struct gw_wire_probe) == 20, "PROBE");
 _Static_assert(
 	GW_WIRE_FRAGMENTS *GW_WIRE_FRAGMENT_BYTES >= GW_WIRE_PAGE_BYTES, "fragments cover a page");
+_Static_assert(
+	GW_WIRE_QUARTERS *GW_WIRE_QUARTER_BYTES == GW_WIRE_PAGE_BYTES, "quarters are a page");
+
+/* Where a fragment lies in its page, and its length: thirds, the last one shorter, or quarters. */
+static inline uint16_t gw_wire_fragment_offset(uint32_t fragment)
+{
+	return (uint16_t)(fragment < GW_WIRE_QUARTER_FIRST
+				  ? fragment * GW_WIRE_FRAGMENT_BYTES
+				  : (fragment - GW_WIRE_QUARTER_FIRST) * GW_WIRE_QUARTER_BYTES);
+}
+
+static inline uint16_t gw_wire_fragment_length(uint32_t fragment)
+{
+	uint32_t rest = GW_WIRE_PAGE_BYTES - gw_wire_fragment_offset(fragment);
+	uint32_t most =
+		fragment < GW_WIRE_QUARTER_FIRST ? GW_WIRE_FRAGMENT_BYTES : GW_WIRE_QUARTER_BYTES;
+
+	return (uint16_t)(rest < most ? rest : most);
+}
 
 /* Layer-1 cost of a frame beyond its layer-2 bytes: FCS 4, preamble 8, gap 12 (IEEE 802.3). */
 #define GW_WIRE_L1_BYTES 24u

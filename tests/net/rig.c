@@ -64,9 +64,11 @@ static void deliver(struct strand *s, struct rte_mbuf *m)
 static void pass(struct rig *rig, struct strand *s, struct rte_mbuf *m, uint64_t *rng)
 {
 	struct rte_mbuf *copy;
+	unsigned int longest;
 
+	longest = atomic_load_explicit(&rig->faults.longest[s->port], memory_order_relaxed);
 	if (atomic_load_explicit(&rig->faults.cut[s->port], memory_order_relaxed) ||
-		chance(rng, &rig->faults.drop)) {
+		(longest != 0 && m->pkt_len > longest) || chance(rng, &rig->faults.drop)) {
 		rte_pktmbuf_free(m);
 		return;
 	}
@@ -259,8 +261,8 @@ static void print_drop(void *ctx, const char *name, uint64_t count)
 
 void rig_stop(struct rig *rig)
 {
-	gw_dp_drops(rig->a, print_drop, (void *)(uintptr_t)"a");
-	gw_dp_drops(rig->b, print_drop, (void *)(uintptr_t)"b");
+	gw_dp_drops(rig->a, print_drop, (void *)(uintptr_t) "a");
+	gw_dp_drops(rig->b, print_drop, (void *)(uintptr_t) "b");
 	gw_dp_link_free(&rig->out);
 	gw_dp_link_free(&rig->in);
 	gw_dp_free(&rig->a);

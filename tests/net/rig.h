@@ -16,7 +16,8 @@
 /* Faults in parts per 1000 packets; they may be changed while traffic flows. */
 struct rig_faults {
 	atomic_uint drop, duplicate, reorder, truncate, flip;
-	atomic_uint cut[RIG_MAX_PORTS]; /* 1: nothing passes on this port */
+	atomic_uint cut[RIG_MAX_PORTS];     /* 1: nothing passes on this port */
+	atomic_uint longest[RIG_MAX_PORTS]; /* longer frames do not pass; 0: all do */
 };
 
 struct rig {

@@ -214,6 +214,30 @@ static void test_state(void)
 	rig_vm_free(&rig, &vm);
 }
 
+/* A switch on the way passes less than both ends believe: it is found and named, and the pages
+ * arrive. */
+static void test_small_switch(void)
+{
+	struct gw_dp_mtu_finding f[RIG_MAX_PORTS];
+	struct rig_vm vm;
+
+	CU_ASSERT_EQUAL(gw_dp_link_mtu_findings(rig.out, f, RIG_MAX_PORTS), 0);
+	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, PAGES, 1024) == 0);
+	for (uint32_t p = 0; p < conf.ports; p++)
+		rig.faults.longest[p] = 14 + 1300;
+	for (uint64_t page = 0; page < PAGES; page++)
+		rig_vm_write(&vm, page, page * 3 + 1);
+	CU_ASSERT_TRUE(rig_vm_harvest(&rig, &vm));
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	CU_ASSERT(gw_dp_link_mtu_findings(rig.out, f, RIG_MAX_PORTS) > 0);
+	CU_ASSERT_EQUAL(f[0].mtu, conf.mtu);
+	CU_ASSERT_EQUAL(f[0].carried, 1280);
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
+	rig_vm_free(&rig, &vm);
+	for (uint32_t p = 0; p < conf.ports; p++)
+		rig.faults.longest[p] = 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int failures;
@@ -238,6 +262,7 @@ int main(int argc, char **argv)
 	CU_add_test(suite, "hostile ring", test_hostile_ring);
 	CU_add_test(suite, "punched page", test_punched_page);
 	CU_add_test(suite, "device state", test_state);
+	CU_add_test(suite, "switch with a small MTU", test_small_switch);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	failures = CU_get_number_of_failures();

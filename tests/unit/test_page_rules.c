@@ -76,6 +76,7 @@ struct world {
 	struct link link[WORKERS][CORES];
 	struct gw_take take[WORKERS][CORES];
 	uint32_t max_pages[WORKERS]; /* 0: fragments */
+	bool quarters[WORKERS];      /* of which four make a page */
 	uint32_t n_cores, loss, write_weight;
 	bool deaths;
 	struct flight *flight; /* FLIGHTS */
@@ -374,19 +375,21 @@ static void send_pages(
 		.page = t->page,
 		.length = (uint16_t)(t->count * PAGE),
 		.timestamp = (uint32_t)(w->now_ns >> GW_WIRE_TS_SHIFT)};
-	uint8_t bytes[32 + 2 * PAGE + 4];
+	uint8_t bytes[32 + 2 * PAGE + 4], first, n;
 
 	if (w->max_pages[worker] != 0) {
 		memcpy(bytes + 32, t->data, d.length);
 		emit(w, worker, c, &d, &r, bytes);
 		return;
 	}
-	gw_tally_add(&w->src.tally[worker].taken, GW_WIRE_FRAGMENTS - 1);
+	first = w->quarters[worker] ? GW_WIRE_QUARTER_FIRST : 0;
+	n = w->quarters[worker] ? GW_WIRE_QUARTERS : GW_WIRE_FRAGMENTS;
+	gw_tally_add(&w->src.tally[worker].taken, n - 1u);
 	r.kind = GW_TX_FRAGMENT;
-	for (uint8_t i = 0; i < GW_WIRE_FRAGMENTS; i++) {
-		d.fragment = i;
-		d.offset = (uint16_t)(i * GW_WIRE_FRAGMENT_BYTES);
-		d.length = i < 2 ? 1376 : 1344;
+	for (uint8_t i = 0; i < n; i++) {
+		d.fragment = (uint8_t)(first + i);
+		d.offset = (uint16_t)(i * (first != 0 ? 1024 : 1376));
+		d.length = first != 0 ? 1024 : (i < 2 ? 1376 : 1344);
 		memcpy(bytes + 32, t->data + d.offset, d.length);
 		emit(w, worker, c, &d, &r, bytes);
 	}
@@ -593,8 +596,10 @@ static void setup(struct world *w, uint64_t seed, enum breach breach)
 	w->deaths = random_chance(&w->r, 25);
 	w->write_weight = random_below(&w->r, 25);
 	w->epochs = 2 + random_below(&w->r, 5);
-	for (uint32_t i = 0; i < WORKERS; i++)
+	for (uint32_t i = 0; i < WORKERS; i++) {
 		w->max_pages[i] = random_below(&w->r, 3);
+		w->quarters[i] = random_chance(&w->r, 50);
+	}
 	for (uint32_t k = 0; k < 2; k++) {
 		uint8_t *base = k == 0 ? from : to;
 

@@ -172,7 +172,7 @@ static void test_fair(void)
 	fair(10 * GBPS, 5 * MS, 50000000, 15, 10);
 	fair(10 * GBPS, 75 * MS, 187500000, 45, 30);
 	fair(10 * GBPS, 50 * US, 1250000, 5, 10);
-	fair(1 * GBPS, 50 * US, 1000000, 10, 20);
+	fair(1 * GBPS, 50 * US, 1000000, 10, 40);
 }
 
 /* A link within the machine: 80 Gb/s, microseconds, a receiver that is away for 4 of 10 ms. The
@@ -311,6 +311,52 @@ static void test_cut(void)
 	}
 }
 
+/* A path that dies and comes back is as fast as before, however long it was away and however slow
+ * it last was. */
+static void test_return(void)
+{
+	const uint64_t away[] = {MS, 200 * MS, 5 * SECOND};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		struct link_model *m = start((struct link_conf){
+			.bottleneck_bps = 10 * GBPS, .delay_ns = 100 * US, .wire_bytes = 1450});
+
+		link_run(m, SECOND / 10);
+		m->conf.bottleneck_bps = 10000000;
+		m->conf.loss_ppm = 200000;
+		m->conf.buffer_bytes = 100000;
+		link_run(m, SECOND);
+		m->cut = true;
+		link_run(m, SECOND + away[i]);
+		CU_ASSERT(m->flow[0].dead_ns != 0);
+		m->cut = false;
+		m->conf.bottleneck_bps = 10 * GBPS;
+		m->conf.buffer_bytes = 1250000;
+		m->conf.loss_ppm = 0;
+		m->free_ns = m->now_ns;
+		m->flow[0].dead_ns = 0;
+		link_run(m, SECOND / 10);
+		CU_ASSERT(link_share(m, 0, SECOND / 10) > 0.9);
+		link_destroy(m);
+	}
+}
+
+/* The loss ends, the path does not die: back to full speed within two seconds. */
+static void test_recover(void)
+{
+	struct link_model *m = start((struct link_conf){
+		.bottleneck_bps = 10 * GBPS, .delay_ns = 50 * US, .wire_bytes = 1450});
+
+	link_run(m, SECOND / 10);
+	m->conf.loss_ppm = 300000;
+	link_run(m, 5 * SECOND);
+	CU_ASSERT_EQUAL(m->flow[0].dead_ns, 0);
+	m->conf.loss_ppm = 0;
+	link_run(m, 2 * SECOND);
+	CU_ASSERT(link_share(m, 0, SECOND / 10) > 0.9);
+	link_destroy(m);
+}
+
 /* Pacing: at the rate that it says, and after a pause at most `depth` behind. */
 static void test_pacing(void)
 {
@@ -349,6 +395,8 @@ int main(void)
 		{"smallest RTT", test_min_rtt},
 		{"bottleneck changes", test_change},
 		{"cut", test_cut},
+		{"returns", test_return},
+		{"recovers", test_recover},
 		{"pacing", test_pacing},
 		CU_TEST_INFO_NULL,
 	};

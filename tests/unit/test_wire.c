@@ -212,6 +212,27 @@ static void test_round_trip(void)
 	round_trip_small(false);
 }
 
+/* A probe may be padded to any length, and only a probe. */
+static void test_padded(void)
+{
+	struct gw_wire_packet p;
+	uint8_t b[ROOM];
+
+	for (int crc = 0; crc < 2; crc++) {
+		for (int type = GW_WIRE_PROBE; type <= GW_WIRE_REPLY; type++) {
+			struct gw_wire_head h = head_crc;
+			size_t len;
+
+			h.crc = crc;
+			memset(b, 0xee, sizeof(b));
+			len = gw_wire_put_probe(b, &h, (enum gw_wire_type)type, 7, 9);
+			CU_ASSERT_EQUAL(decode(b, gw_wire_seal(b, len + 1200, &h), crc, &p),
+				type == GW_WIRE_PROBE ? GW_WIRE_OK : GW_WIRE_BAD_LENGTH);
+			CU_ASSERT_EQUAL(p.probe.timestamp, 9);
+		}
+	}
+}
+
 static void test_many_pages(void)
 {
 	struct gw_wire_data_head d = raw_head(GW_WIRE_WHOLE);
@@ -236,7 +257,9 @@ static void test_truncated(void)
 			for (size_t cut = 0; cut < len; cut++)
 				passed += decode(b, cut, crc, &p) == GW_WIRE_OK;
 			b[len] = 0;
-			passed += decode(b, len + 1, crc, &p) == GW_WIRE_OK;
+			/* Without a trailer a longer probe is a padded one. */
+			if (crc || p.type != GW_WIRE_PROBE)
+				passed += decode(b, len + 1, crc, &p) == GW_WIRE_OK;
 		}
 	}
 	CU_ASSERT_EQUAL(passed, 0);
@@ -341,8 +364,9 @@ static void test_names(void)
 /* Of all (fragment, offset, length) near what is right, exactly the right ones pass. */
 static void test_fragments(void)
 {
-	static const uint16_t near[] = {0, 1, 1343, 1344, 1345, 1375, 1376, 1377, 2751, 2752, 2753,
-		4095, 4096, 4097, 8192, 12288};
+	static const uint16_t near[] = {0, 1, 1023, 1024, 1025, 1343, 1344, 1345, 1375, 1376, 1377,
+		2047, 2048, 2049, 2751, 2752, 2753, 3071, 3072, 3073, 4095, 4096, 4097, 8192,
+		12288};
 	const unsigned int n = sizeof(near) / sizeof(near[0]);
 	unsigned int right = 0, wrong = 0;
 	struct gw_wire_packet p;
@@ -359,14 +383,16 @@ static void test_fragments(void)
 			if (f == GW_WIRE_WHOLE)
 				good = d.offset == 0 && d.length >= 4096 && d.length % 4096 == 0;
 			else
-				good = f < 3 && d.offset == f * 1376 &&
-				       d.length == (f < 2 ? 1376 : 1344);
+				good = f < 3 ? d.offset == f * 1376 &&
+						       d.length == (f < 2 ? 1376 : 1344)
+					     : f < 7 && d.offset == (f - 3) * 1024 &&
+						       d.length == 1024;
 			error = decode(b, make_data(b, &d, false), false, &p);
 			right += error == GW_WIRE_OK;
 			wrong += error != (good ? GW_WIRE_OK : GW_WIRE_BAD_FRAGMENT);
 		}
 	}
-	CU_ASSERT_EQUAL(right, 3 + 3);
+	CU_ASSERT_EQUAL(right, 3 + 4 + 3);
 	CU_ASSERT_EQUAL(wrong, 0);
 }
 
@@ -485,6 +511,7 @@ int main(void)
 		{"each rung", test_ladder},
 		{"names", test_names},
 		{"fragments", test_fragments},
+		{"padded probes", test_padded},
 		{"run lists", test_runs},
 		{"ACK below zero", test_ack_below_zero},
 		{"random", test_random},

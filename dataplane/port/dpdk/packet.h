@@ -17,6 +17,7 @@
 #include <rte_prefetch.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct rte_mbuf gw_packet;
 typedef struct rte_mempool gw_packet_pool;
@@ -67,6 +68,12 @@ static inline void gw_packet_set_bytes(gw_packet *p, uint32_t bytes)
 {
 	p->data_len = (uint16_t)bytes;
 	p->pkt_len = bytes;
+}
+
+/* Bytes [from, from + n) of the frame are zero. */
+static inline void gw_packet_pad(gw_packet *p, uint32_t from, uint32_t n)
+{
+	memset(gw_packet_data(p) + from, 0, n);
 }
 
 /* Its first byte moves to `offset` from the buffer's begin; written before anything else. */

@@ -75,6 +75,19 @@ static inline void gw_packet_set_bytes(gw_packet *p, uint32_t bytes)
 	p->bytes = bytes;
 }
 
+/* Without real bytes there is no room for them. */
+static inline void gw_packet_pad(gw_packet *p, uint32_t from, uint32_t n)
+{
+	static const uint8_t nothing[SIM_PACKET_ROOM];
+
+	if (sim_packet_real_bytes()) {
+		memset(gw_packet_data(p) + from, 0, n);
+		return;
+	}
+	p->tail = nothing;
+	p->tail_bytes = n;
+}
+
 static inline void gw_packet_set_start(gw_packet *p, uint16_t offset)
 {
 	p->start = offset;

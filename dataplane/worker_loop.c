@@ -17,8 +17,10 @@
 #define SLEEP_US 30u
 #define DEEP_NS 2000000u
 #define DEEP_US 100u
-/* No round has work for this long per queue: two bursts of 32 packets take some 20 us. */
-#define AWAY_NS 100000u
+/* No round has work for this long: two bursts of 32 packets take some 20 us a queue, and a few
+ * hundred where the driver is a system call. Whoever takes the CPU away keeps it longer. */
+#define AWAY_NS 1000000u
+#define AWAY_QUEUE_NS 100000u
 
 static void sleep_us(uint32_t us)
 {
@@ -48,15 +50,14 @@ static void idle(struct gw_worker *w, uint64_t now_ns)
 }
 
 /* The round that ends with this one's beginning. */
-static void meter(struct gw_worker_meter *m, uint32_t n_queues, uint64_t tsc, uint64_t away_cycles)
+static void meter(struct gw_worker_meter *m, uint64_t tsc, uint64_t away_cycles)
 {
 	uint64_t cycles = tsc - m->pass_tsc;
 
 	gw_count(&m->passes, 1);
 	if (m->pass_work != 0) {
 		gw_count(&m->busy_passes, 1);
-		gw_count(cycles <= away_cycles * n_queues ? &m->busy_cycles : &m->away_cycles,
-			cycles);
+		gw_count(cycles <= away_cycles ? &m->busy_cycles : &m->away_cycles, cycles);
 	}
 	m->pass_tsc = tsc;
 }
@@ -64,7 +65,9 @@ static void meter(struct gw_worker_meter *m, uint32_t n_queues, uint64_t tsc, ui
 int gw_worker_main(void *arg)
 {
 	struct gw_worker *w = arg;
-	const uint64_t away_cycles = (uint64_t)((double)AWAY_NS / w->dp->ns_per_tick);
+	const uint64_t away_ns =
+		AWAY_QUEUE_NS * w->n_queues > AWAY_NS ? AWAY_QUEUE_NS * w->n_queues : AWAY_NS;
+	const uint64_t away_cycles = (uint64_t)((double)away_ns / w->dp->ns_per_tick);
 
 	w->meter.pass_tsc = rte_rdtsc();
 	__atomic_store_n(&w->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
@@ -73,7 +76,7 @@ int gw_worker_main(void *arg)
 		uint64_t tsc = rte_rdtsc();
 		uint64_t now_ns = gw_dp_now_ns(w->dp, tsc);
 
-		meter(&w->meter, w->n_queues, tsc, away_cycles);
+		meter(&w->meter, tsc, away_cycles);
 		if (w->bound != NULL)
 			w->meter.pass_work = gw_worker_bound(w, now_ns);
 		else

@@ -147,58 +147,69 @@ static int run_rounds(struct bench *b, struct gw_err *err)
 	return rc;
 }
 
-static void cap(struct bench *b, double rate_bps)
-{
-	for (uint32_t i = 0; i < b->n_ports; i++)
-		gw_dp_port_set_rate(b->dp, i, (uint64_t)rate_bps);
-}
-
 static bool lossless(const struct result *r)
 {
 	return r->lost_packets == 0 && r->missed == 0;
 }
 
-/* What a port carried at layer 1, the fastest one. */
-static double fastest(const struct bench *b, const struct result *r)
+/* Each port's full rate: its cap, or what it carried without one. Their sum. */
+static double full_rates(const struct bench *b, const struct result *r, const uint64_t *cap_bps,
+	double full[GW_DP_MAX_PORTS])
 {
-	double sum[GW_DP_MAX_PORTS] = {0}, top = 0;
+	double sum = 0;
 
+	memset(full, 0, GW_DP_MAX_PORTS * sizeof(*full));
 	for (uint32_t i = 0; i < r->n_queues; i++)
-		sum[r->queue[i].port] += r->queue[i].l1_bps;
-	for (uint32_t i = 0; i < b->n_ports; i++)
-		top = fmax(top, sum[i]);
-	return top;
+		full[r->queue[i].port] += r->queue[i].l1_bps;
+	for (uint32_t i = 0; i < b->n_ports; i++) {
+		if (cap_bps[i] != 0)
+			full[i] = (double)cap_bps[i];
+		sum += full[i];
+	}
+	return sum;
 }
 
-/* The first trial runs at the configured cap, or at none: what is carried then is the search's
- * upper end. */
+static int try_rate(struct bench *b, struct search *s, double rate, struct gw_err *err)
+{
+	uint32_t n = b->trials.n;
+	int rc = measure(b, BENCH_SEARCH, n, n + 1, &b->trials, err);
+
+	if (rc == 0) {
+		b->trial[n] = (struct bench_trial){rate, lossless(&b->trials.r[n])};
+		search_result(s, rate, b->trial[n].lossless);
+	}
+	return rc;
+}
+
+/* The first trial runs at the ports' own caps, or without: what is carried then is the upper end.
+ * All ports are slowed down by the same share. */
 static int run_search(struct bench *b, struct gw_err *err)
 {
-	struct search s;
-	double rate = (double)b->o->rate_bps;
+	double full[GW_DP_MAX_PORTS], sum, rate;
+	uint64_t cap_bps[GW_DP_MAX_PORTS];
+	struct gw_dp_port_info info;
+	struct search s = {0};
 	int rc = make_series(&b->trials, BENCH_MAX_TRIALS, err);
-	const struct result *r;
 
-	if (rc != 0)
-		return rc;
-	rc = measure(b, BENCH_SEARCH, 0, 1, &b->trials, err);
-	if (rc != 0)
-		return rc;
-	r = &b->trials.r[0];
-	b->trial[0] = (struct bench_trial){rate, lossless(r)};
-	search_begin(&s, rate > 0 ? rate : fastest(b, r), SEARCH_RESOLUTION);
-	search_result(&s, s.max, lossless(r));
-	while (rc == 0 && b->trials.n < BENCH_MAX_TRIALS && search_next(&s, &rate)) {
-		uint32_t n = b->trials.n;
-
-		cap(b, rate);
-		rc = measure(b, BENCH_SEARCH, n, n + 1, &b->trials, err);
-		if (rc != 0)
-			break;
-		b->trial[n] = (struct bench_trial){rate, lossless(&b->trials.r[n])};
-		search_result(&s, rate, b->trial[n].lossless);
+	for (uint32_t i = 0; i < b->n_ports; i++) {
+		gw_dp_port_info(b->dp, i, &info);
+		cap_bps[i] = info.rate_bps;
 	}
-	cap(b, (double)b->o->rate_bps);
+	if (rc == 0)
+		rc = try_rate(b, &s, 0, err);
+	if (rc != 0)
+		return rc;
+	sum = full_rates(b, &b->trials.r[0], cap_bps, full);
+	search_begin(&s, sum, SEARCH_RESOLUTION);
+	b->trial[0].rate_bps = sum;
+	search_result(&s, sum, b->trial[0].lossless);
+	while (rc == 0 && sum > 0 && b->trials.n < BENCH_MAX_TRIALS && search_next(&s, &rate)) {
+		for (uint32_t i = 0; i < b->n_ports; i++)
+			gw_dp_port_set_rate(b->dp, i, (uint64_t)(full[i] * rate / sum));
+		rc = try_rate(b, &s, rate, err);
+	}
+	for (uint32_t i = 0; i < b->n_ports; i++)
+		gw_dp_port_set_rate(b->dp, i, cap_bps[i]);
 	b->found_bps = s.low;
 	return rc;
 }

@@ -20,7 +20,7 @@ struct bench_series {
 };
 
 struct bench_trial {     /* of a search */
-	double rate_bps; /* cap of each port; 0: none */
+	double rate_bps; /* of all ports together */
 	bool lossless;
 };
 
@@ -39,7 +39,7 @@ struct bench {
 	struct bench_series protocol, bound, fresh, trials;
 	double *plain_bps; /* by round of fresh */
 	struct bench_trial trial[BENCH_MAX_TRIALS];
-	double found_bps; /* highest cap of each port without loss; 0: none was found */
+	double found_bps; /* highest trial without loss; 0: none was found */
 	struct facts facts;
 	struct findings findings; /* of this end */
 	uint32_t n_samples, room_samples;

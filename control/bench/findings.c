@@ -166,17 +166,17 @@ static void worker(const struct facts_worker *w, struct findings *o)
 
 	snprintf(cpu, sizeof(cpu), "CPU %u", w->cpu);
 	if (w->shared) {
-		f = add(o, "shared CPU", cpu);
+		f = add(o, "shared", cpu);
 		value(f, "two poll cores on one");
 		advise(f,
 			"they starve each other: --cpus with one CPU for each, or fewer --workers");
 	} else if (w->sibling >= 0) {
-		f = add(o, "shared core", cpu);
+		f = add(o, "shared core of", cpu);
 		value(f, "CPU %d is its hyper-thread", w->sibling);
 		advise(f, "they halve each other's caches and ports: --cpus with one of each pair");
 	}
 	if (w->governor[0] != '\0' && strcmp(w->governor, "performance") != 0) {
-		f = add(o, "frequency governor", cpu);
+		f = add(o, "frequency governor of", cpu);
 		value(f, "%s", w->governor);
 		advise(f, "cpupower frequency-set -g performance");
 	}

@@ -11,12 +11,36 @@
 
 #define SEED 0x676f64776974ull
 
+/* A peer says how much: it must not take this host down. */
+static int check_available(uint64_t bytes, struct gw_err *err)
+{
+	unsigned long long kib = 0;
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+			break;
+	if (f != NULL)
+		fclose(f);
+	if (kib == 0 || bytes / 1024 <= kib / 4 * 3)
+		return 0;
+	return gw_err(err, -ENOMEM,
+		"%llu MiB of memory wanted, three quarters of %llu MiB available are allowed "
+		"(--ram)",
+		(unsigned long long)(bytes >> 20), kib >> 10);
+}
+
 int bench_memory_create(uint64_t bytes, struct bench_memory *m, struct gw_err *err)
 {
 	struct gw_ram_region region = {.id = 1, .size = bytes};
 	int rc;
 
 	memset(m, 0, sizeof(*m));
+	m->fd = -1;
+	rc = check_available(bytes, err);
+	if (rc != 0)
+		return rc;
 	m->fd = memfd_create("godwit-bench", MFD_CLOEXEC);
 	if (m->fd < 0 || ftruncate(m->fd, (off_t)bytes) != 0) {
 		rc = gw_err(err, -errno, "%llu MiB of memory: %s",
@@ -65,13 +89,14 @@ int bench_memory_populate(struct bench_memory *m)
 
 int64_t bench_memory_plain_ns(uint64_t bytes)
 {
-	int fd = memfd_create("godwit-bench", MFD_CLOEXEC);
+	struct gw_err err;
+	int fd = check_available(bytes, &err) != 0 ? -1 : memfd_create("godwit-bench", MFD_CLOEXEC);
 	uint64_t start_ns;
 	uint8_t *base;
 	int64_t ns;
 
 	if (fd < 0)
-		return -errno;
+		return -ENOMEM;
 	if (ftruncate(fd, (off_t)bytes) != 0) {
 		ns = -errno;
 		close(fd);

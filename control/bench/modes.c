@@ -25,8 +25,7 @@ static int child(struct program *p, struct gw_err *err)
 	if (rc == 0)
 		rc = program_start_loop(p, err);
 	if (rc == 0)
-		rc = bench_ports_create(
-			&p->o, BENCH_RECEIVER, p->loopback.directory, &p->ports, err);
+		rc = program_ports(p, BENCH_RECEIVER, p->loopback.directory, err);
 	if (rc == 0)
 		rc = gw_dp_create(&p->ports->dp, &p->dp, err);
 	if (rc != 0) {
@@ -49,7 +48,7 @@ static int parent(struct program *p, struct gw_err *err)
 	int rc = program_start_loop(p, err);
 
 	if (rc == 0)
-		rc = bench_ports_create(&p->o, BENCH_SENDER, p->loopback.directory, &p->ports, err);
+		rc = program_ports(p, BENCH_SENDER, p->loopback.directory, err);
 	/* Before the hello, for which the child waits: a memif client starts only beside its
 	 * server. */
 	if (rc == 0)
@@ -161,7 +160,7 @@ int mode_listen(struct program *p, struct gw_err *err)
 	int rc = program_start_loop(p, err);
 
 	if (rc == 0)
-		rc = bench_ports_create(&p->o, BENCH_RECEIVER, NULL, &p->ports, err);
+		rc = program_ports(p, BENCH_RECEIVER, NULL, err);
 	if (rc == 0)
 		rc = gw_transport_listen(p->o.listen, p->o.insecure, &l.fd, err);
 	if (rc == 0)
@@ -211,7 +210,7 @@ int mode_run(struct program *p, struct gw_err *err)
 	int rc = program_start_loop(p, err);
 
 	if (rc == 0)
-		rc = bench_ports_create(&p->o, BENCH_SENDER, NULL, &p->ports, err);
+		rc = program_ports(p, BENCH_SENDER, NULL, err);
 	if (rc != 0)
 		return rc;
 	/* The hello first: whoever is not godwit-bench is told so before anything is started. */
@@ -240,7 +239,7 @@ int mode_self(struct program *p, struct gw_err *err)
 	int rc = program_start_loop(p, err);
 
 	if (rc == 0)
-		rc = bench_ports_create(&p->o, BENCH_SENDER, NULL, &p->ports, err);
+		rc = program_ports(p, BENCH_SENDER, NULL, err);
 	if (rc != 0)
 		return rc;
 	p->ports->dp.loop_back = true;

@@ -304,10 +304,28 @@ static int take(struct bench_options *o, const struct row *r, const char *text)
 	return -EINVAL;
 }
 
-static int check(const struct bench_options *o)
+/* What a configuration says is not said again. */
+static int check_config(const struct bench_options *o, const bool *given)
+{
+	static const char *const said[] = {"port", "address", "mtu", "rate", "integrity", "workers",
+		"cpus", "queues", "descriptors", "populate-threads", "no-zero-copy",
+		"no-huge-pages"};
+
+	if ((o->mode == BENCH_LISTEN ? o->operand : o->config) == NULL)
+		return 0;
+	for (size_t i = 0; i < N_ROWS; i++)
+		for (size_t k = 0; given[i] && k < sizeof(said) / sizeof(said[0]); k++)
+			if (strcmp(rows[i].name, said[k]) == 0)
+				return bad("--%s: the configuration says it", said[k]);
+	return 0;
+}
+
+static int check(const struct bench_options *o, const bool *given)
 {
 	const char *name = modes[o->mode].name;
 
+	if (check_config(o, given) != 0)
+		return -EINVAL;
 	if (o->mode == BENCH_LOOPBACK) {
 		if ((o->memif != 0) == (o->n_devices != 0))
 			return bad("%s takes either --memif N, or pairs of --port", name);
@@ -339,6 +357,7 @@ static int parse_rows(struct bench_options *o, int argc, char **argv)
 {
 	struct option options[N_ROWS + 2] = {0};
 	unsigned int mode = 1u << o->mode;
+	bool given[N_ROWS] = {false};
 	int option, index;
 
 	for (size_t i = 0; i < N_ROWS; i++)
@@ -357,12 +376,13 @@ static int parse_rows(struct bench_options *o, int argc, char **argv)
 			return bad("%s does not take --%s", argv[0], rows[index].name);
 		if (take(o, &rows[index], optarg) != 0)
 			return -EINVAL;
+		given[index] = true;
 	}
 	if (optind < argc && (o->mode == BENCH_LISTEN || o->mode == BENCH_RUN))
 		o->operand = argv[optind++];
 	if (optind < argc)
 		return bad("%s: '%s' is one word too many", argv[0], argv[optind]);
-	return check(o);
+	return check(o, given);
 }
 
 int bench_options_parse(int argc, char **argv, struct bench_options *o)

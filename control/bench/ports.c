@@ -51,13 +51,14 @@ static void memif_device(const struct bench_options *o, enum bench_side side, co
 	uint32_t i, char *out, size_t size)
 {
 	/* A frame must fit one buffer: a chained one may be corrupted after the ring wraps. The
-	 * receiving end is the client, which reads the sender's copy in place. */
+	 * receiving end is the client, which reads the sender's copy in place (from huge pages
+	 * only). */
 	snprintf(out, size,
 		"net_memif%u,role=%s,id=%u,socket=%s/memif%u.sock,socket-abstract=no,bsize=%u,"
 		"rsize=%u%s",
 		i, side == BENCH_SENDER ? "server" : "client", i, directory, i,
 		o->mtu <= 1900 ? 2048 : 10240, o->rsize,
-		side == BENCH_SENDER ? "" : ",zero-copy=yes");
+		side == BENCH_SENDER || o->no_huge_pages ? "" : ",zero-copy=yes");
 }
 
 static int address_of(const struct bench_options *o, enum bench_side side, uint32_t pair,

@@ -20,6 +20,19 @@ static void on_signal(void *ctx, uint32_t signo)
 	gw_loop_stop(p->loop);
 }
 
+int program_ports(
+	struct program *p, enum bench_side side, const char *directory, struct gw_err *err)
+{
+	int rc = bench_ports_create(&p->o, side, directory, &p->ports, err);
+
+	if (rc != 0 || p->ports->config == NULL)
+		return rc;
+	p->o.no_huge_pages = !p->ports->dp.huge_pages;
+	p->o.no_zero_copy = !p->ports->dp.zero_copy;
+	p->o.populate_threads = p->ports->config->dataplane.populate_threads;
+	return 0;
+}
+
 int program_start_loop(struct program *p, struct gw_err *err)
 {
 	int rc = gw_loop_create(&p->loop);

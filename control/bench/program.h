@@ -25,6 +25,9 @@ struct program {
 	struct bench bench;
 };
 
+/* p->ports, from options or a configuration; what a configuration says goes into the options. */
+int program_ports(
+	struct program *p, enum bench_side side, const char *directory, struct gw_err *err);
 int program_start_loop(struct program *p, struct gw_err *err);
 void program_unwind(struct program *p);
 struct talk_conf program_talk_conf(struct program *p);

@@ -142,7 +142,7 @@ static void print_series(
 static void print_search(const struct bench *b, FILE *f)
 {
 	static const char *const head[] = {
-		"cap of a port", "pages Gb/s", "lost", "missed", "without loss"};
+		"rate of all ports", "pages Gb/s", "lost", "missed", "without loss"};
 	struct table t = {.n_columns = 5, .align = "rrrrl"};
 
 	heading(&t, head);
@@ -152,8 +152,7 @@ static void print_search(const struct bench *b, FILE *f)
 
 		if (c == NULL)
 			break;
-		c[0] = b->trial[i].rate_bps > 0 ? text_rate(b->trial[i].rate_bps)
-						: text_format("none");
+		c[0] = text_rate(b->trial[i].rate_bps);
 		c[1] = text_format("%.2f", r->payload_bps / 1e9);
 		c[2] = text_count((double)r->lost_packets);
 		c[3] = text_count((double)r->missed);
@@ -162,7 +161,7 @@ static void print_search(const struct bench *b, FILE *f)
 	fputc('\n', f);
 	table_print(&t, f);
 	if (b->found_bps > 0)
-		fprintf(f, "highest rate without loss: %s a port at layer 1\n",
+		fprintf(f, "highest rate without loss: %s over all ports, at layer 1\n",
 			text_rate(b->found_bps).s);
 	else
 		fprintf(f, "no rate without loss was found\n");

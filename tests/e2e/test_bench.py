@@ -203,6 +203,29 @@ def test_two_hosts_integrity_differs(tb):
     check("integrity differs" in r.process.log(), r.process.log())
 
 
+def test_two_hosts_by_configuration(tb):
+    """Ports, workers and integrity come from two godwitd configurations."""
+    a, b = tb.hosts(tb.memifs(2, 9000, "1G"), start=False)
+    port = free_port()
+    listener = Run(tb, "listen", str(a.write_config()), "--listen", f"127.0.0.1:{port}")
+    wait_for("the listener", lambda: "listening" in listener.process.log(), 30)
+    d = Run(tb, "run", f"127.0.0.1:{port}", "--config", str(b.write_config()), "--json",
+            *QUICK).done()
+    _check_rates(d["protocol"], 2)
+    check_equal(d["integrity"], "crc32c", "integrity")
+    check_equal([p["line_rate_bps"] for p in d["ports"]], [10 ** 9] * 2, "caps")
+    r = Run(tb, "run", "127.0.0.1", "--config", str(b.write_config()), "--mtu", "1500")
+    check_equal(r.wait(), 2, "exit code")
+    check("--mtu: the configuration says it" in r.process.log(), r.process.log())
+
+
+def test_too_much_memory(tb):
+    """More memory than the machine has is refused, not tried."""
+    r = Run(tb, "loopback", "--memif", "1", "--ram", "1048576", "--time", "0.1")
+    check_equal(r.wait(), 1, "exit code")
+    check("1048576 MiB" in r.process.log(), r.process.log())
+
+
 def test_self(tb):
     """A port that loops back by itself."""
     d = Run(tb, "self", "--port", "net_ring0", "--json", *QUICK).done()

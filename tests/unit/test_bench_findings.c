@@ -129,13 +129,13 @@ static void test_machine(void)
 	CU_ASSERT(only("no huge pages", "4 KiB"));
 	well();
 	facts.worker[0].shared = true;
-	CU_ASSERT(only("shared CPU CPU 2", "two"));
+	CU_ASSERT(only("shared CPU 2", "two"));
 	well();
 	facts.worker[0].sibling = 10;
-	CU_ASSERT(only("shared core CPU 2", "CPU 10"));
+	CU_ASSERT(only("shared core of CPU 2", "CPU 10"));
 	well();
 	strcpy(facts.worker[0].governor, "powersave");
-	CU_ASSERT(only("frequency governor CPU 2", "powersave"));
+	CU_ASSERT(only("frequency governor of CPU 2", "powersave"));
 }
 
 static void test_seen(void)

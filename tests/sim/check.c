@@ -229,9 +229,44 @@ static void check_sources(void)
 	}
 }
 
+static void remark_drop(void *ctx, const char *name, uint64_t count)
+{
+	(void)ctx;
+	sim_remark("    %s %llu", name, (unsigned long long)count);
+}
+
+/* For people who read a trace: what paths and workers are at. */
+static void remark_paths(void)
+{
+	for (uint32_t h = 0; sim_tracing() && h < sim_hosts(); h++) {
+		struct gw_dp *dp = sim_daemon_dp(h);
+
+		for (uint32_t s = 0; dp != NULL && s < GW_DP_MAX_PATHS; s++) {
+			const struct gw_path_out *p = dp->out[s];
+
+			if (p == NULL)
+				continue;
+			sim_remark(
+				"  host %u path %u: port %u core %u state %u, sent %llu, in flight "
+				"%llu, lost %llu, srtt %.3f ms, credit left %lld",
+				h, s, p->queue->port_index, p->core, p->state,
+				(unsigned long long)p->tx.next_psn,
+				(unsigned long long)p->tx.inflight_packets,
+				(unsigned long long)p->tx.lost_packets, (double)p->tx.srtt_ns / 1e6,
+				(long long)(p->tx.credit - p->tx.spent_bytes));
+		}
+		if (dp == NULL)
+			continue;
+		sim_remark("  host %u drops:", h);
+		gw_dp_drops(dp, remark_drop, NULL);
+	}
+}
+
 void sim_check_all(void)
 {
 	char text[128];
+
+	remark_paths();
 
 	check_frames();
 	check_sources();

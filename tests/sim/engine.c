@@ -176,12 +176,9 @@ uint64_t sim_digest(void)
 	return e.digest;
 }
 
-static void line(const char *text)
+static void print(const char *text)
 {
-	for (const char *c = text; *c != '\0'; c++)
-		sim_digest_add((uint8_t)*c);
-	if (e.tracing)
-		fprintf(stderr, "%12.6f %s\n", (double)(e.now_ns - SIM_START_NS) / 1e6, text);
+	fprintf(stderr, "%12.6f %s\n", (double)(e.now_ns - SIM_START_NS) / 1e6, text);
 }
 
 void sim_trace(const char *fmt, ...)
@@ -192,7 +189,23 @@ void sim_trace(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	line(text);
+	for (const char *c = text; *c != '\0'; c++)
+		sim_digest_add((uint8_t)*c);
+	if (e.tracing)
+		print(text);
+}
+
+void sim_remark(const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	if (!e.tracing)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	print(text);
 }
 
 void sim_broken(const char *fmt, ...)

@@ -44,6 +44,8 @@ double sim_log_between(double low, double high);
 void sim_trace_on(bool on);
 bool sim_tracing(void);
 void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A remark that is no part of what happened: only where tracing is on. */
+void sim_remark(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 uint64_t sim_digest(void);
 void sim_digest_add(uint64_t value); /* something that happened, too frequent for a line */
 

@@ -190,6 +190,8 @@ static void load(struct gw_exporter *x, const struct request *r)
 	if (memcmp(got, want, r->value) != 0)
 		sim_broken(
 			"%s: the device state that is loaded is not what was saved", i->vm->name);
+	if (i->fenced && i->fence_hash != sim_instance_hash(i))
+		sim_broken("%s: something was stored after the fence", i->vm->name);
 	/* A load that hung may come when the guest has long been resumed at the source. */
 	if (sim_runner(i->vm) == NULL && !sim_instance_true(i, text, sizeof(text)))
 		sim_broken("%s loads on host %u before its memory is right: %s", i->vm->name,

@@ -173,7 +173,7 @@ struct gw_timer *gw_timer_create(struct gw_loop *loop, void (*fn)(void *ctx), vo
 void gw_timer_set(struct gw_timer *t, uint64_t delay_ns, uint64_t period_ns)
 {
 	t->period_ns = period_ns;
-	if (sim_breaks(SIM_BREAK_LOSE_TIMER) && period_ns == 0 && delay_ns > 1 && sim_chance(0.05))
+	if (sim_breaks(SIM_BREAK_LOSE_TIMER) && period_ns == 0 && delay_ns >= 1000000000)
 		return;
 	if (!t->loop->dead)
 		sim_after(&t->ev, delay_ns, due, t);

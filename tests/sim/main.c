@@ -50,7 +50,7 @@ static void usage(FILE *f)
 struct options {
 	const char *scenario, *measure;
 	uint64_t first, seeds;
-	bool trace, verbose;
+	bool trace, verbose, twice, breach;
 };
 
 static int parse(int argc, char **argv, struct options *o)
@@ -58,9 +58,9 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option options[] = {{"scenario", required_argument, NULL, 'n'},
 		{"first", required_argument, NULL, 'f'}, {"seeds", required_argument, NULL, 'k'},
 		{"seed", required_argument, NULL, 's'}, {"trace", no_argument, NULL, 't'},
-		{"verbose", no_argument, NULL, 'v'}, {"break", required_argument, NULL, 'b'},
-		{"measure", required_argument, NULL, 'm'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+		{"verbose", no_argument, NULL, 'v'}, {"twice", no_argument, NULL, '2'},
+		{"break", required_argument, NULL, 'b'}, {"measure", required_argument, NULL, 'm'},
+		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -84,7 +84,11 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'm':
 			o->measure = optarg;
 			break;
+		case '2':
+			o->twice = true;
+			break;
 		case 'b':
+			o->breach = true;
 			if (sim_breaks_set(optarg))
 				break;
 			fprintf(stderr, "simulator: no breach '%s'\n", optarg);
@@ -100,30 +104,40 @@ static int parse(int argc, char **argv, struct options *o)
 	return optind == argc ? 0 : 2;
 }
 
+static void show(uint64_t seed, const struct sim_outcome *out)
+{
+	printf("seed %llu: %s (%u completed, %u not, %.3f s, %llu events, digest %016llx)\n",
+		(unsigned long long)seed, out->broken != NULL ? out->broken : "ok", out->completed,
+		out->not_completed, (double)out->virtual_ns / 1e9, (unsigned long long)out->events,
+		(unsigned long long)out->digest);
+	fflush(stdout);
+}
+
 static int run(const struct options *o, uint32_t trouble)
 {
-	uint64_t failed = 0, completed = 0, not_completed = 0;
+	uint64_t failed = 0, completed = 0, not_completed = 0, seeds = 0;
 
 	sim_trace_on(o->trace);
-	for (uint64_t seed = o->first; seed < o->first + o->seeds; seed++) {
-		struct sim_outcome out;
+	for (uint64_t seed = o->first; seeds < o->seeds && !(o->breach && failed > 0); seed++) {
+		struct sim_outcome out, again;
 
 		sim_world_run(seed, trouble, &out);
+		seeds++;
+		if (o->twice && out.broken == NULL) {
+			sim_world_run(seed, trouble, &again);
+			if (again.digest != out.digest)
+				out.broken = "the same seed went another way";
+		}
 		completed += out.completed;
 		not_completed += out.not_completed;
 		failed += out.broken != NULL;
 		if (out.broken != NULL || o->verbose || o->seeds == 1)
-			printf("seed %llu: %s (%u completed, %u not, %.3f s, %llu events, digest "
-			       "%016llx)\n",
-				(unsigned long long)seed, out.broken != NULL ? out.broken : "ok",
-				out.completed, out.not_completed, (double)out.virtual_ns / 1e9,
-				(unsigned long long)out.events, (unsigned long long)out.digest);
-		fflush(stdout);
+			show(seed, &out);
 	}
 	printf("%llu seeds, %llu failed; sessions: %llu completed, %llu not\n",
-		(unsigned long long)o->seeds, (unsigned long long)failed,
+		(unsigned long long)seeds, (unsigned long long)failed,
 		(unsigned long long)completed, (unsigned long long)not_completed);
-	return failed != 0;
+	return o->breach ? failed == 0 : failed != 0;
 }
 
 int main(int argc, char **argv)

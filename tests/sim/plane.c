@@ -10,15 +10,15 @@
 #define SCRATCH_BYTES 16384u
 /* The ladder of worker_loop.c: pause, yield, sleep. The first two rungs are wider, for fewer
  * events, and the last one is given up for a sleep until something arrives. */
-#define PAUSE_NS 1000u
+#define PAUSE_NS 1500u
 #define YIELD_AFTER_NS 20000u
-#define YIELD_NS 4000u
+#define YIELD_NS 10000u
 #define SLEEP_AFTER_NS 200000u
 #define SLEEP_NS 30000u
 #define DEEP_AFTER_NS 2000000u
 #define DEEP_NS 100000u
-#define QUIET_AFTER_NS 10000000u
-#define QUIET_NS 1000000u
+#define QUIET_AFTER_NS 3000000u
+#define QUIET_NS 400000u
 
 struct runner {
 	struct sim_plane *plane;

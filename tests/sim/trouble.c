@@ -147,7 +147,7 @@ static void add(uint32_t from, uint32_t to, struct sim_vm *vm)
 
 void sim_trouble_session(uint32_t from, uint32_t to, struct sim_vm *vm)
 {
-	uint32_t n = sim_chance(0.4) ? 0 : 1 + sim_below(3);
+	uint32_t n = sim_chance(0.5) ? 0 : 1 + sim_below(3);
 
 	while (n-- > 0)
 		add(from, to, vm);

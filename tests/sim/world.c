@@ -95,6 +95,31 @@ static void random_port(
 		pc->port[n].rate_bps = (uint64_t)((double)c->line_bps * sim_log_between(0.3, 1));
 }
 
+static void describe(const struct sim_plane_conf *pc)
+{
+	sim_trace("host %u: %u workers, %s, work %llu ns, stalls %.1f/s of up to %llu us",
+		sim_hosts(), pc->n_workers, pc->integrity == GW_DP_CRC32C ? "crc32c" : "none",
+		(unsigned long long)pc->work_ns, pc->stalls_per_s,
+		(unsigned long long)pc->stall_ns / 1000);
+	for (uint32_t n = 0; n < pc->n_ports; n++) {
+		const struct sim_port_conf *c = pc->port[n].conf;
+		const struct sim_cable_conf *f = &c->up;
+
+		sim_trace(
+			"  port %u: segment %u, %.2f Gb/s, cap %.2f, mtu %u, rx %u, tx %u, delay "
+			"%.3f "
+			"ms + %.3f, narrow %.2f Gb/s with %llu kB (ECN %llu), loss %.4f, bursts "
+			"%.4f/%.3f/%.2f, reorder %.4f by %.3f ms, twice %.4f, flip %.4f, cut %.4f",
+			pc->port[n].number, c->segment, (double)c->line_bps / 1e9,
+			(double)pc->port[n].rate_bps / 1e9, pc->port[n].mtu, c->rx_descriptors,
+			c->tx_descriptors, (double)f->delay_ns / 1e6, (double)f->jitter_ns / 1e6,
+			(double)f->rate_bps / 1e9, (unsigned long long)f->queue_bytes / 1000,
+			(unsigned long long)f->ecn_bytes / 1000, f->loss, f->burst_begin,
+			f->burst_end, f->burst_loss, f->reorder, (double)f->reorder_ns / 1e6,
+			f->duplicate, f->flip_bit, f->truncate);
+	}
+}
+
 static void random_host(const struct fabric *f, uint32_t trouble)
 {
 	struct sim_host_conf hc = {.verify = sim_chance(0.3),
@@ -120,6 +145,7 @@ static void random_host(const struct fabric *f, uint32_t trouble)
 	for (uint32_t s = 0; s < f->segments; s++)
 		if (s == 0 || sim_chance(0.9))
 			random_port(&hc.plane, f, s, trouble);
+	describe(&hc.plane);
 	sim_host_add(&hc);
 }
 
@@ -166,7 +192,7 @@ static void random_vm(uint32_t trouble)
 	for (uint32_t r = 0; r < regions; r++)
 		pages[r] = (uint64_t)sim_log_between(16, 2500);
 	p.hot_pages = (uint32_t)sim_log_between(4, 500);
-	if (trouble & SIM_TROUBLE_HYPERVISORS && sim_chance(0.2))
+	if (trouble & SIM_TROUBLE_HYPERVISORS && sim_chance(0.12))
 		p.fails = sim_log_between(0.005, 0.1);
 	if (trouble & SIM_TROUBLE_HYPERVISORS && sim_chance(0.1))
 		p.hangs = sim_log_between(0.005, 0.05);

@@ -15,7 +15,6 @@
 #define RAM_BYTES (32u << 20)
 #define RAM_PAGES (RAM_BYTES / GW_WIRE_PAGE_BYTES)
 #define FEED_NS 50000u
-#define MTU 9000u
 
 static const struct scenario {
 	const char *name, *what;
@@ -23,16 +22,28 @@ static const struct scenario {
 	uint64_t rate_bps, rtt_ns;
 	double loss;
 	uint64_t warm_ns, run_ns;
+	/* A narrow place on the way that the ports know nothing of; they then have no cap. */
+	uint64_t narrow_bps, queue_bytes;
+	uint32_t mtu; /* 0: 9000 */
 } scenarios[] = {
 	{"sim_150ms_loss0", "10 Gb/s, 150 ms, clean", 1, 1, 10000000000, 150 * MS, 0, 6000 * MS,
-		4000 * MS},
+		4000 * MS, 0, 0, 0},
 	{"sim_150ms_loss0.1", "10 Gb/s, 150 ms, 0.1 % random loss", 1, 1, 10000000000, 150 * MS,
-		0.001, 6000 * MS, 4000 * MS},
+		0.001, 6000 * MS, 4000 * MS, 0, 0, 0},
 	{"sim_150ms_loss1", "10 Gb/s, 150 ms, 1 % random loss", 1, 1, 10000000000, 150 * MS, 0.01,
-		6000 * MS, 4000 * MS},
+		6000 * MS, 4000 * MS, 0, 0, 0},
 	{"sim_4x100_10ms", "4 x 100 Gb/s, 10 ms, clean", 4, 4, 100000000000, 10 * MS, 0, 500 * MS,
-		250 * MS},
+		250 * MS, 0, 0, 0},
+	{"narrow_shallow", "2.1 Gb/s into 0.8 Gb/s with 41 kB of queue, 0.8 ms, MTU 1500", 1, 1,
+		2090000000, 832000, 0, 1000 * MS, 2000 * MS, 810000000, 41000, 1500},
+	{"narrow_deep", "10 Gb/s into 4 Gb/s with 10 ms of queue, 5 ms, MTU 9000", 1, 1,
+		10000000000, 5 * MS, 0, 1000 * MS, 2000 * MS, 4000000000, 5000000, 0},
 };
+
+static uint32_t mtu_of(const struct scenario *sc)
+{
+	return sc->mtu != 0 ? sc->mtu : 9000;
+}
 
 void sim_measure_list(FILE *f)
 {
@@ -94,12 +105,16 @@ static void make_end(const struct scenario *sc, uint32_t host, struct end *e)
 		c->up.delay_ns = sc->rtt_ns / 4;
 		c->up.loss = sc->loss;
 		c->down.delay_ns = sc->rtt_ns / 4;
+		if (host == 0) {
+			c->up.rate_bps = sc->narrow_bps;
+			c->up.queue_bytes = sc->queue_bytes;
+		}
 		pc.port[i].number = sim_net_add(c);
 		pc.port[i].conf = c;
 		pc.port[i].ip = 10u << 24 | i << 8 | (host + 1);
 		pc.port[i].prefix = 24;
-		pc.port[i].mtu = MTU;
-		pc.port[i].rate_bps = sc->rate_bps;
+		pc.port[i].mtu = mtu_of(sc);
+		pc.port[i].rate_bps = sc->narrow_bps == 0 ? sc->rate_bps : 0;
 		pc.port[i].zero_copy = true;
 	}
 	sim_plane_create(&pc, &e->plane);
@@ -150,14 +165,20 @@ static uint64_t spurious(const struct gw_dp *dp)
 	return n;
 }
 
-/* Pages that reached the destination in packets that were not sent in vain. */
-static uint64_t useful_pages(const struct gw_dp_sink *sink, const struct gw_dp *sender)
+/* Layer-1 bytes of packets that arrived and were not sent in vain, and of all that were sent. */
+static void count(const struct gw_dp_link *link, struct gw_dp *sender, uint32_t ports,
+	uint64_t *arrived, uint64_t *sent)
 {
-	struct gw_dp_sink_stats st;
+	struct gw_dp_link_status st;
+	struct gw_dp_port_info info;
 
-	gw_dp_sink_stats(sink, &st);
-	return st.applied_pages + st.superseded_packets -
-	       spurious(sender) * (MTU / GW_WIRE_PAGE_BYTES);
+	gw_dp_link_status(link, &st);
+	*arrived = st.acked_bytes;
+	*sent = 0;
+	for (uint32_t i = 0; i < ports; i++) {
+		gw_dp_port_info(sender, i, &info);
+		*sent += info.tx_bytes + info.tx_packets * GW_WIRE_L1_BYTES;
+	}
 }
 
 static void run_for(uint64_t ns)
@@ -168,8 +189,19 @@ static void run_for(uint64_t ns)
 		;
 }
 
+/* Guest bytes in a layer-1 byte: whole pages, or one in three fragments. */
+static double payload_share(uint32_t mtu)
+{
+	double overhead = GW_WIRE_L2_TO_UDP + sizeof(struct gw_wire_data) + GW_WIRE_L1_BYTES;
+	uint32_t pages = (mtu - 60) / GW_WIRE_PAGE_BYTES;
+
+	if (pages == 0)
+		return GW_WIRE_PAGE_BYTES / (GW_WIRE_PAGE_BYTES + GW_WIRE_FRAGMENTS * overhead);
+	return pages * GW_WIRE_PAGE_BYTES / (pages * GW_WIRE_PAGE_BYTES + overhead);
+}
+
 struct figures {
-	double share, payload_gbps;
+	double share, payload_gbps, sent_per_arrived;
 	uint64_t ready_ns, lost, spurious, rtt_ns;
 };
 
@@ -184,11 +216,12 @@ static void measure(const struct scenario *sc, uint64_t seed, struct figures *f)
 	struct gw_ring_area area;
 	struct gw_ring_reader ring;
 	struct gw_dp_sink *sink;
-	uint64_t start_ns, pages;
+	uint64_t start_ns, arrived, sent, arrived_before, sent_before, line_bps;
 	struct gw_err err;
 
 	sim_reset(seed);
-	sim_net_reset(false);
+	/* Pages in fragments are copied into their packets. */
+	sim_net_reset(mtu_of(sc) < 4500);
 	make_end(sc, 0, &a);
 	make_end(sc, 1, &b);
 	link = join(&a, &b, &accepted);
@@ -214,9 +247,11 @@ static void measure(const struct scenario *sc, uint64_t seed, struct figures *f)
 	must(gw_dp_source_open(source, 1) == 0, "gw_dp_source_open");
 	sim_after(&feeding, 0, feed, NULL);
 	run_for(sc->warm_ns);
-	pages = useful_pages(sink, a.dp);
+	count(link, a.dp, sc->ports, &arrived_before, &sent_before);
 	run_for(sc->run_ns);
-	pages = useful_pages(sink, a.dp) - pages;
+	count(link, a.dp, sc->ports, &arrived, &sent);
+	arrived -= arrived_before;
+	sent -= sent_before;
 
 	gw_dp_link_status(link, &st);
 	f->rtt_ns = st.rtt_ns;
@@ -225,11 +260,10 @@ static void measure(const struct scenario *sc, uint64_t seed, struct figures *f)
 		gw_dp_port_info(a.dp, i, &info);
 		f->lost += info.lost_packets;
 	}
-	f->payload_gbps = (double)pages * GW_WIRE_PAGE_BYTES * 8 / (double)sc->run_ns;
-	/* Two pages a packet; layer 1 overhead: frame headers, godwit's header, check sum, gap. */
-	f->share = f->payload_gbps * 1e9 / (double)(sc->rate_bps * sc->ports) /
-		   (8192.0 / (8192 + GW_WIRE_L2_TO_UDP + sizeof(struct gw_wire_data) +
-				     GW_WIRE_L1_BYTES));
+	line_bps = (sc->narrow_bps != 0 ? sc->narrow_bps : sc->rate_bps) * sc->ports;
+	f->share = (double)arrived * 8e9 / (double)sc->run_ns / (double)line_bps;
+	f->payload_gbps = f->share * (double)line_bps / 1e9 * payload_share(mtu_of(sc));
+	f->sent_per_arrived = arrived != 0 ? (double)sent / (double)arrived : 0;
 	sim_plane_free(&a.plane);
 	sim_plane_free(&b.plane);
 	gw_ring_area_free(&area);
@@ -250,11 +284,12 @@ bool sim_measure(const char *name, uint64_t seed, FILE *out)
 		measure(sc, seed, &f);
 		fprintf(out,
 			"{\"scenario\": \"%s\", \"seed\": %llu, \"share_of_payload\": %.4f, "
-			"\"payload_gbps\": %.3f, \"rtt_ms\": %.3f, \"ready_ms\": %.1f, "
+			"\"payload_gbps\": %.3f, \"sent_per_arrived\": %.3f, \"rtt_ms\": %.3f, "
+			"\"ready_ms\": %.1f, "
 			"\"lost_packets\": %llu, \"spurious_losses\": %llu, "
 			"\"measured_ms\": %llu, \"events\": %llu}\n",
 			sc->name, (unsigned long long)seed, f.share, f.payload_gbps,
-			(double)f.rtt_ns / 1e6, (double)f.ready_ns / 1e6,
+			f.sent_per_arrived, (double)f.rtt_ns / 1e6, (double)f.ready_ns / 1e6,
 			(unsigned long long)f.lost, (unsigned long long)f.spurious,
 			(unsigned long long)(sc->run_ns / MS), (unsigned long long)sim_events());
 		return true;

@@ -115,10 +115,7 @@ struct gw_path_in {
 	X(rx_ack_old)         \
 	X(rx_ack_credit_back) \
 	X(rx_ack_ecn_back)    \
-	X(loss_spurious)      \
-	X(tx_no_mbuf)         \
-	X(tx_ack_dropped)     \
-	X(path_down)
+	X(loss_spurious) X(tail_copy) X(tx_no_mbuf) X(tx_ack_dropped) X(path_down)
 enum gw_drop {
 #define X(name) GW_DROP_##name,
 	GW_DROPS(X)
@@ -230,6 +227,17 @@ uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
  * frames to the driver and holds what it does not take; gw_worker_send_now() is for small control
  * packets that may be dropped instead. */
 uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
+/* worker_copy.c: duplicates at the tail, see tx_path.h. */
+struct gw_copy {
+	struct gw_path_out *of; /* the path that carries the original */
+	const struct gw_tx_record *record;
+	uint64_t psn;
+	struct gw_dp_source *source;
+};
+/* Whether a source is in its last epochs: only then something is copied. */
+bool gw_copy_wanted(const struct gw_worker *w);
+/* The next packet that p may repeat; it is marked as copied. */
+bool gw_copy_pick(struct gw_worker *w, struct gw_path_out *p, struct gw_copy *c, uint64_t now_ns);
 /* Drops what the drivers have not taken: it may point into guest RAM that is about to go. Loss
  * detection does the rest. */
 void gw_worker_drop_held(struct gw_worker *w);

@@ -104,10 +104,11 @@ static void forget(struct gw_worker *w, uint16_t slot)
 
 			/* As a probe it carries no page; a run list's places must still be given
 			 * back in order. */
-			if (r->source == slot && r->kind != GW_TX_RUN_LIST)
+			if (r->source != slot)
+				continue;
+			if (r->kind != GW_TX_RUN_LIST && r->kind != GW_TX_COPY)
 				r->kind = GW_TX_PROBE;
-			if (r->source == slot)
-				r->source = GW_DP_MAX_STREAMS;
+			r->source = GW_TX_NO_SOURCE;
 		}
 	}
 }

@@ -72,13 +72,21 @@ void gw_path_settle(void *ctx, const struct gw_tx_path *tx, const struct gw_tx_r
 	struct gw_path_out *p = (struct gw_path_out *)(uintptr_t)tx;
 	struct gw_dp_source *s = r->source < GW_DP_MAX_STREAMS ? w->source[r->source].source : NULL;
 
-	if (lost) {
+	if (lost)
 		gw_count(&p->queue->lost_packets, 1);
-		gw_count(&p->queue->resent_pages, r->kind == GW_TX_PAGES ? r->count : 1);
+	if (r->kind == GW_TX_COPY) {
+		struct gw_path_out *of = w->out[r->count];
+
+		if (!lost && of != NULL)
+			gw_tx_path_covered(&of->tx, r->page, gw_path_settle, w);
+		return;
 	}
 	/* A source that was closed took its books along. */
-	if (s != NULL)
-		gw_source_settle(&s->core, w->index, tx, r, lost);
+	if (s == NULL)
+		return;
+	if (lost)
+		gw_count(&p->queue->resent_pages, r->kind == GW_TX_PAGES ? r->count : 1);
+	gw_source_settle(&s->core, w->index, tx, r, lost);
 }
 
 static void send_arp(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)

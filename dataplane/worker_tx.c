@@ -12,6 +12,10 @@
 _Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == GW_PACKET_HEADROOM,
 	"fits the headroom");
 
+/* Duplicates: a few at once, and a part of the window, so that new work does not wait for long. */
+#define COPIES_AT_ONCE 8u
+#define COPY_SHARE 4u
+
 static bool refill(struct gw_worker *w)
 {
 	if (w->n_stash >= PACKETS_PER_TAKE)
@@ -131,6 +135,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 		.kind = GW_TX_PAGES,
 		.source = (uint8_t)s->slot,
 		.region = (uint8_t)taken->region,
+		.label = taken->label,
 	};
 	struct gw_wire_head h;
 
@@ -154,6 +159,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 	r.kind = GW_TX_FRAGMENT;
 	for (uint16_t i = 0; i < p->n_fragments; i++) {
 		d.fragment = (uint8_t)(p->first_fragment + i);
+		r.fragment = d.fragment;
 		d.offset = gw_wire_fragment_offset(d.fragment);
 		d.length = gw_wire_fragment_length(d.fragment);
 		out[i] = begin(w, p, &h, &d);
@@ -181,6 +187,8 @@ static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_d
 		.kind = GW_TX_RUN_LIST,
 		.source = (uint8_t)s->slot,
 		.region = (uint8_t)taken->region,
+		.label = taken->label,
+		.fragment = take->run_encoding,
 	};
 	struct gw_wire_head h;
 
@@ -247,6 +255,81 @@ static void charge(struct gw_queue *q, struct gw_dp_source *s, gw_packet *const 
 	gw_pacer_spend(&s->pacer, bytes, now_ns);
 }
 
+/* The packet once more, over p: read again, under its own label. */
+static gw_packet *put_copy(
+	struct gw_worker *w, struct gw_path_out *p, const struct gw_copy *c, uint64_t now_ns)
+{
+	const struct gw_tx_record *of = c->record;
+	const struct gw_space_region *region = &c->source->core.space.region[of->region];
+	struct gw_wire_data_head d = {
+		.epoch = of->label,
+		.stream = c->source->stream,
+		.region = region->id,
+		.fragment = of->kind == GW_TX_FRAGMENT ? of->fragment : GW_WIRE_WHOLE,
+		.page = of->kind == GW_TX_RUN_LIST ? 0 : of->page,
+		.timestamp = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT),
+	};
+	struct gw_tx_record r = {
+		.page = (uint32_t)c->psn,
+		.count = c->of->slot,
+		.kind = GW_TX_COPY,
+		.source = of->source,
+		.region = of->region,
+	};
+	struct gw_wire_head h;
+	gw_packet *m;
+
+	if (of->kind == GW_TX_RUN_LIST) {
+		d.encoding = of->fragment;
+		d.length = (uint16_t)(of->count * sizeof(struct gw_wire_run));
+	} else if (of->kind == GW_TX_FRAGMENT) {
+		d.offset = gw_wire_fragment_offset(of->fragment);
+		d.length = gw_wire_fragment_length(of->fragment);
+	} else {
+		d.length = (uint16_t)(of->count * GW_WIRE_PAGE_BYTES);
+	}
+	m = begin(w, p, &h, &d);
+	if (of->kind == GW_TX_RUN_LIST)
+		for (uint32_t i = 0; i < of->count; i++) {
+			const struct gw_tx_run *run = gw_tx_path_run(&c->of->tx, of->page + i);
+
+			gw_wire_put_run(
+				payload(m) + i * sizeof(struct gw_wire_run), run->page, run->count);
+		}
+	else
+		memcpy(payload(m),
+			region->base + (uint64_t)of->page * GW_WIRE_PAGE_BYTES + d.offset,
+			d.length);
+	finish(p, &c->source->core.tally[w->index], m, &h, &d, &r, now_ns);
+	p->tx.copy_bytes += r.wire_bytes;
+	gw_drop(w, GW_DROP_tail_copy);
+	return m;
+}
+
+/* Nothing was left to take: duplicates of what is outstanding longest. */
+static uint16_t copies(struct gw_worker *w, struct gw_queue *q, gw_packet **out, uint64_t now_ns)
+{
+	struct gw_copy c;
+	uint16_t n = 0;
+
+	if (!gw_copy_wanted(w))
+		return 0;
+	for (uint16_t i = 0; i < q->n_paths; i++) {
+		struct gw_path_out *p = q->path[i];
+
+		while (n < COPIES_AT_ONCE && gw_path_carries(p) &&
+			gw_pacer_open(&q->port->pacer, now_ns) &&
+			p->tx.copy_bytes < p->tx.rate.window_bytes / COPY_SHARE &&
+			gw_tx_path_open(&p->tx, now_ns) && refill(w) &&
+			gw_copy_pick(w, p, &c, now_ns)) {
+			out[n] = put_copy(w, p, &c, now_ns);
+			charge(q, c.source, &out[n], 1, now_ns);
+			n++;
+		}
+	}
+	return n;
+}
+
 uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 {
 	gw_packet *m[GW_BURST];
@@ -280,6 +363,8 @@ uint32_t gw_worker_tx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 			charge(q, s, m + n, got, now_ns);
 		n = (uint16_t)(n + got);
 	}
+	if (n == 0 && !again)
+		n = copies(w, q, m, now_ns);
 	if (n != 0)
 		transmit(q, m, n);
 	return n + again;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define COPY_LOOK 256u /* records looked at in one call */
 #define REORDER_CALM_RTTS 32u
 #define REORDER_CALM_NS 1000000000u
 
@@ -154,6 +155,8 @@ static void settle_one(
 	}
 	p->inflight_packets--;
 	p->inflight_bytes -= r->wire_bytes;
+	if (r->kind == GW_TX_COPY)
+		p->copy_bytes -= r->wire_bytes;
 	if (r->kind != GW_TX_PROBE)
 		settle(ctx, p, r, lost);
 	r->state = lost ? GW_TX_LOST : GW_TX_ACKED;
@@ -423,6 +426,47 @@ enum gw_tx_due gw_tx_path_timer(
 		return GW_TX_SEND_PROBE;
 	}
 	return GW_TX_NOTHING;
+}
+
+struct gw_tx_record *gw_tx_path_next_copy(struct gw_tx_path *p, uint64_t now_ns, uint64_t *psn)
+{
+	uint64_t age_ns = p->srtt_ns / 8 > GW_TX_COPY_AGE_NS ? p->srtt_ns / 8 : GW_TX_COPY_AGE_NS;
+
+	if (p->copy_next < p->una)
+		p->copy_next = p->una;
+	for (uint32_t n = 0; n < COPY_LOOK && p->copy_next < p->next_psn; n++, p->copy_next++) {
+		struct gw_tx_record *r = &p->record[p->copy_next & p->mask];
+
+		if (r->state != GW_TX_OUT || r->copied || r->kind == GW_TX_PROBE ||
+			r->kind == GW_TX_COPY)
+			continue;
+		if (now_ns < r->sent_ns + age_ns)
+			return NULL;
+		*psn = p->copy_next;
+		return r;
+	}
+	return NULL;
+}
+
+bool gw_tx_path_covered(struct gw_tx_path *p, uint32_t psn_low, gw_tx_settle settle, void *ctx)
+{
+	uint64_t psn = (p->next_psn & ~(uint64_t)UINT32_MAX) | psn_low;
+	struct gw_tx_record *r;
+
+	if (psn >= p->next_psn)
+		psn -= UINT64_C(1) << 32;
+	if (psn < p->una || psn >= p->next_psn)
+		return false;
+	r = &p->record[psn & p->mask];
+	if (r->state != GW_TX_OUT || !r->copied || r->kind == GW_TX_PROBE ||
+		r->kind == GW_TX_COPY || r->source == GW_TX_NO_SOURCE)
+		return false;
+	settle(ctx, p, r, false);
+	/* A run list's places are given back in order. */
+	if (r->kind != GW_TX_RUN_LIST)
+		r->kind = GW_TX_PROBE;
+	r->source = GW_TX_NO_SOURCE;
+	return true;
 }
 
 void gw_tx_path_fail(struct gw_tx_path *p, gw_tx_settle settle, void *ctx)

@@ -33,6 +33,9 @@
 #define GW_TX_RTT_UNKNOWN_NS 333000000u /* before the first sample (RFC 9002 section 6.2.2) */
 #define GW_TX_PTO_MIN_NS 10000000u
 #define GW_TX_DEAD_MIN_NS 50000000u
+#define GW_TX_NO_SOURCE 255u
+/* Duplicates: of what is older than an eighth of the smoothed RTT, and this. */
+#define GW_TX_COPY_AGE_NS 250000u
 #define GW_TX_LOST_KEPT 64u /* losses that may still turn out to be spurious */
 
 enum gw_tx_kind {
@@ -40,6 +43,7 @@ enum gw_tx_kind {
 	GW_TX_PAGES,    /* `count` neighbouring whole pages from `page` */
 	GW_TX_FRAGMENT, /* one fragment of `page` */
 	GW_TX_RUN_LIST, /* `count` runs from run ring position `page` */
+	GW_TX_COPY, /* what number `page` (its low 32 bits) of the path in slot `count` carries */
 };
 
 enum gw_tx_state { GW_TX_FREE, GW_TX_OUT, GW_TX_ACKED, GW_TX_LOST };
@@ -70,8 +74,8 @@ struct gw_tx_record {
 	uint8_t source;      /* worker's source slot */
 	uint8_t region;      /* index in the source's space */
 	uint16_t label;      /* page rule 2 */
-	uint8_t fragment;    /* its number on the wire */
-	uint8_t copied;      /* a duplicate is, or was, under way */
+	uint8_t fragment;    /* its number on the wire; of a run list: the encoding */
+	uint8_t copied;      /* a duplicate was sent, or will not be */
 };
 _Static_assert(sizeof(struct gw_tx_record) == 24, "records are walked in bursts");
 
@@ -100,6 +104,8 @@ struct gw_tx_path {
 	uint32_t inflight_packets;
 	uint64_t spent_bytes; /* sent minus lost: compared with the receiver's absolute credit */
 	uint64_t credit;      /* newest absolute credit */
+	uint64_t copy_next;   /* packets before it were copied, or need not be */
+	uint64_t copy_bytes;  /* of the duplicates in flight */
 	struct gw_rate rate;
 	uint64_t lost_unseen; /* bytes declared lost that the model has not heard of */
 	uint32_t lost_unseen_packets;
@@ -202,6 +208,19 @@ void gw_tx_path_replied(struct gw_tx_path *p, uint32_t echo, uint64_t now_ns);
 enum gw_tx_due { GW_TX_NOTHING, GW_TX_SEND_PROBE, GW_TX_DEAD };
 enum gw_tx_due gw_tx_path_timer(
 	struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx);
+
+/*
+ * Duplicates at an epoch's tail: a path that has nothing to do repeats, once, what has been
+ * outstanding longest on any path of the same worker to the same core. The duplicate is a packet of
+ * its own path, GW_TX_COPY in its books; pages are counted by the original alone. Settled first,
+ * the original makes the duplicate nothing; acknowledged first, the duplicate settles the original.
+ */
+/* The oldest packet with pages that is old enough and was not copied; NULL: none, or not within a
+ * bounded look. The caller sets ->copied when it has dealt with it. */
+struct gw_tx_record *gw_tx_path_next_copy(struct gw_tx_path *p, uint64_t now_ns, uint64_t *psn);
+/* The duplicate of the packet with these low bits of its number was acknowledged: settles it, if it
+ * is still outstanding; it goes on as a packet without pages. */
+bool gw_tx_path_covered(struct gw_tx_path *p, uint32_t psn_low, gw_tx_settle settle, void *ctx);
 
 /* Everything outstanding is lost: the path died. */
 void gw_tx_path_fail(struct gw_tx_path *p, gw_tx_settle settle, void *ctx);

@@ -214,6 +214,27 @@ static void test_state(void)
 	rig_vm_free(&rig, &vm);
 }
 
+/* The guest stands still: what gets lost at an epoch's tail is duplicated on whatever path is idle.
+ */
+static void test_tail(void)
+{
+	struct rig_vm vm;
+
+	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, 600, 1024) == 0);
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	set_faults(150, 20, 50, 0, 0);
+	for (unsigned int round = 0; round < 20; round++) {
+		for (uint64_t page = round; page < 600; page += 7)
+			rig_vm_write(&vm, page, page % 5 == 0 ? 0 : page + round + 1);
+		CU_ASSERT_TRUE(rig_vm_harvest(&rig, &vm));
+		CU_ASSERT(gw_dp_source_find_holes(vm.source) >= 0);
+		CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	}
+	set_faults(0, 0, 0, 0, 0);
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
+	rig_vm_free(&rig, &vm);
+}
+
 /* A switch on the way passes less than both ends believe: it is found and named, and the pages
  * arrive. */
 static void test_small_switch(void)
@@ -262,6 +283,7 @@ int main(int argc, char **argv)
 	CU_add_test(suite, "hostile ring", test_hostile_ring);
 	CU_add_test(suite, "punched page", test_punched_page);
 	CU_add_test(suite, "device state", test_state);
+	CU_add_test(suite, "lost tails", test_tail);
 	CU_add_test(suite, "switch with a small MTU", test_small_switch);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();

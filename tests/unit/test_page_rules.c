@@ -43,6 +43,8 @@ enum breach {
 	OLDER_WINS,         /* stamps forgotten */
 	LATE_ARM,           /* 5: writes tracked again only after the harvest is out */
 	NO_RESEND_MARK,     /* a zero page after a loss is not sent again */
+	COPY_RUNNING,       /* duplicates while the guest runs */
+	COPY_IS_SETTLED,    /* a duplicate settles the original when it is sent */
 	NO_HOLE_PASS,       /* what was punched after it was sent is not looked for */
 	BREACHES
 };
@@ -95,7 +97,7 @@ struct world {
 	uint32_t n_put_back;
 
 	const char *bad; /* what must never happen */
-	uint64_t lost, zero_runs, packets;
+	uint64_t lost, zero_runs, packets, copies, covered;
 };
 
 struct owner {
@@ -137,6 +139,9 @@ static void guest_write(struct world *w)
 	/* What this breach takes is rare: more is given back. */
 	if (w->breach == NO_RESEND_MARK)
 		kind = 67 + kind / 3;
+	/* Saving the device state gives nothing back. */
+	if (w->paused)
+		kind %= 85;
 	if (kind < 75) {
 		uint64_t v = random_next(&w->r);
 
@@ -270,6 +275,7 @@ static bool control(struct world *w)
 	sync_rings(w);
 	if (w->paused && w->breach != NO_HOLE_PASS)
 		find_holes(w);
+	w->src.still = w->paused;
 	open_epoch(w);
 	return true;
 }
@@ -312,6 +318,16 @@ static void settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_rec
 	uint32_t first = r->region == 0 ? 0 : B_FIRST, n = 0;
 
 	w->lost += lost;
+	if (r->kind == GW_TX_COPY) {
+		struct owner of = {w, r->count / CORES};
+
+		if (!lost)
+			w->covered += gw_tx_path_covered(
+				&w->link[of.worker][r->count % CORES].tx, r->page, settle, &of);
+		return;
+	}
+	if (r->source == GW_TX_NO_SOURCE)
+		return;
 	if (!lost || (w->breach != SETTLED_FIRST && w->breach != NO_RESEND_MARK)) {
 		gw_source_settle(&w->src, o->worker, p, r, lost);
 		return;
@@ -358,6 +374,8 @@ static void emit(struct world *w, uint32_t worker, uint32_t c, const struct gw_w
 	len = gw_wire_seal(bytes, sizeof(struct gw_wire_data) + d->length, &h);
 	r->sent_ns = w->now_ns;
 	r->wire_bytes = (uint16_t)(42 + len);
+	r->label = d->epoch;
+	r->fragment = r->kind == GW_TX_RUN_LIST ? d->encoding : d->fragment;
 	gw_tx_path_sent(p, r);
 	fly(w, worker, c, false, bytes, (uint32_t)len);
 }
@@ -431,6 +449,88 @@ static void note_reads(struct world *w, const struct gw_take *take, const bool *
 			!gw_bitmap_get(w->src.hole, hot[i]))
 			w->punched[i] = false;
 	}
+}
+
+static bool fits(const struct world *w, uint32_t worker, const struct gw_tx_record *r)
+{
+	if (r->kind == GW_TX_PAGES)
+		return r->count <= w->max_pages[worker];
+	return r->kind != GW_TX_FRAGMENT || !w->quarters[worker] ||
+	       r->fragment >= GW_WIRE_QUARTER_FIRST;
+}
+
+/* A duplicate of what is outstanding longest on either worker's path to the core. */
+static bool copy(struct world *w, uint32_t worker, uint32_t c)
+{
+	struct gw_tx_path *p = &w->link[worker][c].tx, *path = NULL;
+	struct gw_tx_record *of = NULL, r = {.kind = GW_TX_COPY};
+	struct gw_wire_data_head d = {
+		.fragment = GW_WIRE_WHOLE, .timestamp = (uint32_t)(w->now_ns >> GW_WIRE_TS_SHIFT)};
+	uint8_t bytes[32 + 2 * PAGE + 4];
+	const struct gw_space_region *region;
+	uint64_t psn = 0;
+	uint32_t of_worker = 0;
+
+	if ((!w->src.still && w->breach != COPY_RUNNING) || w->link[worker][c].down ||
+		!gw_tx_path_open(p, w->now_ns))
+		return false;
+	for (uint32_t i = 0; i < WORKERS; i++) {
+		uint64_t n;
+		struct gw_tx_record *candidate =
+			gw_tx_path_next_copy(&w->link[i][c].tx, w->now_ns, &n);
+
+		if (candidate == NULL || (of != NULL && candidate->sent_ns >= of->sent_ns))
+			continue;
+		of = candidate;
+		of_worker = i;
+		psn = n;
+	}
+	if (of == NULL)
+		return false;
+	path = &w->link[of_worker][c].tx;
+	of->copied = 1;
+	if (!fits(w, worker, of) || of->label != w->src.label)
+		return true;
+	region = &w->src.space.region[of->region];
+	d.epoch = of->label;
+	d.region = region->id;
+	if (of->kind == GW_TX_RUN_LIST) {
+		d.encoding = of->fragment;
+		d.length = (uint16_t)(of->count * sizeof(struct gw_wire_run));
+		for (uint32_t i = 0; i < of->count; i++) {
+			const struct gw_tx_run *run = gw_tx_path_run(path, of->page + i);
+
+			gw_wire_put_run(bytes + 32 + 8 * i, run->page, run->count);
+		}
+	} else {
+		uint32_t count = of->kind == GW_TX_PAGES ? of->count : 1u;
+
+		d.page = of->page;
+		d.length = (uint16_t)(count * PAGE);
+		if (of->kind == GW_TX_FRAGMENT) {
+			d.fragment = of->fragment;
+			d.offset = gw_wire_fragment_offset(of->fragment);
+			d.length = gw_wire_fragment_length(of->fragment);
+		}
+		memcpy(bytes + 32, region->base + (uint64_t)of->page * PAGE + d.offset, d.length);
+		/* Reading makes a page that was given back one of zeros that no hole pass finds. */
+		for (uint32_t i = 0; i < HOT; i++)
+			if (hot[i] >= region->first + of->page &&
+				hot[i] < region->first + of->page + count)
+				w->punched[i] = false;
+	}
+	r.page = (uint32_t)psn;
+	r.count = (uint16_t)(of_worker * CORES + c);
+	r.region = of->region;
+	emit(w, worker, c, &d, &r, bytes);
+	p->copy_bytes += r.wire_bytes;
+	w->copies++;
+	if (w->breach == COPY_IS_SETTLED) {
+		struct owner o = {w, of_worker};
+
+		gw_tx_path_covered(path, r.page, settle, &o);
+	}
+	return true;
 }
 
 static bool work(struct world *w, uint32_t worker, uint32_t c)
@@ -645,7 +745,7 @@ static void step(struct world *w, uint32_t *quiet)
 
 	w->now_ns += random_below(&w->r, 2 * US);
 	if (what < 35)
-		busy = work(w, worker, c);
+		busy = work(w, worker, c) || copy(w, worker, c);
 	else if (what < 70)
 		busy = deliver(w, false);
 	else if (what < 82)
@@ -750,6 +850,7 @@ static uint32_t runs(void)
 static void test_rules(void)
 {
 	uint64_t seed = random_seed("page rules"), lost = 0, zero_runs = 0, packets = 0;
+	uint64_t copies = 0, covered = 0;
 	struct world *w = create();
 
 	for (uint32_t i = 0; i < runs(); i++) {
@@ -758,6 +859,8 @@ static void test_rules(void)
 		lost += w->lost;
 		zero_runs += w->zero_runs;
 		packets += w->packets;
+		copies += w->copies;
+		covered += w->covered;
 		if (!stale && w->bad == NULL)
 			continue;
 		printf("\n    GW_SEED=%llu GW_RUNS=1: %s", (unsigned long long)(seed + i),
@@ -765,8 +868,11 @@ static void test_rules(void)
 		CU_FAIL("page rules");
 		break;
 	}
-	printf("\n    %llu packets, %llu lost ", (unsigned long long)packets,
-		(unsigned long long)lost);
+	printf("\n    %llu packets, %llu lost, %llu duplicated, %llu of these settled the "
+	       "original ",
+		(unsigned long long)packets, (unsigned long long)lost, (unsigned long long)copies,
+		(unsigned long long)covered);
+	CU_ASSERT(covered > runs() / 100);
 	CU_ASSERT(lost > runs());
 	CU_ASSERT(zero_runs > 0);
 	destroy(w);
@@ -784,6 +890,8 @@ static void test_breaches(void)
 		[LATE_ARM] = "armed after the harvest",
 		[NO_RESEND_MARK] = "zero page after a loss not sent again",
 		[NO_HOLE_PASS] = "no hole pass",
+		[COPY_RUNNING] = "duplicates while the guest runs",
+		[COPY_IS_SETTLED] = "a duplicate settles when it is sent",
 	};
 	struct world *w = create();
 

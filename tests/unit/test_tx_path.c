@@ -25,6 +25,14 @@ static void note(void *ctx, const struct gw_tx_path *p, const struct gw_tx_recor
 	s->last_page = r->page;
 }
 
+/* As a worker does: what carries no pages of a source is nobody's. */
+static void note_pages(
+	void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost)
+{
+	if (r->kind != GW_TX_COPY && r->source != GW_TX_NO_SOURCE)
+		note(ctx, p, r, lost);
+}
+
 static void setup(struct gw_tx_path *p)
 {
 	if (gw_tx_path_init(p, 0, UINT64_MAX) != 0)
@@ -652,6 +660,87 @@ static void test_records_full(void)
 	gw_tx_path_release(&p);
 }
 
+/* Duplicates: each packet with pages once, oldest first and not too young; who is acknowledged
+ * first settles it, and nothing is settled twice. */
+static void test_copy(void)
+{
+	const uint64_t age_ns = GW_TX_COPY_AGE_NS, t = 100 * MS;
+	struct settled s = {0};
+	struct gw_tx_record *r;
+	struct gw_wire_packet a;
+	struct gw_tx_path p;
+	uint64_t first, runs, psn;
+
+	setup(&p);
+	learn_rtt(&p, t - MS, 200 * US, &s);
+	s = (struct settled){0};
+	send_probe(&p, t);
+	first = send(&p, 11, t);
+	send(&p, 12, t + 10 * US);
+	runs = send_runs(&p, 5);
+	p.record[runs & p.mask].sent_ns = t + 20 * US;
+	gw_tx_path_sent(
+		&p, &(struct gw_tx_record){.sent_ns = t, .kind = GW_TX_COPY, .wire_bytes = 99});
+	p.copy_bytes = 99;
+	CU_ASSERT_PTR_NULL(gw_tx_path_next_copy(&p, t + age_ns - 1, &psn));
+	r = gw_tx_path_next_copy(&p, t + age_ns, &psn);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(r);
+	CU_ASSERT_EQUAL(psn, first);
+	/* What was not copied is not covered. */
+	CU_ASSERT_FALSE(gw_tx_path_covered(&p, (uint32_t)first, note, &s));
+	r->copied = 1;
+	CU_ASSERT_PTR_NULL(gw_tx_path_next_copy(&p, t + age_ns, &psn));
+	r = gw_tx_path_next_copy(&p, t + age_ns + 10 * US, &psn);
+	CU_ASSERT_EQUAL(psn, first + 1);
+	r->copied = 1;
+	r = gw_tx_path_next_copy(&p, t + age_ns + 20 * US, &psn);
+	CU_ASSERT_EQUAL(psn, runs);
+	r->copied = 1;
+	/* Neither probes nor duplicates are duplicated. */
+	CU_ASSERT_PTR_NULL(gw_tx_path_next_copy(&p, t + 1000 * MS, &psn));
+	CU_ASSERT_EQUAL(p.copy_next, p.next_psn);
+
+	/* The duplicate comes first. */
+	CU_ASSERT_TRUE(gw_tx_path_covered(&p, (uint32_t)first, note, &s));
+	CU_ASSERT_EQUAL(s.acked, 1);
+	CU_ASSERT_EQUAL(s.last_page, 11);
+	CU_ASSERT_FALSE(gw_tx_path_covered(&p, (uint32_t)first, note, &s));
+	CU_ASSERT_TRUE(gw_tx_path_covered(&p, (uint32_t)runs, note, &s));
+	CU_ASSERT_FALSE(gw_tx_path_covered(&p, (uint32_t)runs, note, &s));
+	CU_ASSERT_EQUAL(s.acked, 2);
+	CU_ASSERT_EQUAL(p.inflight_packets, 5); /* the packets are still out */
+	/* The original comes first. */
+	a = make_ack(first + 1, 1, t);
+	gw_tx_path_acked(&p, &a, t + age_ns + 30 * US, note, &s);
+	CU_ASSERT_EQUAL(s.acked, 3);
+	CU_ASSERT_EQUAL(s.last_page, 12);
+	CU_ASSERT_FALSE(gw_tx_path_covered(&p, (uint32_t)(first + 1), note, &s));
+	/* Numbers that never were, and that the low bits could mean. */
+	CU_ASSERT_FALSE(gw_tx_path_covered(&p, (uint32_t)p.next_psn, note, &s));
+	CU_ASSERT_FALSE(gw_tx_path_covered(&p, UINT32_MAX, note, &s));
+	/* All is lost: what was covered is not lost with it, and the runs' places come back. */
+	gw_tx_path_fail(&p, note_pages, &s);
+	CU_ASSERT_EQUAL(s.lost, 0);
+	CU_ASSERT_EQUAL(s.acked, 3);
+	CU_ASSERT_EQUAL(p.copy_bytes, 0);
+	CU_ASSERT_EQUAL(p.inflight_bytes, 0);
+	CU_ASSERT_EQUAL(gw_tx_path_run_room(&p), GW_TX_RUNS);
+	/* Lost first: the duplicate settles nothing any more. */
+	first = send(&p, 13, t + 200 * MS);
+	p.record[first & p.mask].copied = 1;
+	gw_tx_path_fail(&p, note, &s);
+	CU_ASSERT_EQUAL(s.lost, 1);
+	CU_ASSERT_FALSE(gw_tx_path_covered(&p, (uint32_t)first, note, &s));
+	/* The numbers' low half goes round. */
+	p.next_psn = p.una = UINT64_C(0x5ffffffff);
+	first = send(&p, 14, t + 300 * MS);
+	send(&p, 15, t + 300 * MS);
+	p.record[first & p.mask].copied = 1;
+	CU_ASSERT_TRUE(gw_tx_path_covered(&p, UINT32_MAX, note, &s));
+	CU_ASSERT_EQUAL(s.last_page, 14);
+	gw_tx_path_release(&p);
+}
+
 /* Larger books while much is outstanding: nothing is lost, changed or settled twice. */
 static void test_grow(void)
 {
@@ -969,6 +1058,7 @@ int main(void)
 		{"runs", test_runs},
 		{"records full", test_records_full},
 		{"books grow", test_grow},
+		{"duplicates", test_copy},
 		{"window, credit, numbers", test_limits},
 		{"RTT", test_rtt},
 		{"skipped number", test_skip},

@@ -220,6 +220,7 @@ int bench_run(struct bench *b, struct gw_err *err)
 
 	describe_ports(b);
 	rc = b->o->search ? run_search(b, err) : run_rounds(b, err);
+	facts_found_mtu(b->link, &b->facts);
 	findings_of(&b->facts, &b->findings);
 	if (rc == -EINTR && b->protocol.n + b->bound.n + b->fresh.n + b->trials.n > 0)
 		return 0;

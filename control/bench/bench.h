@@ -32,6 +32,7 @@ struct bench_sample { /* of a plot */
 struct bench {
 	const struct bench_options *o;
 	struct gw_dp *dp;
+	struct gw_dp_link *link;
 	struct sender *sender;
 	bool crc;
 	uint32_t n_ports;

@@ -109,3 +109,14 @@ void facts_gather(const struct bench_options *o, const struct gw_dp *dp,
 	for (uint32_t i = 0; i < facts->n_workers; i++)
 		worker(dp, i, other_cpu, n_other, &facts->worker[i]);
 }
+
+void facts_found_mtu(const struct gw_dp_link *link, struct facts *facts)
+{
+	struct gw_dp_mtu_finding f[GW_DP_MAX_PORTS];
+	uint32_t n = gw_dp_link_mtu_findings(link, f, GW_DP_MAX_PORTS);
+
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = 0; k < facts->n_ports; k++)
+			if (strcmp(facts->port[k].name, f[i].port) == 0)
+				facts->port[k].path_mtu = f[i].carried;
+}

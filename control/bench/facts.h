@@ -10,3 +10,5 @@
 void facts_gather(const struct bench_options *o, const struct gw_dp *dp,
 	const struct gw_dp_link *link, const uint32_t *other_cpu, uint32_t n_other,
 	struct facts *facts);
+/* What the data plane has found out since about the MTU that arrives at the other end. */
+void facts_found_mtu(const struct gw_dp_link *link, struct facts *facts);

@@ -115,6 +115,7 @@ int program_measure(struct program *p, struct gw_err *err)
 			other != NULL ? other->dp.worker_cpu : NULL,
 			other != NULL ? other->dp.n_workers : 0, &b->facts);
 	bench_ports_free(&other);
+	b->link = talk_dp_link(p->talk);
 	if (rc == 0)
 		rc = sender_create(&p->o, p->loop, p->dp, p->talk, &p->events, &p->interrupted,
 			&b->sender, err);

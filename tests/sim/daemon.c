@@ -144,6 +144,15 @@ void sim_daemon_kill(uint32_t n)
 	gw_loop_free(&h->loop);
 }
 
+void sim_daemon_away(uint32_t n, uint64_t ns, bool all)
+{
+	if (host[n].manager == NULL)
+		return;
+	sim_loop_away(host[n].loop, ns);
+	if (all)
+		sim_plane_away(host[n].plane, ns);
+}
+
 bool sim_daemon_alive(uint32_t n)
 {
 	return host[n].manager != NULL;

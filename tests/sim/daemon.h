@@ -21,6 +21,8 @@ uint32_t sim_host_add(const struct sim_host_conf *conf); /* its number; nothing 
 uint32_t sim_hosts(void);
 void sim_daemon_start(uint32_t host);
 void sim_daemon_kill(uint32_t host);
+/* It gets no CPU for so long: its control thread alone, or all of it. */
+void sim_daemon_away(uint32_t host, uint64_t ns, bool all);
 bool sim_daemon_alive(uint32_t host);
 /* Sessions that are not over; 0 where the daemon is dead. */
 uint32_t sim_daemon_sessions(uint32_t host);

@@ -14,5 +14,7 @@ void sim_fd_ready(int fd, uint32_t events, uint64_t delay_ns);
 void sim_fd_not_ready(int fd, uint32_t events);
 
 struct gw_loop;
+/* Its thread gets no CPU for so long. */
+void sim_loop_away(struct gw_loop *loop, uint64_t ns);
 /* The process of this loop dies: no timer, job or descriptor of it is heard any more. */
 void sim_loop_kill(struct gw_loop *loop);

@@ -27,6 +27,7 @@ struct gw_job {
 struct gw_loop {
 	uint32_t host;
 	bool dead;
+	uint64_t away_ns; /* its thread does nothing before */
 	LIST_HEAD(, gw_job) jobs;
 };
 
@@ -64,6 +65,16 @@ static uint32_t heard(const struct descriptor *d)
 		       : d->ready & (d->watch->events | 0x18 /* EPOLLERR, EPOLLHUP */);
 }
 
+/* The thread does not run: what is due comes when it does again. */
+static bool is_away(
+	const struct gw_loop *loop, struct sim_event *ev, void (*fn)(void *ctx), void *ctx)
+{
+	if (sim_now() >= loop->away_ns)
+		return false;
+	sim_at(ev, loop->away_ns, fn, ctx);
+	return true;
+}
+
 static void look(struct descriptor *d, uint64_t delay_ns)
 {
 	if (heard(d) == 0)
@@ -77,6 +88,8 @@ static void fire(void *ctx)
 	struct descriptor *d = ctx;
 	uint32_t events = heard(d);
 
+	if (events != 0 && is_away(d->watch->loop, &d->ev, fire, d))
+		return;
 	if (events != 0) {
 		sim_control_caller(d->watch->loop->host);
 		d->watch->fn(d->watch->ctx, events);
@@ -155,6 +168,8 @@ static void due(void *ctx)
 {
 	struct gw_timer *t = ctx;
 
+	if (is_away(t->loop, &t->ev, due, t))
+		return;
 	if (t->period_ns != 0)
 		sim_after(&t->ev, t->period_ns, due, t);
 	sim_control_caller(t->loop->host);
@@ -199,6 +214,8 @@ static void job_end(void *ctx)
 {
 	struct gw_job *j = ctx;
 
+	if (is_away(j->loop, &j->ev, job_end, j))
+		return;
 	LIST_REMOVE(j, link);
 	sim_control_caller(j->loop->host);
 	j->done(j->arg);
@@ -247,6 +264,11 @@ int gw_loop_create(struct gw_loop **out)
 	(*out)->host = sim_control_current();
 	LIST_INIT(&(*out)->jobs);
 	return 0;
+}
+
+void sim_loop_away(struct gw_loop *loop, uint64_t ns)
+{
+	loop->away_ns = sim_now() + ns;
 }
 
 void sim_loop_kill(struct gw_loop *loop)

@@ -200,6 +200,12 @@ static void settle(struct gw_dp *dp)
 				gw_link_release(item.object);
 }
 
+void sim_plane_away(struct sim_plane *p, uint64_t ns)
+{
+	for (uint32_t i = 0; i < p->dp->n_workers; i++)
+		sim_after(&p->runner[i].next, ns + i, round_of, &p->runner[i]);
+}
+
 void sim_plane_stop(struct sim_plane *p)
 {
 	for (uint32_t i = 0; i < p->dp->n_workers; i++)

@@ -30,6 +30,8 @@ struct sim_plane_conf {
 struct sim_plane;
 
 void sim_plane_create(const struct sim_plane_conf *conf, struct sim_plane **out);
+/* Its workers get no CPU for so long. */
+void sim_plane_away(struct sim_plane *plane, uint64_t ns);
 /* Its workers do nothing any more; what control asked for is carried out first. */
 void sim_plane_stop(struct sim_plane *plane);
 /* Streams and links that are still there go with it, as in a process that dies. */

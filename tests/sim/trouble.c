@@ -9,10 +9,10 @@
 
 #define MAX_PLANS 32u
 
-enum kind { CUT, LINK, MTU, BREAK, SILENCE, DAEMON, HYPERVISOR, ABORT, KINDS };
+enum kind { CUT, LINK, MTU, BREAK, SILENCE, DAEMON, AWAY, HYPERVISOR, ABORT, KINDS };
 static const uint32_t wanted[KINDS] = {SIM_TROUBLE_PORTS, SIM_TROUBLE_PORTS, SIM_TROUBLE_PORTS,
-	SIM_TROUBLE_CONTROL, SIM_TROUBLE_CONTROL, SIM_TROUBLE_DAEMONS, SIM_TROUBLE_HYPERVISORS,
-	SIM_TROUBLE_USERS};
+	SIM_TROUBLE_CONTROL, SIM_TROUBLE_CONTROL, SIM_TROUBLE_DAEMONS, SIM_TROUBLE_DAEMONS,
+	SIM_TROUBLE_HYPERVISORS, SIM_TROUBLE_USERS};
 
 /* Something that happens and, after a while, is over. */
 static struct plan {
@@ -77,6 +77,9 @@ static void begin(void *ctx)
 	case DAEMON:
 		sim_daemon_kill(p->host);
 		break;
+	case AWAY:
+		sim_daemon_away(p->host, p->lasts_ns, sim_chance(0.5));
+		return;
 	case HYPERVISOR:
 		i = sim_instance_find(p->host, p->vm->name);
 		if (i == NULL)

@@ -70,6 +70,16 @@ class VethPair:
         for plug in self.plugs:
             run(self.netns, "ip", "link", "set", plug, "master", self.switch)
 
+    def down(self):
+        """Both ends lose their carrier, as when the cable itself goes."""
+        for plug in self.plugs:
+            run(self.netns, "ip", "link", "set", plug, "down")
+
+    def up(self):
+        """Both ends have a carrier again."""
+        for plug in self.plugs:
+            run(self.netns, "ip", "link", "set", plug, "up")
+
     def close(self):
         """The namespace takes the links along."""
 

@@ -84,3 +84,112 @@ def test_all_ports_go(tb):
     check_lives(source)
     check(destination.state() != "running", "the destination does not run the guest")
     check_equal(observer.finish()["moves"], [], "moves seen from outside")
+
+
+def _native_under_way(tb, wires, **migration):
+    """A synthetic guest of which a tenth has been sent; host A, its ends, observer, session."""
+    a, b = tb.hosts(wires, **migration)
+    guest = tb.native("vm1", ram_mib=128)
+    source = guest.start(a)
+    source.wait_ready()
+    destination = guest.start(b, incoming=True)
+    observer = tb.observe(source, destination)
+    observer.wait_found()
+    session = a.migrate("vm1", b)
+    session.wait_phase("precopy")
+    start = session.status()["remaining_bytes"]
+    wait_for("a tenth to be sent", lambda: session.status()["remaining_bytes"] < start * 0.9, 60)
+    return a, source, destination, observer, session
+
+
+def _port(host, name):
+    return next(p for p in host.call("ports")["ports"] if p["name"] == name)
+
+
+def _up(session, name):
+    return next(p["up"] for p in session.status()["ports"] if p["name"] == name)
+
+
+def _outages(report, name):
+    return next(p["outages"] for p in report["ports"] if p["name"] == name)
+
+
+def _complete(session, destination, observer):
+    report = session.wait_completed()
+    check_report(report)
+    check_lives(destination)
+    check_seen(observer)
+    return report
+
+
+def test_link_goes_down(tb):
+    """A port loses its carrier in mid-epoch: seen, told, and the other port carries on."""
+    wires = tb.veths(2, 1500, "200M")
+    a, _, destination, observer, session = _native_under_way(tb, wires)
+    wires[0].down()
+    wait_for("the port to be seen down", lambda: not _port(a, "p0")["link_up"], 30)
+    wait_for("the session to miss it", lambda: not _up(session, "p0"), 30)
+    report = _complete(session, destination, observer)
+    check_equal([o["up_ms"] for o in _outages(report, "p0")], [None], "outages of the port")
+    check_equal(_outages(report, "p1"), [], "outages of the other port")
+
+
+def test_link_comes_back(tb):
+    """A carrier goes and returns: the port works again, the report says from when to when."""
+    wires = tb.veths(2, 1500, "100M")
+    a, _, destination, observer, session = _native_under_way(tb, wires)
+    wires[0].down()
+    wait_for("the session to miss the port", lambda: not _up(session, "p0"), 30)
+    wires[0].up()
+    wait_for("the session to have the port again", lambda: _up(session, "p0"), 30)
+    sent = _port(a, "p0")["tx_bytes"]
+    wait_for("pages to go over it again", lambda: _port(a, "p0")["tx_bytes"] > sent + 1e6, 30)
+    outages = _outages(_complete(session, destination, observer), "p0")
+    check_equal(len(outages), 1, "outages")
+    check(outages[0]["down_ms"] < outages[0]["up_ms"], "it came back after it went")
+
+
+def test_out_of_service(tb):
+    """An operator takes a port out of service and puts it back, in flight."""
+    wires = tb.memifs(2, 1500, "100M")
+    a, _, destination, observer, session = _native_under_way(tb, wires)
+    check("out of service" in a.ctl("set", "--port", "p0", "state=down")[1], "godwitctl says so")
+    wait_for("the session to do without it", lambda: not _up(session, "p0"), 30)
+    check("stopped" in a.ctl("ports")[1], "ports shows it")
+    a.ctl("set", "--port", "p0", "state=up")
+    wait_for("the session to have the port again", lambda: _up(session, "p0"), 30)
+    check_equal(len(_outages(_complete(session, destination, observer), "p0")), 1, "outages")
+
+
+def test_standby_takes_over(tb):
+    """A standby port is quiet until the active one goes, and then carries everything."""
+    wires = tb.veths(2, 1500, "200M")
+    for side in wires[1].sides:
+        side["standby"] = True
+    a, _, destination, observer, session = _native_under_way(tb, wires)
+    quiet = _port(a, "p1")["tx_bytes"]
+    check(quiet * 20 < _port(a, "p0")["tx_bytes"], f"the standby port sent {quiet} bytes")
+    wires[0].down()
+    wait_for("the standby port to carry", lambda: _port(a, "p1")["tx_bytes"] > quiet + 1e6, 30)
+    report = _complete(session, destination, observer)
+    check_equal([p["standby"] for p in report["ports"]], [False, True], "who stood by")
+
+
+def test_all_links_go(tb):
+    """No carrier is left: shown while it waits, then aborted, and the guest stays."""
+    wires = tb.veths(2, 1500, "100M")
+    a, source, destination, observer, session = _native_under_way(
+        tb, wires, ports_down_timeout_ms=3000)
+    for wire in wires:
+        wire.down()
+    wait_for("status to count the time", lambda: session.status()["ports_down_ms"], 30)
+    end = session.wait_end()
+    check(end["result"] in ("aborted", "failed"), "the session has ended")
+    check("have been down" in end["error"], f"the error says why: {end['error']}")
+    check_lives(source)
+    check(destination.state() != "running", "the destination does not run the guest")
+    check_equal(observer.finish()["moves"], [], "moves seen from outside")
+    report = session.report()
+    for port in ("p0", "p1"):
+        check_equal(len(_outages(report, port)), 1, f"outages of {port}")
+    check_equal([s for s in a.sessions() if not s["result"]], [], "sessions that go on")

@@ -220,6 +220,7 @@ int bench_run(struct bench *b, struct gw_err *err)
 
 	describe_ports(b);
 	rc = b->o->search ? run_search(b, err) : run_rounds(b, err);
+	b->drops = sender_drops(b->sender);
 	facts_found_mtu(b->link, &b->facts);
 	findings_of(&b->facts, &b->findings);
 	if (rc == -EINTR && b->protocol.n + b->bound.n + b->fresh.n + b->trials.n > 0)
@@ -235,4 +236,5 @@ void bench_release(struct bench *b)
 	free(b->trials.r);
 	free(b->plain_bps);
 	free(b->sample);
+	json_decref(b->drops);
 }

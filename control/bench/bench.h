@@ -43,6 +43,7 @@ struct bench {
 	double found_bps; /* highest trial without loss; 0: none was found */
 	struct facts facts;
 	struct findings findings; /* of this end */
+	json_t *drops;            /* as sender_drops() */
 	uint32_t n_samples, room_samples;
 	struct bench_sample *sample;
 	double begun_s; /* where the measurement under way begins in the plot */

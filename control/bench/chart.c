@@ -46,7 +46,7 @@ static void cycles_row(const struct bench_series *s, const char *name, FILE *f)
 	if (s->n == 0)
 		return;
 	r = &s->r[result_median(s->r, s->n)];
-	fprintf(f, "'%s' %.1f %.1f %.2f %.2f %.2f\n", name, r->sender.cycles_per_page,
+	fprintf(f, "%s %.1f %.1f %.2f %.2f %.2f\n", name, r->sender.cycles_per_page,
 		r->receiver.cycles_per_page, r->rtt_us[0], r->rtt_us[1], r->rtt_us[2]);
 }
 
@@ -79,14 +79,15 @@ void bench_chart(const struct bench *b, FILE *f)
 		comma = ", ";
 	}
 	fprintf(f, comma[0] == '\0' ? "NaN notitle\n" : "\n");
-	fprintf(f, "set style data histograms\nset style histogram clustered gap 1\n"
-		   "set style fill solid 0.85 noborder\nset boxwidth 0.9\nunset xlabel\n"
-		   "set size 0.5,0.45\nset origin 0,0\nset ylabel 'cycles a page'\n"
-		   "plot $cycles using 2:xtic(1) linecolor rgb '#4e79a7' title 'source', "
-		   "'' using 3 linecolor rgb '#f28e2b' title 'destination'\n"
-		   "set origin 0.5,0\nset ylabel 'round trip (us)'\n"
-		   "plot $cycles using 4:xtic(1) linecolor rgb '#76b7b2' title 'p50', "
-		   "'' using 5 linecolor rgb '#edc948' title 'p90', "
-		   "'' using 6 linecolor rgb '#9c755f' title 'p99'\n"
-		   "unset multiplot\n");
+	fprintf(f,
+		"set style data histograms\nset style histogram clustered gap 1\n"
+		"set style fill solid 0.85 noborder\nset boxwidth 0.9\nunset xlabel\n"
+		"set size 0.5,0.45\nset origin 0,0\nset ylabel 'cycles a page'\n"
+		"plot $cycles using 2:xtic(1) linecolor rgb '#4e79a7' title 'source', "
+		"'' using 3 linecolor rgb '#f28e2b' title 'destination'\n"
+		"set origin 0.5,0\nset logscale y\nset yrange [1:*]\nset ylabel 'round trip (us)'\n"
+		"plot $cycles using 4:xtic(1) linecolor rgb '#76b7b2' title 'p50', "
+		"'' using 5 linecolor rgb '#edc948' title 'p90', "
+		"'' using 6 linecolor rgb '#9c755f' title 'p99'\n"
+		"unset multiplot\n");
 }

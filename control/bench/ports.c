@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ports.h"
 
+#include "../../config/load.h"
 #include "../../config/value.h"
 #include "../daemon_conf.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,15 +15,41 @@
 #define POOL_SLACK 4096u
 #define FRAME_ROOM 512u /* of a packet buffer, beside the MTU */
 
-/* CPUs that this process may use, in ascending order. */
+/* Whether a CPU with a smaller number shares its core. */
+static bool second_of_core(uint32_t cpu, const cpu_set_t *allowed)
+{
+	char path[96], list[256] = "";
+	cpu_set_t siblings;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list",
+		cpu);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	if (fgets(list, sizeof(list), f) == NULL)
+		list[0] = '\0';
+	fclose(f);
+	list[strcspn(list, "\n")] = '\0';
+	if (gw_cpu_list_parse(list, &siblings) != 0)
+		return false;
+	for (uint32_t i = 0; i < cpu; i++)
+		if (CPU_ISSET(i, &siblings) && CPU_ISSET(i, allowed))
+			return true;
+	return false;
+}
+
+/* CPUs that this process may use: one of each core first, in ascending order. */
 static uint32_t allowed_cpus(uint32_t *cpu, uint32_t max)
 {
 	uint32_t n = 0;
 	cpu_set_t set;
 
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		CPU_ZERO(&set);
+	for (int second = 0; second < 2; second++)
 		for (uint32_t i = 0; i < CPU_SETSIZE && n < max; i++)
-			if (CPU_ISSET(i, &set))
+			if (CPU_ISSET(i, &set) && second_of_core(i, &set) == (second != 0))
 				cpu[n++] = i;
 	if (n == 0)
 		cpu[n++] = 0;

@@ -294,6 +294,22 @@ static int op_about(struct receiver *r, const json_t *q, json_t *answer, struct 
 	return 0;
 }
 
+static void add_drop(void *ctx, const char *name, uint64_t count)
+{
+	json_object_set_new(ctx, name, json_integer((json_int_t)count));
+}
+
+static int op_drops(struct receiver *r, const json_t *q, json_t *answer, struct gw_err *err)
+{
+	json_t *drops = json_object();
+
+	(void)q;
+	(void)err;
+	gw_dp_drops(r->dp, add_drop, drops);
+	json_object_set_new(answer, "drops", drops);
+	return 0;
+}
+
 static int op_plain(struct receiver *r, const json_t *q, json_t *answer, struct gw_err *err)
 {
 	int rc = take_ram_bytes(q, &r->plain_bytes, err);
@@ -321,6 +337,7 @@ static const struct {
 	{"bound", op_bound},
 	{"end", op_end},
 	{"snapshot", op_snapshot},
+	{"drops", op_drops},
 	{"plain", op_plain},
 };
 

@@ -142,6 +142,7 @@ json_t *bench_json(const struct bench *b)
 	json_object_set_new(o, "plain_bps", known(bench_plain_bps(b)));
 	json_object_set_new(o, "fresh_of_plain", known(bench_fresh_ratio(b)));
 	json_object_set_new(o, "search", b->trials.n != 0 ? search_json(b) : json_null());
+	json_object_set(o, "drops", b->drops);
 	json_object_set_new(o, "findings", findings);
 	return o;
 }

@@ -17,6 +17,10 @@
 #define PROGRESS_NS (100 * GW_NS_PER_MS)
 /* Half of the memory is left to send when it is marked anew: it must not run dry at this rate. */
 #define FASTEST_BPS 400e9
+#define QUIET_NS GW_NS_PER_S
+#define QUIET_LOOK_NS (5 * GW_NS_PER_MS)
+#define QUIET_LOOKS 4u
+#define MAX_DROPS 200u
 #define CUT_NS (100 * GW_NS_PER_MS) /* less than this is no measurement */
 
 int sender_ask(struct sender *s, json_t *question, json_t **answer, struct gw_err *err)
@@ -209,6 +213,27 @@ static int close_bound(struct sender *s, struct gw_err *err)
 	return 0;
 }
 
+static void add_drop(void *ctx, const char *name, uint64_t count)
+{
+	json_object_set_new(ctx, name, json_integer((json_int_t)count));
+}
+
+json_t *sender_drops(struct sender *s)
+{
+	json_t *own = json_object(), *answer = NULL, *peers;
+	struct gw_err err;
+
+	gw_dp_drops(s->dp, add_drop, own);
+	/* Where the other end is gone, there are none to tell of. */
+	if (sender_ask(s, json_pack("{s:s}", "op", "drops"), &answer, &err) != 0)
+		return json_pack("{s:o, s:{}}", "source", own, "destination");
+	peers = json_object_get(answer, "drops");
+	peers = json_is_object(peers) && json_object_size(peers) <= MAX_DROPS ? json_incref(peers)
+									      : json_object();
+	json_decref(answer);
+	return json_pack("{s:o, s:o}", "source", own, "destination", peers);
+}
+
 void sender_free(struct sender **sender)
 {
 	struct sender *s = *sender;
@@ -241,11 +266,9 @@ void sender_progress(
 
 /* ---- measuring ---- */
 
-static void say_progress(struct sender *s, uint64_t now_ns)
+/* What each port carried since the last call. */
+static void port_rates(struct sender *s, uint64_t past_ns, double bps[GW_DP_MAX_PORTS])
 {
-	double bps[GW_DP_MAX_PORTS];
-	uint64_t past_ns = PROGRESS_NS + now_ns - s->next_progress_ns;
-
 	for (uint32_t i = 0; i < gw_dp_port_count(s->dp); i++) {
 		struct gw_dp_port_info info;
 
@@ -253,6 +276,22 @@ static void say_progress(struct sender *s, uint64_t now_ns)
 		bps[i] = (double)(info.payload_bytes - s->port_bytes[i]) * 8e9 / (double)past_ns;
 		s->port_bytes[i] = info.payload_bytes;
 	}
+}
+
+void sender_begin_progress(struct sender *s)
+{
+	double bps[GW_DP_MAX_PORTS];
+
+	s->begun_ns = gw_now_ns();
+	s->next_progress_ns = s->begun_ns + PROGRESS_NS;
+	port_rates(s, PROGRESS_NS, bps);
+}
+
+static void say_progress(struct sender *s, uint64_t now_ns)
+{
+	double bps[GW_DP_MAX_PORTS];
+
+	port_rates(s, PROGRESS_NS + now_ns - s->next_progress_ns, bps);
 	s->next_progress_ns = now_ns + PROGRESS_NS;
 	if (s->progress != NULL)
 		s->progress(s->progress_ctx, (double)(now_ns - s->begun_ns) / 1e9, bps);
@@ -322,10 +361,35 @@ static int begin(struct sender *s, bool bound, struct gw_err *err)
 	return gw_dp_bound_start(s->dp, talk_dp_link(s->talk), s->memory.ram, true, &s->bound, err);
 }
 
+static bool is_quiet(void *ctx)
+{
+	struct sender *s = ctx;
+	struct gw_dp_link_status st;
+
+	gw_dp_link_status(talk_dp_link(s->talk), &st);
+	s->quiet = st.acked_bytes == s->acked_bytes ? s->quiet + 1 : 0;
+	s->acked_bytes = st.acked_bytes;
+	return s->quiet == QUIET_LOOKS;
+}
+
+/* What is under way is acknowledged before the other end drops the stream: a path with packets
+ * outstanding counts as dead when nobody answers, which is what happens while a bound is measured.
+ */
+static int settle(struct sender *s, struct gw_err *err)
+{
+	int rc;
+
+	s->quiet = 0;
+	rc = talk_wait(s->talk, QUIET_NS, QUIET_LOOK_NS, is_quiet, NULL, s, err);
+	return rc == -ETIMEDOUT ? 0 : rc;
+}
+
 static int end(struct sender *s, struct gw_err *err)
 {
 	int rc = sender_close(s, err);
 
+	if (rc == 0 && s->bound == NULL)
+		rc = settle(s, err);
 	if (rc == 0)
 		rc = close_bound(s, err);
 	return rc != 0 ? rc : sender_tell(s, "end", err);
@@ -339,8 +403,7 @@ int sender_measure(struct sender *s, bool bound, struct measurement *m, struct g
 	memset(m, 0, sizeof(*m));
 	m->bound = bound;
 	s->before.time_ns = 0;
-	s->begun_ns = gw_now_ns();
-	s->next_progress_ns = s->begun_ns + PROGRESS_NS;
+	sender_begin_progress(s);
 	if (rc == 0)
 		rc = run_for(s, s->o->warmup_s, err);
 	if (rc == 0)

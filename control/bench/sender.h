@@ -25,6 +25,9 @@ void sender_free(struct sender **s);
 /* What the other end says about itself. */
 const struct findings *sender_peer_findings(const struct sender *s);
 
+/* {source, destination}: what each end dropped since its start, by name. The caller's. */
+json_t *sender_drops(struct sender *s);
+
 /* While it measures, fn(ctx, seconds since its begin, each port's guest bits per second) every
  * 100 ms. */
 void sender_progress(

@@ -93,8 +93,7 @@ int sender_measure_fresh(struct sender *s, bool plain_first, struct measurement 
 	int rc = plain_first ? plain(s, plain_bps, err) : 0;
 
 	memset(m, 0, sizeof(*m));
-	s->begun_ns = gw_now_ns();
-	s->next_progress_ns = s->begun_ns;
+	sender_begin_progress(s);
 	s->once = true;
 	if (rc == 0)
 		rc = sender_peer_memory(s, true, err);

@@ -20,6 +20,8 @@ struct sender {
 	uint16_t label;
 	struct bench_events *events;
 	uint64_t closed, opened; /* counts of events; opened: when no label is on its way */
+	uint32_t quiet;          /* looks since the last acknowledgement */
+	uint64_t acked_bytes;    /* at the last look */
 	bool working;            /* a helper thread */
 	bool once;               /* memory is not marked anew */
 	bool spent;              /* no label is left */
@@ -41,5 +43,7 @@ int sender_close(struct sender *s, struct gw_err *err);
 /* Both ends' counters; the other's arrive a moment later, by its own clock. */
 int sender_snapshots(
 	struct sender *s, struct snapshot *own, struct snapshot *peers, struct gw_err *err);
+/* Progress is counted from now on. */
+void sender_begin_progress(struct sender *s);
 /* What is due while it measures. */
 void sender_tick(void *ctx);

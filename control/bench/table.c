@@ -110,12 +110,9 @@ static void print_one(const struct bench *b, const struct result *r, FILE *f)
 	print_queues(b, r, f);
 	print_side("source", &r->sender, f);
 	print_side("destination", &r->receiver, f);
-	if (r->missed != 0 || r->drops != 0 || r->faults != 0)
-		fprintf(f,
-			"missed by ports %llu, drops of all kinds %llu, page faults on poll cores "
-			"%llu\n",
-			(unsigned long long)r->missed, (unsigned long long)r->drops,
-			(unsigned long long)r->faults);
+	if (r->missed != 0 || r->faults != 0)
+		fprintf(f, "missed by ports %llu, page faults on poll cores %llu\n",
+			(unsigned long long)r->missed, (unsigned long long)r->faults);
 }
 
 static void print_series(
@@ -167,6 +164,24 @@ static void print_search(const struct bench *b, FILE *f)
 		fprintf(f, "no rate without loss was found\n");
 }
 
+/* Since each end's start, the search for paths included. */
+static void print_drops(const struct bench *b, const char *end, FILE *f)
+{
+	const char *name, *comma = "";
+	json_t *count;
+
+	if (json_object_size(json_object_get(b->drops, end)) == 0)
+		return;
+	fprintf(f, "\ndropped or noted by %s: ", end);
+	json_object_foreach(json_object_get(b->drops, end), name, count)
+	{
+		fprintf(f, "%s%s %lld", comma, text_format("%s", name).s,
+			(long long)json_integer_value(count));
+		comma = ", ";
+	}
+	fputc('\n', f);
+}
+
 static void print_findings(const struct findings *list, const char *end, FILE *f)
 {
 	for (uint32_t i = 0; i < list->n; i++) {
@@ -195,6 +210,8 @@ void bench_print(const struct bench *b, FILE *f)
 			bench_plain_bps(b) / 1e9, 100 * bench_fresh_ratio(b));
 	if (b->trials.n != 0)
 		print_search(b, f);
+	print_drops(b, "source", f);
+	print_drops(b, "destination", f);
 	if (b->findings.n + peers->n != 0)
 		fprintf(f, "\npointed out:\n");
 	print_findings(&b->findings, "source", f);

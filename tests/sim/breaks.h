@@ -19,6 +19,7 @@
 	X(RESUME_LIES, "resume-lies", "the hypervisor says that the guest runs, it does not")   \
 	X(RESUME_AFTER_GO, "resume-after-go", "the source resumes its guest after GO")          \
 	X(NO_RECORDS, "no-records", "promises are not recorded")                                \
+	X(KEEP_MEMORY, "keep-memory", "an aborted destination keeps what it got")               \
 	X(LOSE_TIMER, "lose-timer", "timers of a second or more never fire")
 
 enum sim_break {

@@ -11,3 +11,5 @@ void sim_check_reset(void);
 void sim_check_end(uint32_t host, const char *vm, bool completed);
 /* Every frame that was sent is accounted for; running guests have their memory. */
 void sim_check_all(void);
+/* No session is left: what waited at a destination in vain was given its memory back empty. */
+void sim_check_rest(void);

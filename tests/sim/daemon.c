@@ -6,6 +6,7 @@
 #include "control_net.h"
 #include "engine.h"
 #include "fds.h"
+#include "guest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct host {
 	struct gw_loop *loop;
 	struct gw_manager *manager;
 	struct gw_config config;
+	uint32_t asked; /* VMs whose migration was asked for and not admitted yet, a bit each */
 	char name[16], run_dir[64], vm_dir[32], listen[32];
 	struct gw_config_peer peer[SIM_MAX_HOSTS];
 	char peer_name[SIM_MAX_HOSTS][16], peer_address[SIM_MAX_HOSTS][32];
@@ -137,6 +139,9 @@ void sim_daemon_kill(uint32_t n)
 	if (h->manager == NULL)
 		return;
 	sim_trace("godwitd ends on host %u", n);
+	for (uint32_t i = 0; i < sim_instances(); i++)
+		sim_instance(i)->daemon_died |= sim_instance(i)->host == n;
+	h->asked = 0;
 	sim_loop_kill(h->loop);
 	sim_plane_stop(h->plane);
 	gw_manager_free(&h->manager);
@@ -163,9 +168,18 @@ uint32_t sim_daemon_sessions(uint32_t n)
 	return host[n].manager != NULL ? host[n].manager->runs : 0;
 }
 
+static uint32_t bit_of(const char *vm)
+{
+	for (uint32_t n = 0; n < sim_vms(); n++)
+		if (strcmp(sim_vm(n)->name, vm) == 0)
+			return 1u << n;
+	return 0;
+}
+
 bool sim_daemon_has(uint32_t n, const char *vm)
 {
-	return host[n].manager != NULL && gw_manager_find_vm(host[n].manager, vm) != NULL;
+	return host[n].manager != NULL &&
+	       (host[n].asked & bit_of(vm) || gw_manager_find_vm(host[n].manager, vm) != NULL);
 }
 
 struct gw_dp *sim_daemon_dp(uint32_t n)
@@ -176,22 +190,25 @@ struct gw_dp *sim_daemon_dp(uint32_t n)
 static void admitted(
 	void *arg, struct gw_run *run, int code, const char *text, const json_t *reasons)
 {
-	(void)arg;
+	struct sim_vm *vm = arg;
+
 	(void)run;
+	host[sim_control_current()].asked &= ~bit_of(vm->name);
 	sim_trace("admission: %d %s (%zu reasons)", code, text, json_array_size(reasons));
 }
 
-void sim_daemon_migrate(uint32_t n, const char *vm, uint32_t to)
+void sim_daemon_migrate(uint32_t n, struct sim_vm *vm, uint32_t to)
 {
 	struct gw_migrate what;
 
 	gw_manager_defaults(host[n].manager, &what);
-	what.vm = vm;
+	what.vm = vm->name;
 	what.host = host[to].name;
 	what.quit_after = true;
-	sim_trace("migrate %s from host %u to host %u", vm, n, to);
+	sim_trace("migrate %s from host %u to host %u", vm->name, n, to);
 	sim_control_caller(n);
-	gw_manager_migrate(host[n].manager, &what, admitted, NULL);
+	host[n].asked |= bit_of(vm->name);
+	gw_manager_migrate(host[n].manager, &what, admitted, vm);
 }
 
 void sim_daemon_abort(uint32_t n, const char *vm)
@@ -199,6 +216,7 @@ void sim_daemon_abort(uint32_t n, const char *vm)
 	char id[GW_UUID_TEXT];
 
 	sim_trace("abort %s on host %u", vm, n);
+	sim_control_caller(n);
 	gw_manager_abort(host[n].manager, NULL, vm, "aborted by the simulated user", id);
 }
 

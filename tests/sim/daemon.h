@@ -4,6 +4,7 @@
 #pragma once
 
 #include "../../control/manager.h"
+#include "guest.h"
 #include "plane.h"
 
 #define SIM_MAX_HOSTS 6u
@@ -26,10 +27,10 @@ void sim_daemon_away(uint32_t host, uint64_t ns, bool all);
 bool sim_daemon_alive(uint32_t host);
 /* Sessions that are not over; 0 where the daemon is dead. */
 uint32_t sim_daemon_sessions(uint32_t host);
-/* Whether a session of this VM is there. */
+/* Whether a session of this VM is there, or about to be. */
 bool sim_daemon_has(uint32_t host, const char *vm);
 struct gw_dp *sim_daemon_dp(uint32_t host); /* NULL where it is dead */
-void sim_daemon_migrate(uint32_t host, const char *vm, uint32_t to);
+void sim_daemon_migrate(uint32_t host, struct sim_vm *vm, uint32_t to);
 void sim_daemon_abort(uint32_t host, const char *vm);
 /* What became of sessions: results of both ends so far, by enum gw_result. */
 extern uint32_t sim_results[4];

@@ -166,6 +166,14 @@ bool sim_instance_true(const struct sim_instance *i, char *text, size_t size)
 	return true;
 }
 
+bool sim_instance_empty(const struct sim_instance *i)
+{
+	for (uint32_t r = 0; r < i->vm->n_regions; r++)
+		if (lseek(i->fd[r], 0, SEEK_DATA) >= 0)
+			return false;
+	return true;
+}
+
 uint64_t sim_instance_hash(const struct sim_instance *i)
 {
 	static uint64_t got[CHECK_PAGES * SIM_PAGE / 8];

@@ -63,6 +63,7 @@ struct sim_instance {
 	uint64_t cursor;        /* of the sequential writer */
 	uint64_t fence_hash;
 	bool fenced;
+	bool daemon_died; /* of its host, since it exists */
 	struct sim_event writer;
 	struct gw_exporter *client;
 	bool client_paused, saved_for_client;
@@ -93,6 +94,8 @@ void sim_instance_write(struct sim_instance *i, uint64_t flat);
 void sim_instance_kill(struct sim_instance *i);
 /* Whether its memory holds the truth; the first page that does not is named in text. */
 bool sim_instance_true(const struct sim_instance *i, char *text, size_t size);
+/* Whether it holds nothing but holes. */
+bool sim_instance_empty(const struct sim_instance *i);
 /* A digest of all its memory; holes are not touched. */
 uint64_t sim_instance_hash(const struct sim_instance *i);
 

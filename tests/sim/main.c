@@ -30,7 +30,7 @@ static void usage(FILE *f)
 	fprintf(f,
 		"usage: simulator [--scenario NAME] [--first S] [--seeds N | --seed S [--trace]] "
 		"[--break NAME]\n"
-		"       simulator --measure NAME [--seed S]\n"
+		"       simulator --measure NAME [--seed S] [--at-least SHARE]\n"
 		"\n"
 		"Runs godwit's own code in virtual time, from seeds S, S + 1, ... One line for "
 		"each\n"
@@ -50,6 +50,7 @@ static void usage(FILE *f)
 struct options {
 	const char *scenario, *measure;
 	uint64_t first, seeds;
+	double at_least; /* of a measured share */
 	bool trace, verbose, twice, breach;
 };
 
@@ -60,7 +61,8 @@ static int parse(int argc, char **argv, struct options *o)
 		{"seed", required_argument, NULL, 's'}, {"trace", no_argument, NULL, 't'},
 		{"verbose", no_argument, NULL, 'v'}, {"twice", no_argument, NULL, '2'},
 		{"break", required_argument, NULL, 'b'}, {"measure", required_argument, NULL, 'm'},
-		{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"at-least", required_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -80,6 +82,9 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case 'v':
 			o->verbose = true;
+			break;
+		case 'l':
+			o->at_least = strtod(optarg, NULL);
 			break;
 		case 'm':
 			o->measure = optarg;
@@ -144,12 +149,13 @@ int main(int argc, char **argv)
 {
 	struct options o = {.scenario = "random", .first = 1, .seeds = 1};
 	int rc = parse(argc, argv, &o);
+	double share;
 
 	if (rc != 0)
 		return rc;
 	if (o.measure != NULL) {
-		if (sim_measure(o.measure, o.first, stdout))
-			return 0;
+		if (sim_measure(o.measure, o.first, stdout, &share))
+			return share < o.at_least;
 		fprintf(stderr, "simulator: nothing to measure is called '%s'\n", o.measure);
 		return 2;
 	}

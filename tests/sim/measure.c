@@ -273,7 +273,7 @@ static void measure(const struct scenario *sc, uint64_t seed, struct figures *f)
 	close(b.fd);
 }
 
-bool sim_measure(const char *name, uint64_t seed, FILE *out)
+bool sim_measure(const char *name, uint64_t seed, FILE *out, double *share)
 {
 	for (uint32_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
 		const struct scenario *sc = &scenarios[i];
@@ -282,6 +282,7 @@ bool sim_measure(const char *name, uint64_t seed, FILE *out)
 		if (strcmp(sc->name, name) != 0)
 			continue;
 		measure(sc, seed, &f);
+		*share = f.share;
 		fprintf(out,
 			"{\"scenario\": \"%s\", \"seed\": %llu, \"share_of_payload\": %.4f, "
 			"\"payload_gbps\": %.3f, \"sent_per_arrived\": %.3f, \"rtt_ms\": %.3f, "

@@ -9,5 +9,5 @@
 
 /* Names for --help, with what they are. */
 void sim_measure_list(FILE *f);
-/* Prints one JSON object; false: no such scenario. */
-bool sim_measure(const char *name, uint64_t seed, FILE *out);
+/* Prints one JSON object; *share: of the payload rate. False: no such scenario. */
+bool sim_measure(const char *name, uint64_t seed, FILE *out, double *share);

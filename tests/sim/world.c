@@ -235,7 +235,7 @@ static bool move(uint32_t n)
 		sim_instance_create(vm, to, false, 0);
 	mover[n].tries--;
 	began_ns = sim_now();
-	sim_daemon_migrate(from->host, vm->name, to);
+	sim_daemon_migrate(from->host, vm, to);
 	sim_trouble_session(from->host, to, vm);
 	return false;
 }
@@ -295,8 +295,10 @@ void sim_world_run(uint64_t seed, uint32_t trouble, struct sim_outcome *out)
 	until_ns = sim_now() + AFTERMATH_NS;
 	while (sim_step(until_ns))
 		;
-	if (sim_broken_text() == NULL)
+	if (sim_broken_text() == NULL) {
 		sim_check_all();
+		sim_check_rest();
+	}
 	count(out);
 	sim_trouble_reset(0);
 	sim_hosts_reset();

@@ -92,7 +92,8 @@ static const struct gw_option port[] = {
 	{"rx_descriptors", NUMBER, AT(struct gw_config_port, rx_descriptors), .max = 32768,
 		.fallback = "0", .help = "Of each receive queue; 0: chosen by godwit."},
 	{"tx_descriptors", NUMBER, AT(struct gw_config_port, tx_descriptors), .max = 32768,
-		.fallback = "0", .help = "Of each transmit queue; 0: chosen by godwit."},
+		.fallback = "0",
+		.help = "Of each transmit queue; 0: a millisecond of the cap, at most 512."},
 	{"standby", GW_OPTION_BOOL, AT(struct gw_config_port, standby), .fallback = "false",
 		.help = "Carry pages only to destination cores that no other port reaches."},
 };

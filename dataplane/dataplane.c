@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "port/eal.h"
+#include "port/ring.h"
 
 #include <errno.h>
 #include <rte_cycles.h>
@@ -29,7 +30,8 @@ static int create_pools(struct gw_dp *dp, struct gw_worker *w, struct gw_err *er
 
 	for (uint32_t i = 0; i < w->n_queues; i++) {
 		rx += w->queue[i].port->rx_descriptors;
-		tx += w->queue[i].port->tx_descriptors;
+		/* Virtual ports have rings of their own size, whatever was asked for. */
+		tx += RTE_MAX(w->queue[i].port->tx_descriptors, GW_RING_MAX);
 		room = RTE_MAX(room, gw_port_room(w->queue[i].port));
 	}
 	if (room == 0) /* more workers than queues: it idles */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "findings.h"
 
+#include "../../dataplane/port/ring.h"
 #include "../../dataplane/wire/payload.h"
 #include "../message.h"
 
@@ -81,7 +82,8 @@ static void rings(const struct facts_port *p, struct findings *o)
 				  : "what waits in them leaves the L2 cache: --rsize 7");
 		return;
 	}
-	if (p->setup.rx_descriptors >= SMALL_RING && p->setup.tx_descriptors >= SMALL_RING)
+	/* A capped port's transmit ring is small on purpose. */
+	if (p->setup.rx_descriptors >= SMALL_RING && p->setup.tx_descriptors >= GW_RING_MIN)
 		return;
 	f = add(o, "small rings", p->name);
 	value(f, "%u receive, %u transmit descriptors", p->setup.rx_descriptors,

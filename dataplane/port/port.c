@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "port.h"
 
+#include "ring.h"
+
 #include <errno.h>
 #include <net/if.h>
 #include <rte_ethdev.h>
@@ -11,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DEFAULT_DESCRIPTORS 512u
+#define DEFAULT_RX_DESCRIPTORS 512u
 
 static int find_ethdev(const char *device, uint16_t *id)
 {
@@ -85,10 +87,11 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	p->mtu = conf->mtu;
 	p->rate_bps = conf->rate_bps;
 	p->queues = (uint16_t)queues;
-	p->rx_descriptors =
-		(uint16_t)(conf->rx_descriptors != 0 ? conf->rx_descriptors : DEFAULT_DESCRIPTORS);
-	p->tx_descriptors =
-		(uint16_t)(conf->tx_descriptors != 0 ? conf->tx_descriptors : DEFAULT_DESCRIPTORS);
+	p->rx_descriptors = (uint16_t)(conf->rx_descriptors != 0 ? conf->rx_descriptors
+								 : DEFAULT_RX_DESCRIPTORS);
+	p->tx_descriptors = (uint16_t)(conf->tx_descriptors != 0
+					       ? conf->tx_descriptors
+					       : gw_ring_descriptors(conf->rate_bps, conf->mtu));
 	if (rte_eth_dev_adjust_nb_rx_tx_desc(p->ethdev, &p->rx_descriptors, &p->tx_descriptors) !=
 		0)
 		return gw_err(err, -EINVAL, "port '%s': descriptors: %s refuses %u/%u", conf->name,

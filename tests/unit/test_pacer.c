@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/path/pacer.h: the cap holds over time, within a burst, and for several senders. */
 #include "../../dataplane/path/pacer.h"
+#include "../../dataplane/port/ring.h"
 
 #include "random.h"
 
@@ -128,6 +129,21 @@ static void test_set(void)
 	CU_ASSERT(gw_pacer_open(&p, now));
 }
 
+/* dataplane/port/ring.h: about a millisecond of the cap, within what drivers can do with. */
+static void test_ring(void)
+{
+	static const struct {
+		uint64_t rate_bps;
+		uint32_t mtu;
+		uint16_t want;
+	} is[] = {{0, 9000, 512}, {0, 1500, 512}, {1000000, 1500, 128}, {1000000000, 9000, 128},
+		{10000000000, 9000, 256}, {10000000000, 1500, 512}, {25000000000, 9000, 512},
+		{1000000000000, 9600, 512}};
+
+	for (unsigned int i = 0; i < sizeof(is) / sizeof(is[0]); i++)
+		CU_ASSERT_EQUAL(gw_ring_descriptors(is[i].rate_bps, is[i].mtu), is[i].want);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -136,6 +152,7 @@ int main(void)
 		{"no cap", test_no_cap},
 		{"two senders", test_shared},
 		{"set in flight", test_set},
+		{"ring of a capped port", test_ring},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

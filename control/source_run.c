@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "source_run.h"
 
+#include "../config/class.h"
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
 #include "rpc.h"
@@ -307,6 +308,8 @@ int gw_src_run_recover(const struct gw_run_env *env, const struct gw_session_con
 	if (rc != 0)
 		return rc;
 	s->run.was_paused = record->was_paused;
+	gw_tuning_class(
+		&s->run.tuning, gw_config_class(env->config, env->config->migration.class_name));
 	s->recover_pid = record->pid;
 	s->run.admitted = true;
 	*out = &s->run;

@@ -51,9 +51,10 @@ static const struct mode modes[] = {
 	{"bench",
 		{"The data plane with synthetic pages and no VM, over shared-memory ports (memif) "
 		 "on one",
-			"machine: try godwit without any network card. The other end has "
-			"role=client and its",
-			"own addresses."},
+			"machine: try godwit without any network card. `godwit-bench listen FILE` "
+			"takes it; the",
+			"other end, `godwit-bench run 127.0.0.1 --config FILE`, has role=client "
+			"and its own addresses."},
 		{{"name", "bench-a"}, {"run_dir", "/run/godwit-bench"},
 			{"dataplane.workers", "[1]"}, {"ports[0].name", "left"},
 			{"ports[0].device",

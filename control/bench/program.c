@@ -2,11 +2,13 @@
 #include "program.h"
 
 #include "../../dataplane/base/clock.h"
+#include "../../dataplane/base/log.h"
 #include "../ctl/gnuplot.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LINK_NS (10 * GW_NS_PER_S)
 #define SELF_LINK_NS (3 * GW_NS_PER_S) /* there is nobody to wait for */
@@ -27,6 +29,10 @@ int program_ports(
 
 	if (rc != 0 || p->ports->config == NULL)
 		return rc;
+	/* Where a configuration may keep its shared-memory sockets; if it cannot be made, the port
+	 * says so. */
+	if (mkdir(p->ports->config->run_dir, 0755) != 0 && errno != EEXIST)
+		gw_warn("%s: %s", p->ports->config->run_dir, strerror(errno));
 	p->o.no_huge_pages = !p->ports->dp.huge_pages;
 	p->o.no_zero_copy = !p->ports->dp.zero_copy;
 	p->o.populate_threads = p->ports->config->dataplane.populate_threads;

@@ -219,6 +219,23 @@ def test_two_hosts_by_configuration(tb):
     check("--mtu: the configuration says it" in r.process.log(), r.process.log())
 
 
+def test_example_configuration(tb):
+    """The example file, and the other end made from it as its heading says."""
+    text = (places.TOP / "config" / "bench.yaml").read_text()
+    text = text.replace("/run/godwit-bench", str(tb.directory / "run"))
+    text = text.replace("workers: [1]", f"workers: [{cpu_plan()[0][0]}]")
+    (tb.directory / "a.yaml").write_text(text)
+    other = text.replace("role=server", "role=client").replace(".1/24", ".2/24")
+    other = other.replace(f"workers: [{cpu_plan()[0][0]}]", f"workers: [{cpu_plan()[1][0]}]")
+    (tb.directory / "b.yaml").write_text(other)
+    port = free_port()
+    listener = Run(tb, "listen", str(tb.directory / "a.yaml"), "--listen", f"127.0.0.1:{port}")
+    wait_for("the listener", lambda: "listening" in listener.process.log(), 30)
+    d = Run(tb, "run", f"127.0.0.1:{port}", "--config", str(tb.directory / "b.yaml"), "--json",
+            *QUICK).done()
+    _check_rates(d["protocol"], 2)
+
+
 def test_too_much_memory(tb):
     """More memory than the machine has is refused, not tried."""
     r = Run(tb, "loopback", "--memif", "1", "--ram", "1048576", "--time", "0.1")

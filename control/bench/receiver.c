@@ -15,6 +15,8 @@
 #define FENCE_NS (10 * GW_NS_PER_S)
 #define LONG_NS (600 * GW_NS_PER_S)
 #define LOOK_NS GW_NS_PER_MS
+#define DRY_NS (200 * GW_NS_PER_MS)
+#define DRY_LOOK_NS (10 * GW_NS_PER_MS)
 #define MARK_NS (200 * GW_NS_PER_US)
 #define MAX_RAM_BYTES (UINT64_C(1) << 44)
 
@@ -36,6 +38,7 @@ struct receiver {
 	struct gw_extents *extents;
 	struct gw_populate *populate;
 	uint64_t known_pages;
+	uint64_t bound_packets; /* at the last look */
 };
 
 static void poll_events(void *ctx)
@@ -241,10 +244,24 @@ static int op_bound(struct receiver *r, const json_t *q, json_t *answer, struct 
 	return gw_dp_bound_start(r->dp, NULL, r->memory.ram, false, &r->bound, err);
 }
 
+/* Whether the ports have run dry since the last look. */
+static bool is_dry(void *ctx)
+{
+	struct receiver *r = ctx;
+	uint64_t bytes, packets, last = r->bound_packets;
+
+	gw_dp_bound_stats(r->bound, &bytes, &packets);
+	r->bound_packets = packets;
+	return packets == last;
+}
+
 static int op_end(struct receiver *r, const json_t *q, json_t *answer, struct gw_err *err)
 {
 	int rc = end_stream(r, err);
 
+	/* What the bound still has on its way means nothing to the protocol. */
+	if (r->bound != NULL)
+		talk_wait(r->talk, DRY_NS, DRY_LOOK_NS, is_dry, NULL, r, err);
 	if (rc == 0 && r->working != 0)
 		rc = talk_wait(r->talk, LONG_NS, LOOK_NS, has_worked, NULL, r, err);
 	/* Given back, so that the next fresh memory, and the plain loop's, begin alike. */

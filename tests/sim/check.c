@@ -248,12 +248,15 @@ static void remark_paths(void)
 				continue;
 			sim_remark(
 				"  host %u path %u: port %u core %u state %u, sent %llu, in flight "
-				"%llu, lost %llu, srtt %.3f ms, credit left %lld",
+				"%llu, lost %llu, srtt %.3f ms, credit left %lld, phase %u, window "
+				"%llu kB, %.3f Gb/s",
 				h, s, p->queue->port_index, p->core, p->state,
 				(unsigned long long)p->tx.next_psn,
 				(unsigned long long)p->tx.inflight_packets,
 				(unsigned long long)p->tx.lost_packets, (double)p->tx.srtt_ns / 1e6,
-				(long long)(p->tx.credit - p->tx.spent_bytes));
+				(long long)(p->tx.credit - p->tx.spent_bytes), p->tx.rate.phase,
+				(unsigned long long)p->tx.rate.window_bytes / 1000,
+				gw_rate_bw(&p->tx.rate) * 8 / 1e9);
 		}
 		if (dp == NULL)
 			continue;

@@ -20,8 +20,11 @@ def _start(tb, a, b, name, ram_mib=64, **options):
 
 def _under_way(session):
     session.wait_phase("precopy")
-    start = session.status()["remaining_bytes"]
-    wait_for("pages to go", lambda: session.status()["remaining_bytes"] < start, 60)
+
+    def sending():
+        status = session.status()
+        return 0 < status["remaining_bytes"] < status["total_bytes"]
+    wait_for("pages to go", sending, 60)
 
 
 def _refused(host, code, words, **params):

@@ -239,6 +239,24 @@ static void test_epochs_until_it_fits(void)
 	CU_ASSERT(did(GW_DO_SYNC));
 }
 
+/* What did not fit does when the limit is raised in flight, and the other way round. */
+static void test_limit_in_flight(void)
+{
+	struct gw_session_event ev = event(GW_EV_DRAINED, 0, 0, 400000000);
+
+	ev.sample.next_pages = 1u << 18;
+	source_to("DRAINING");
+	gw_src_blackout_limit(src, 2000000000);
+	gw_src_step(src, &ev, &out);
+	CU_ASSERT(did(GW_DO_HV_CHECK)); /* the way to the switchover */
+	source_to("DRAINING");
+	gw_src_blackout_limit(src, 2000000000);
+	gw_src_blackout_limit(src, 1000000);
+	gw_src_step(src, &ev, &out);
+	CU_ASSERT_FALSE(did(GW_DO_HV_CHECK));
+	CU_ASSERT_EQUAL(value_of(GW_DO_OPEN_LABEL), 2);
+}
+
 static void test_populate_first(void)
 {
 	struct gw_session_conf c = conf;
@@ -519,6 +537,7 @@ int main(void)
 		{"reasons of both ends", test_reasons_of_both_ends},
 		{"dry run", test_dry_run},
 		{"epochs until the rest fits", test_epochs_until_it_fits},
+		{"limit set in flight", test_limit_in_flight},
 		{"populate first", test_populate_first},
 		{"abort before the pause", test_abort_before_pause},
 		{"abort after COMMIT waits for the disks",

@@ -154,7 +154,7 @@ void gw_rate_round(struct gw_rate *r, uint64_t now_ns)
 	switch ((enum gw_rate_phase)r->phase) {
 	case GW_RATE_STARTUP:
 		/* A queue of others does not end it while there is gain. */
-		if (pipe_full(r) || ((stop || over) && r->full_rounds != 0))
+		if (pipe_full(r) || ((stop || over) && !r->growing))
 			gw_rate_enter(r, GW_RATE_DRAIN, now_ns);
 		break;
 	case GW_RATE_CRUISE:

@@ -357,6 +357,25 @@ static void test_recover(void)
 	link_destroy(m);
 }
 
+/* A capped port, so that no window ever refused a packet, into a slower link with hardly a queue.
+ */
+static void test_narrow(void)
+{
+	struct link_model *m = start((struct link_conf){.bottleneck_bps = 800000000,
+		.delay_ns = 400 * US,
+		.buffer_bytes = 41000,
+		.port_bps = 2100000000,
+		.wire_bytes = 1450});
+	uint64_t dropped, sent;
+
+	link_run(m, SECOND);
+	dropped = m->dropped;
+	sent = m->sent;
+	CU_ASSERT(link_share(m, 0, 2 * SECOND) > 0.9);
+	CU_ASSERT((double)(m->dropped - dropped) / (double)(m->sent - sent) < 0.1);
+	link_destroy(m);
+}
+
 /* Pacing: at the rate that it says, and after a pause at most `depth` behind. */
 static void test_pacing(void)
 {
@@ -395,6 +414,7 @@ int main(void)
 		{"smallest RTT", test_min_rtt},
 		{"bottleneck changes", test_change},
 		{"cut", test_cut},
+		{"narrow", test_narrow},
 		{"returns", test_return},
 		{"recovers", test_recover},
 		{"pacing", test_pacing},

@@ -50,8 +50,8 @@ static void timeline_data(const struct plot *p)
 	fprintf(p->f, "END\n");
 }
 
-/* $dirty: an epoch's dirty rate is known from its end on, but was so while it lasted. The highest
- * of them in bit/s; below 0: no epoch. */
+/* $dirty: what an epoch's harvest gave was dirtied between its opening and the next one's, which is
+ * longer than sending took. The highest rate in bit/s; below 0: no epoch. */
 static double dirty_data(const struct plot *p)
 {
 	const json_t *epochs = json_object_get(p->report, "epochs"), *epoch;
@@ -62,7 +62,8 @@ static double dirty_data(const struct plot *p)
 	json_array_foreach(epochs, i, epoch)
 	{
 		double start = text_number(epoch, "start_ms", 0),
-		       ms = text_number(epoch, "duration_ms", 0);
+		       sent = start + text_number(epoch, "duration_ms", 0),
+		       ms = text_number(json_array_get(epochs, i + 1), "start_ms", sent) - start;
 		double bps =
 			ms > 0 ? text_number(epoch, "dirty_pages", 0) * PAGE_BITS / ms * 1000 : 0;
 

@@ -228,7 +228,7 @@ void gw_meter_link(struct gw_meter *m, const struct gw_dp_link *link, uint64_t n
 	gw_outages_look(&m->outages, port, m->ports.n, now_ns);
 }
 
-void gw_meter_mark(struct gw_meter *m, enum gw_meter_mark mark)
+void gw_meter_mark(struct gw_meter *m, enum gw_meter_mark mark, uint64_t at_ns)
 {
 	static const char *const part[] = {[GW_MARK_PAUSED] = "pause",
 		[GW_MARK_SAVED] = "save",
@@ -239,7 +239,7 @@ void gw_meter_mark(struct gw_meter *m, enum gw_meter_mark mark)
 	/* The first time counts: READY and RUNNING are repeated. */
 	if (m->mark_ns[mark] != 0)
 		return;
-	m->mark_ns[mark] = gw_now_ns();
+	m->mark_ns[mark] = at_ns;
 	if (mark > GW_MARK_PAUSE && m->mark_ns[mark - 1] != 0)
 		gw_report_blackout_part(
 			m->report, part[mark], m->mark_ns[mark] - m->mark_ns[mark - 1]);

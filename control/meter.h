@@ -31,7 +31,8 @@ uint64_t gw_meter_through_ns(const struct gw_meter *m);
 /* Looks which ports the session has left. */
 void gw_meter_link(struct gw_meter *m, const struct gw_dp_link *link, uint64_t now_ns);
 
-/* Moments of the blackout, in their order; each ends the part that it names. */
+/* Moments of the blackout, in their order; each ends the part that it names. PAUSE: the guest
+ * stood. */
 enum gw_meter_mark {
 	GW_MARK_PAUSE,
 	GW_MARK_PAUSED,
@@ -41,7 +42,7 @@ enum gw_meter_mark {
 	GW_MARK_RUNNING,
 	GW_N_MARKS
 };
-void gw_meter_mark(struct gw_meter *m, enum gw_meter_mark mark);
+void gw_meter_mark(struct gw_meter *m, enum gw_meter_mark mark, uint64_t at_ns);
 /* A part that the destination measured. */
 void gw_meter_part(struct gw_meter *m, const char *name, uint64_t ns);
 void gw_meter_state(struct gw_meter *m, uint64_t bytes);

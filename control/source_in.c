@@ -88,16 +88,16 @@ void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev)
 		fill_sample(s, ev);
 		break;
 	case GW_EV_PAUSED:
-		gw_meter_mark(run->meter, GW_MARK_PAUSED);
+		gw_meter_mark(run->meter, GW_MARK_PAUSED, ev->now_ns);
 		break;
 	case GW_EV_SAVED:
-		gw_meter_mark(run->meter, GW_MARK_SAVED);
+		gw_meter_mark(run->meter, GW_MARK_SAVED, ev->now_ns);
 		break;
 	case GW_EV_READY:
-		gw_meter_mark(run->meter, GW_MARK_READY);
+		gw_meter_mark(run->meter, GW_MARK_READY, ev->now_ns);
 		break;
 	case GW_EV_RUNNING:
-		gw_meter_mark(run->meter, GW_MARK_RUNNING);
+		gw_meter_mark(run->meter, GW_MARK_RUNNING, ev->now_ns);
 		break;
 	default:
 		break;

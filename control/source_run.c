@@ -21,6 +21,10 @@ static void hv_done(
 
 static void paused(void *arg, int result, const struct gw_err *err)
 {
+	struct gw_run *run = arg;
+
+	if (result == 0)
+		gw_meter_mark(run->meter, GW_MARK_PAUSE, gw_hv_stopped_ns(run->hv));
 	hv_done(arg, GW_EV_PAUSED, result, err);
 }
 
@@ -75,7 +79,7 @@ static void send_commit(struct gw_src_run *s, uint64_t label)
 	struct gw_digest128 d = gw_digest_bytes(s->state, s->state_size);
 	char hex[GW_DIGEST_TEXT];
 
-	gw_meter_mark(s->run.meter, GW_MARK_SENT);
+	gw_meter_mark(s->run.meter, GW_MARK_SENT, gw_now_ns());
 	gw_digest_print(d, hex);
 	gw_run_send(&s->run, GW_MESSAGE_COMMIT,
 		json_pack("{s:I, s:I, s:s, s:b, s:b}", "label", (json_int_t)label, "state_size",
@@ -159,7 +163,6 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 
 	switch (type) {
 	case GW_DO_PAUSE:
-		gw_meter_mark(run->meter, GW_MARK_PAUSE);
 		gw_hv_pause(run->hv, paused, run);
 		break;
 	case GW_DO_SAVE:

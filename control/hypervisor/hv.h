@@ -70,6 +70,7 @@ struct gw_hv {
 	struct gw_hv_callbacks cb;
 	uint64_t state_limit_bytes;
 	enum gw_hv_run run;
+	uint64_t stopped_ns; /* when it was paused last */
 	json_t *description;
 	struct gw_exporter *exporter;
 	struct gw_watch *exporter_watch;

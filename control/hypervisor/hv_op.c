@@ -178,7 +178,13 @@ void gw_hv_prepare(struct gw_hv *hv, gw_hv_done done, void *arg)
 
 void gw_hv_pause(struct gw_hv *hv, gw_hv_done done, void *arg)
 {
+	hv->stopped_ns = gw_now_ns();
 	plain_start(hv, GW_HV_OP_PAUSE, hv->ops->pause, done, arg);
+}
+
+uint64_t gw_hv_stopped_ns(const struct gw_hv *hv)
+{
+	return hv->stopped_ns;
 }
 
 void gw_hv_resume(struct gw_hv *hv, gw_hv_done done, void *arg)

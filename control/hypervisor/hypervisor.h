@@ -84,7 +84,12 @@ void gw_hv_check(struct gw_hv *hv, gw_hv_reasons_done done, void *arg);
 
 /* Source: capabilities, events. Destination: the same, late-block-activate, announce-rounds 0. */
 void gw_hv_prepare(struct gw_hv *hv, gw_hv_done done, void *arg);
+/* The guest's CPUs stand when done runs. QEMU may still be draining its disks, and write guest memory
+ * with that, until its state is saved: the SYNC after that finds it. */
 void gw_hv_pause(struct gw_hv *hv, gw_hv_done done, void *arg);
+/* After a pause: gw_now_ns() time from which the guest stood (QEMU's own word; native: when it was
+ * asked). */
+uint64_t gw_hv_stopped_ns(const struct gw_hv *hv);
 /* Source after abort, and destination after GO (QEMU: cont). Idempotent: a running guest answers 0.
  * A guest that still waits for its state is refused with -EBUSY: it would start by itself as soon
  * as that were loaded. */

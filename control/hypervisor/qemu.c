@@ -171,13 +171,14 @@ static void on_run(struct gw_hv *hv, enum gw_hv_run run)
 		gw_hv_report(hv, GW_HV_STOPPED, "somebody else, or QEMU itself, paused the guest");
 }
 
-static void on_event(void *ctx, const char *name, const json_t *data)
+static void on_event(void *ctx, const char *name, const json_t *data, uint64_t at_ns)
 {
 	struct gw_hv *hv = ctx;
 	const char *status = json_string_value(json_object_get(data, "status"));
 	char text[192];
 
 	if (strcmp(name, "STOP") == 0) {
+		hv->stopped_ns = at_ns;
 		on_run(hv, GW_HV_PAUSED);
 	} else if (strcmp(name, "RESUME") == 0) {
 		on_run(hv, GW_HV_RUNNING);
@@ -235,7 +236,8 @@ static void qemu_over(struct gw_hv *hv)
 	if (hv->qemu->qmp != NULL)
 		gw_qmp_forget(hv->qemu->qmp);
 	gw_collect_free(&hv->qemu->collect);
-	gw_qemu_state_drop(hv);
+	if (!hv->qemu->pausing_done)
+		gw_qemu_state_drop(hv);
 	hv->qemu->answered = false;
 }
 

@@ -9,35 +9,21 @@
 
 /* ---- pause ---- */
 
-static void on_pause_status(void *arg, int result, const json_t *ret, const struct gw_err *err)
+static void paused(struct gw_hv *hv)
 {
-	struct gw_hv *hv = arg;
-
-	if (gw_qemu_failed(hv, result, err))
-		return;
-	hv->run = gw_hv_run_from_qemu(ret);
-	gw_qemu_run_event(hv);
+	hv->qemu->pausing_done = true;
+	gw_hv_finish(hv, 0, NULL);
+	hv->qemu->pausing_done = false;
 }
 
-static void on_stopped(void *arg, int result, const json_t *ret, const struct gw_err *err)
-{
-	struct gw_hv *hv = arg;
-
-	(void)ret;
-	if (gw_qemu_failed(hv, result, err))
-		return;
-	hv->qemu->answered = true;
-	if (hv->run == GW_HV_PAUSED)
-		gw_hv_finish(hv, 0, NULL);
-	else /* no STOP event before the answer: it was paused already, or the event is late */
-		gw_qemu_ask(hv, "query-status", NULL, -1, on_pause_status);
-}
-
+/* QEMU stops the guest itself, on its way to saving it. */
 void gw_qemu_pause(struct gw_hv *hv)
 {
-	hv->qemu->answered = false;
 	hv->qemu->asked = GW_QEMU_ASKED_PAUSE;
-	gw_qemu_ask(hv, "stop", NULL, -1, on_stopped);
+	if (hv->run == GW_HV_PAUSED)
+		gw_hv_finish(hv, 0, NULL);
+	else
+		gw_qemu_save_early(hv);
 }
 
 /* ---- resume ---- */
@@ -127,6 +113,9 @@ static void on_settle_status(void *arg, int result, const json_t *ret, const str
 static void settle(struct gw_hv *hv)
 {
 	hv->qemu->answered = false;
+	/* A migration that is cancelled lets the guest run again by itself. */
+	if (hv->op->kind == GW_HV_OP_RESUME)
+		hv->qemu->asked = GW_QEMU_ASKED_RUN;
 	gw_qemu_ask(hv, "query-migrate", NULL, -1, on_settle_status);
 }
 
@@ -139,9 +128,13 @@ static void on_resume_status(void *arg, int result, const json_t *ret, const str
 	hv->run = gw_hv_run_from_qemu(ret);
 	switch (hv->run) {
 	case GW_HV_RUNNING:
-		hv->qemu->asked = GW_QEMU_ASKED_RUN;
-		gw_hv_finish(hv, 0, NULL);
-		return;
+		/* At the source a migration may be under way that stops it in a moment. */
+		if (hv->role == GW_HV_DESTINATION) {
+			hv->qemu->asked = GW_QEMU_ASKED_RUN;
+			gw_hv_finish(hv, 0, NULL);
+			return;
+		}
+		/* fall through */
 	case GW_HV_PAUSED:
 		settle(hv);
 		return;
@@ -159,6 +152,7 @@ static void on_resume_status(void *arg, int result, const json_t *ret, const str
 
 void gw_qemu_resume(struct gw_hv *hv)
 {
+	gw_qemu_state_drop(hv);
 	/* The blackout runs: what load has just made sure of is not asked again. */
 	if (hv->qemu->loaded && hv->run == GW_HV_PAUSED)
 		guest_continue(hv);
@@ -168,6 +162,7 @@ void gw_qemu_resume(struct gw_hv *hv)
 
 void gw_qemu_unsave(struct gw_hv *hv)
 {
+	gw_qemu_state_drop(hv);
 	settle(hv);
 }
 
@@ -175,11 +170,13 @@ void gw_qemu_run_event(struct gw_hv *hv)
 {
 	enum gw_hv_op_kind kind;
 
-	if (hv->op == NULL || !hv->qemu->answered)
+	if (hv->op == NULL)
 		return;
 	kind = hv->op->kind;
 	if (kind == GW_HV_OP_PAUSE && hv->run == GW_HV_PAUSED)
-		gw_hv_finish(hv, 0, NULL);
+		paused(hv);
+	else if (!hv->qemu->answered)
+		return;
 	else if (kind == GW_HV_OP_RESUME || kind == GW_HV_OP_UNSAVE)
 		gw_qemu_ask(hv, "query-migrate", NULL, -1, on_settle_status);
 }

@@ -3,6 +3,10 @@
  * QEMU: device state out of one process and into another. It goes through one end of a socket pair
  * that QEMU is handed over QMP (getfd): no path is left behind, and an unprivileged QEMU can use
  * it.
+ *
+ * Out of QEMU it starts while the guest still runs: QEMU's migration logs dirty pages and sends its
+ * own ROMs before it stops the guest (that takes milliseconds, for a large guest many) and saves
+ * the devices. So PAUSE starts what SAVE ends.
  */
 #include "qemu.h"
 
@@ -28,7 +32,9 @@ struct gw_qemu_stream {
 	uint8_t *buf;  /* SAVE: what was read */
 	uint64_t size; /* SAVE: read; LOAD: written */
 	uint64_t capacity;
+	bool save;      /* or load */
 	bool completed; /* QEMU says so */
+	int failed;     /* between PAUSE and SAVE: for SAVE to tell */
 };
 
 void gw_qemu_state_drop(struct gw_hv *hv)
@@ -54,12 +60,20 @@ static void stream_end(struct gw_qemu_stream *s)
 
 /* ---- out of QEMU ---- */
 
+static void save_fail(struct gw_qemu_stream *s, int result, const char *text)
+{
+	if (s->hv->op != NULL)
+		gw_hv_fail(s->hv, result, "%s", text);
+	else
+		s->failed = result;
+}
+
 /* All bytes are here, and QEMU has put its disks aside. */
 static void save_finish_if_done(struct gw_hv *hv)
 {
 	struct gw_qemu_stream *s = hv->qemu->stream;
 
-	if (!s->completed || s->fd >= 0)
+	if (!s->completed || s->fd >= 0 || hv->op == NULL || hv->op->kind != GW_HV_OP_SAVE)
 		return;
 	hv->op->saved = s->buf;
 	hv->op->size = s->size;
@@ -100,7 +114,8 @@ static void save_io(void *ctx, uint32_t events)
 		ssize_t n;
 
 		if (save_room(s) != 0 || s->size > hv->state_limit_bytes) {
-			gw_hv_fail(hv, -EFBIG, "the device state is larger than the limit");
+			stream_end(s);
+			save_fail(s, -EFBIG, "the device state is larger than the limit");
 			return;
 		}
 		n = read(s->fd, s->buf + s->size, s->capacity - s->size);
@@ -171,7 +186,7 @@ static void on_why_failed(void *arg, int result, const json_t *ret, const struct
 	(void)result;
 	(void)err;
 	gw_hv_fail(hv, -EREMOTEIO, "QEMU failed to %s the device state: %s",
-		hv->op->kind == GW_HV_OP_SAVE ? "save" : "load",
+		hv->op->kind == GW_HV_OP_LOAD ? "load" : "save",
 		why != NULL ? why : "it does not say why");
 }
 
@@ -182,12 +197,16 @@ void gw_qemu_state_event(struct gw_hv *hv, const char *migration_status)
 	if (s == NULL)
 		return;
 	if (strcmp(migration_status, "failed") == 0 || strcmp(migration_status, "cancelled") == 0) {
+		if (hv->op == NULL) {
+			s->failed = -EREMOTEIO;
+			return;
+		}
 		gw_qmp_forget(hv->qemu->qmp);
 		gw_qemu_state_drop(hv);
 		gw_qemu_ask(hv, "query-migrate", NULL, -1, on_why_failed);
 	} else if (strcmp(migration_status, "completed") == 0 && !s->completed) {
 		s->completed = true;
-		if (hv->op->kind == GW_HV_OP_SAVE) {
+		if (s->save) {
 			save_finish_if_done(hv);
 		} else {
 			gw_qemu_state_drop(hv);
@@ -204,9 +223,8 @@ static void on_started(void *arg, int result, const json_t *ret, const struct gw
 	gw_qemu_failed(hv, result, err);
 }
 
-static void stream_start(struct gw_hv *hv)
+static void stream_start(struct gw_hv *hv, bool save)
 {
-	bool save = hv->op->kind == GW_HV_OP_SAVE;
 	struct gw_qemu_stream *s = calloc(1, sizeof(*s));
 	int bytes = SOCKET_BUFFER_BYTES;
 	int pair[2];
@@ -217,6 +235,7 @@ static void stream_start(struct gw_hv *hv)
 		return;
 	}
 	s->hv = hv;
+	s->save = save;
 	s->fd = pair[0];
 	hv->qemu->stream = s;
 	/* Larger buffers only save turns of the loop. */
@@ -241,12 +260,26 @@ static void stream_start(struct gw_hv *hv)
 		json_pack("{s:s}", "uri", "fd:" FD_NAME), -1, on_started);
 }
 
+void gw_qemu_save_early(struct gw_hv *hv)
+{
+	gw_qemu_state_drop(hv);
+	stream_start(hv, true);
+}
+
 void gw_qemu_save(struct gw_hv *hv)
 {
+	struct gw_qemu_stream *s = hv->qemu->stream;
+
 	if (hv->run != GW_HV_PAUSED)
 		gw_hv_fail(hv, -EBUSY, "the guest is not paused, its state cannot be saved");
+	else if (s == NULL) /* the guest was found paused */
+		stream_start(hv, true);
+	else if (s->failed == -EFBIG)
+		gw_hv_fail(hv, -EFBIG, "the device state is larger than the limit");
+	else if (s->failed != 0)
+		gw_hv_fail(hv, s->failed, "QEMU ended its migration after the pause");
 	else
-		stream_start(hv);
+		save_finish_if_done(hv);
 }
 
 void gw_qemu_load(struct gw_hv *hv)
@@ -255,5 +288,5 @@ void gw_qemu_load(struct gw_hv *hv)
 		gw_hv_fail(hv, -EBUSY, "the guest does not wait for its state (%s)",
 			gw_hv_run_name(hv->run));
 	else
-		stream_start(hv);
+		stream_start(hv, false);
 }

@@ -116,6 +116,21 @@ static int on_greeting(struct gw_qmp *qmp, const json_t *greeting, struct gw_err
 		qmp, "qmp_capabilities", NULL, -1, NEGOTIATION_LIMIT_NS, on_negotiated, qmp);
 }
 
+/* QEMU stamps events with the time of day; never in the future, and never from before this second.
+ */
+static uint64_t event_ns(const json_t *root)
+{
+	const json_t *stamp = json_object_get(root, "timestamp");
+	uint64_t now_ns = gw_now_ns(), at_ns, wall_ns;
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	wall_ns = (uint64_t)wall.tv_sec * GW_NS_PER_S + (uint64_t)wall.tv_nsec;
+	at_ns = (uint64_t)json_integer_value(json_object_get(stamp, "seconds")) * GW_NS_PER_S +
+		(uint64_t)json_integer_value(json_object_get(stamp, "microseconds")) * GW_NS_PER_US;
+	return wall_ns - at_ns < GW_NS_PER_S ? now_ns - (wall_ns - at_ns) : now_ns;
+}
+
 static int on_message(struct gw_qmp *qmp, const struct gw_qmp_message *m, struct gw_err *err)
 {
 	if (++qmp->window_messages > INPUT_MESSAGES_PER_S)
@@ -130,7 +145,7 @@ static int on_message(struct gw_qmp *qmp, const struct gw_qmp_message *m, struct
 		return 0;
 	case GW_QMP_EVENT:
 		if (qmp->ready)
-			qmp->cb.event(qmp->cb.ctx, m->event, m->data);
+			qmp->cb.event(qmp->cb.ctx, m->event, m->data, event_ns(m->root));
 		return 0;
 	}
 	return 0;

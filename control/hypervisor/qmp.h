@@ -16,7 +16,8 @@ struct gw_qmp;
 struct gw_qmp_callbacks {
 	/* Negotiated; commands may be sent. version: "10.0.13". */
 	void (*ready)(void *ctx);
-	void (*event)(void *ctx, const char *name, const json_t *data); /* data may be NULL */
+	/* data may be NULL. at_ns: gw_now_ns() time at which QEMU says that it happened. */
+	void (*event)(void *ctx, const char *name, const json_t *data, uint64_t at_ns);
 	/* The connection is broken; every pending command has been dropped without its callback.
 	 * Only gw_qmp_free() is allowed then. */
 	void (*broken)(void *ctx, int result, const struct gw_err *err);

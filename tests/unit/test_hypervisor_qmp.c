@@ -58,11 +58,12 @@ static void on_ready(void *ctx)
 	t.ready++;
 }
 
-static void on_event(void *ctx, const char *name, const json_t *data)
+static void on_event(void *ctx, const char *name, const json_t *data, uint64_t at_ns)
 {
 	(void)ctx;
 	CU_ASSERT_STRING_EQUAL(name, "STOP");
 	CU_ASSERT_PTR_NULL(data);
+	CU_ASSERT(at_ns <= gw_now_ns());
 	t.events++;
 	free_if_wanted();
 }

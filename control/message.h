@@ -32,6 +32,7 @@
 	X(PREPARED, "prepared")         /* D: reasons, stream */                                 \
 	X(EXTENTS, "extents")           /* S: region, runs, last */                              \
 	X(POPULATED, "populated")       /* D: region, pages */                                   \
+	X(SWITCHOVER, "switchover")     /* S: the guest is about to be paused */                 \
 	X(COMMIT, "commit")             /* S: label, state_size, state_digest, verify */         \
 	X(DIGESTS, "digests")           /* S: region, first, digests, last */                    \
 	X(DIGEST_ASK, "digest_ask")     /* D: region, chunk */                                   \

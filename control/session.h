@@ -5,8 +5,8 @@
  * the design live here.
  *
  * A driver carries out the actions of one step in their order and takes events in theirs. Every
- * hypervisor action (HV_*, PAUSE, SAVE, UNSAVE, LOAD, RESUME, QUIT) is answered by exactly one
- * completion event; a later one makes an earlier one give way.
+ * hypervisor action (HV_*, PAUSE, SAVE, UNSAVE, LOAD_OPEN, LOAD, RESUME, QUIT) is answered by
+ * exactly one completion event; a later one makes an earlier one give way.
  */
 #pragma once
 
@@ -47,6 +47,7 @@ const char *gw_result_name(enum gw_result result); /* NULL for GW_RESULT_NONE */
 	X(PAUSED)                                                                            \
 	X(SAVED)                                                                             \
 	X(STATE_PUT) /* PUT_STATE */                                                         \
+	X(LOAD_OPENED)                                                                       \
 	X(LOADED)                                                                            \
 	X(UNSAVED)                                                                           \
 	X(RESUMED)                                                                           \
@@ -64,6 +65,7 @@ const char *gw_result_name(enum gw_result result); /* NULL for GW_RESULT_NONE */
 	X(UNKNOWN)                                                                           \
 	X(PEER_ABORTED)                                                                      \
 	X(PEER_FAILED)                                                                       \
+	X(SWITCHOVER)                                                                        \
 	X(COMMIT)                                                                            \
 	X(GO)                                                                                \
 	X(ASK)                                                                               \
@@ -103,6 +105,7 @@ struct gw_session_event {
 	X(PAUSE)                                                                            \
 	X(SAVE)                                                                             \
 	X(UNSAVE)                                                                           \
+	X(LOAD_OPEN) /* the hypervisor makes itself ready for the device state */           \
 	X(LOAD)                                                                             \
 	X(RESUME)                                                                           \
 	X(QUIT)                                                                             \
@@ -125,6 +128,7 @@ struct gw_session_event {
 	X(PUT_STATE)                                                                        \
 	X(RECORD) /* value: enum gw_record_step */                                          \
 	X(RECORD_REMOVE)                                                                    \
+	X(SEND_SWITCHOVER)                                                                  \
 	X(SEND_COMMIT) /* value: label; with verify also starts the digest */               \
 	X(SEND_GO)                                                                          \
 	X(SEND_ASK) /* reconnects where needed */                                           \

@@ -142,17 +142,44 @@ void gw_dst_ready(struct gw_dst *s, struct gw_session_actions *out)
 	gw_session_do(out, GW_DO_SEND_READY, 0);
 }
 
+static void fence(struct gw_dst *s, struct gw_session_actions *out)
+{
+	s->stream = false;
+	gw_dst_enter(s, K_FENCING, 0, out);
+	gw_session_do(out, GW_DO_FENCE, 0);
+}
+
+/* The hypervisor gets ready for the device state as soon as the source turns to the switchover.
+ * COMMIT may overtake that. */
 static void receive_step(
 	struct gw_dst *s, const struct gw_session_event *ev, struct gw_session_actions *out)
 {
 	switch (s->state) {
 	case K_RECEIVING:
-		if (ev->type != GW_EV_COMMIT)
+		if (ev->type != GW_EV_SWITCHOVER && ev->type != GW_EV_COMMIT)
 			break;
 		s->phase = GW_SWITCHOVER;
-		s->stream = false;
-		gw_dst_enter(s, K_FENCING, 0, out);
-		gw_session_do(out, GW_DO_FENCE, 0);
+		gw_dst_enter(s, K_RECORDING_LOAD, 0, out);
+		gw_session_do(out, GW_DO_RECORD, GW_STEP_LOADING);
+		break;
+	case K_RECORDING_LOAD:
+		if (!done(s, ev, GW_EV_RECORDED, "cannot record the load", out))
+			break;
+		s->loaded = true;
+		gw_dst_enter(s, K_OPENING_LOAD, 0, out);
+		gw_session_do(out, GW_DO_LOAD_OPEN, 0);
+		break;
+	case K_OPENING_LOAD:
+		if (!done(s, ev, GW_EV_LOAD_OPENED, "cannot take the device state", out))
+			break;
+		if (s->committed)
+			fence(s, out);
+		else
+			gw_dst_enter(s, K_AWAITING_COMMIT, 0, out);
+		break;
+	case K_AWAITING_COMMIT:
+		if (s->committed)
+			fence(s, out);
 		break;
 	case K_FENCING:
 		if (ev->type != GW_EV_FENCED)
@@ -163,13 +190,6 @@ static void receive_step(
 	case K_VERIFYING:
 		if (!done(s, ev, GW_EV_VERIFIED, "memory differs", out))
 			break;
-		gw_dst_enter(s, K_RECORDING_LOAD, 0, out);
-		gw_session_do(out, GW_DO_RECORD, GW_STEP_LOADING);
-		break;
-	case K_RECORDING_LOAD:
-		if (!done(s, ev, GW_EV_RECORDED, "cannot record the load", out))
-			break;
-		s->loaded = true;
 		gw_dst_enter(s, K_LOADING, 0, out);
 		gw_session_do(out, GW_DO_LOAD, 0);
 		break;
@@ -187,6 +207,7 @@ static void note(struct gw_dst *s, const struct gw_session_event *ev)
 		s->hv_gone = true;
 		break;
 	case GW_EV_COMMIT:
+		s->committed = true;
 		s->was_paused = ev->value != 0;
 		break;
 	case GW_EV_PEER_GONE:

@@ -14,9 +14,11 @@
 	X(PREPARING)                                                 \
 	X(CREATING)                                                  \
 	X(RECEIVING)                                                 \
+	X(RECORDING_LOAD)                                            \
+	X(OPENING_LOAD)                                              \
+	X(AWAITING_COMMIT)                                           \
 	X(FENCING)                                                   \
 	X(VERIFYING)                                                 \
-	X(RECORDING_LOAD)                                            \
 	X(LOADING)                                                   \
 	X(READY)                                                     \
 	X(ALONE)           /* READY, and the source went away */     \
@@ -49,6 +51,7 @@ struct gw_dst {
 	char error[GW_SESSION_TEXT];
 	uint64_t reasons;
 
+	bool committed;  /* COMMIT came */
 	bool was_paused; /* at the source, before the session: it stays paused */
 	bool hv_gone;
 	bool peer_gone;
@@ -58,7 +61,7 @@ struct gw_dst {
 	bool mapped; /* guest memory may hold pages */
 	bool recorded;
 	bool stream;       /* not fenced */
-	bool loaded;       /* the hypervisor was told to load: it cannot be used again */
+	bool loaded;       /* the hypervisor was told that state comes: it cannot be used again */
 	bool answer_early; /* ABORTED goes out before the memory is given back */
 	bool answered;     /* ABORTED was sent */
 };

@@ -58,6 +58,8 @@ static void begin(struct gw_src *s, struct gw_session_actions *out)
 	s->phase = GW_SWITCHOVER;
 	s->recorded = true;
 	gw_src_enter(s, S_RECORDING_PAUSE, 0, out);
+	/* The destination's hypervisor gets ready while the guest still runs. */
+	gw_session_do(out, GW_DO_SEND_SWITCHOVER, 0);
 	gw_session_do(out, GW_DO_RECORD, GW_STEP_PAUSING);
 }
 

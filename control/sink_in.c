@@ -128,6 +128,9 @@ int gw_dst_run_message(struct gw_run *run, enum gw_message_type type, const json
 	switch (type) {
 	case GW_MESSAGE_EXTENTS:
 		return take_extents(s, body);
+	case GW_MESSAGE_SWITCHOVER:
+		gw_run_feed(run, GW_EV_SWITCHOVER, 0, 0, NULL);
+		return 0;
 	case GW_MESSAGE_COMMIT:
 		return take_commit(s, body);
 	case GW_MESSAGE_DIGESTS:

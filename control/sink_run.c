@@ -15,6 +15,14 @@ static void loaded(void *arg, int result, const struct gw_err *err)
 						      : strerror(-result));
 }
 
+static void load_opened(void *arg, int result, const struct gw_err *err)
+{
+	gw_run_feed(arg, GW_EV_LOAD_OPENED, result, 0,
+		result == 0                           ? ""
+		: err != NULL && err->text[0] != '\0' ? err->text
+						      : strerror(-result));
+}
+
 static void create_stream(struct gw_dst_run *s)
 {
 	struct gw_link *link = s->run.conn != NULL ? gw_conn_link(s->run.conn) : NULL;
@@ -99,6 +107,9 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		break;
 	case GW_DO_VERIFY:
 		gw_dst_run_verify(s);
+		break;
+	case GW_DO_LOAD_OPEN:
+		gw_hv_load_open(run->hv, load_opened, run);
 		break;
 	case GW_DO_LOAD:
 		gw_hv_load(run->hv, s->state, s->state_size, loaded, run);

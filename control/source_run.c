@@ -193,6 +193,9 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 	case GW_DO_SYNC:
 		exporter_action(s, type);
 		break;
+	case GW_DO_SEND_SWITCHOVER:
+		gw_run_send(run, GW_MESSAGE_SWITCHOVER, NULL);
+		break;
 	case GW_DO_SEND_COMMIT:
 		send_commit(s, value);
 		break;

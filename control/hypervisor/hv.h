@@ -12,6 +12,7 @@ enum gw_hv_op_kind {
 	GW_HV_OP_PAUSE,
 	GW_HV_OP_RESUME,
 	GW_HV_OP_SAVE,
+	GW_HV_OP_LOAD_OPEN,
 	GW_HV_OP_LOAD,
 	GW_HV_OP_UNSAVE,
 	GW_HV_OP_ANNOUNCE,
@@ -49,6 +50,7 @@ struct gw_hv_ops {
 	void (*pause)(struct gw_hv *hv);
 	void (*resume)(struct gw_hv *hv);
 	void (*save)(struct gw_hv *hv);
+	void (*load_open)(struct gw_hv *hv);
 	void (*load)(struct gw_hv *hv);
 	void (*unsave)(struct gw_hv *hv);
 	void (*announce)(struct gw_hv *hv);

@@ -21,6 +21,7 @@ static const struct {
 	[GW_HV_OP_PAUSE] = {"pause", 10 * GW_NS_PER_S},
 	[GW_HV_OP_RESUME] = {"resume", 15 * GW_NS_PER_S},
 	[GW_HV_OP_SAVE] = {"save", 15 * GW_NS_PER_S},
+	[GW_HV_OP_LOAD_OPEN] = {"load", 15 * GW_NS_PER_S},
 	[GW_HV_OP_LOAD] = {"load", 15 * GW_NS_PER_S},
 	[GW_HV_OP_UNSAVE] = {"unsave", 10 * GW_NS_PER_S},
 	[GW_HV_OP_ANNOUNCE] = {"announce", 5 * GW_NS_PER_S},
@@ -199,6 +200,11 @@ void gw_hv_save(struct gw_hv *hv, gw_hv_state_done done, void *arg)
 	op->done.state = done;
 	if (hv->op == op)
 		hv->ops->save(hv);
+}
+
+void gw_hv_load_open(struct gw_hv *hv, gw_hv_done done, void *arg)
+{
+	plain_start(hv, GW_HV_OP_LOAD_OPEN, hv->ops->load_open, done, arg);
 }
 
 void gw_hv_load(struct gw_hv *hv, const uint8_t *state, uint64_t size, gw_hv_done done, void *arg)

@@ -98,7 +98,10 @@ void gw_hv_resume(struct gw_hv *hv, gw_hv_done done, void *arg);
 typedef void (*gw_hv_state_done)(
 	void *arg, int result, uint8_t *state, uint64_t size, const struct gw_err *err);
 void gw_hv_save(struct gw_hv *hv, gw_hv_state_done done, void *arg);
-/* Loads device state into a guest that waits for it; state must stay valid until done. The guest
+/* Makes a guest that waits for its device state ready for it, which takes a while; from here on its
+ * process cannot be used for anything else. Native: completes at once. */
+void gw_hv_load_open(struct gw_hv *hv, gw_hv_done done, void *arg);
+/* After gw_hv_load_open(): loads device state into a guest that waits for it; state must stay valid until done. The guest
  * stays paused. */
 void gw_hv_load(struct gw_hv *hv, const uint8_t *state, uint64_t size, gw_hv_done done, void *arg);
 /* Puts the source back after save, also after one that failed, so that resume works (QEMU: an

@@ -164,6 +164,7 @@ const struct gw_hv_ops gw_hv_native_ops = {
 	.pause = native_pause,
 	.resume = native_resume,
 	.save = native_save,
+	.load_open = native_nothing,
 	.load = native_load,
 	.unsave = native_nothing,
 	.announce = native_nothing,

@@ -236,7 +236,7 @@ static void qemu_over(struct gw_hv *hv)
 	if (hv->qemu->qmp != NULL)
 		gw_qmp_forget(hv->qemu->qmp);
 	gw_collect_free(&hv->qemu->collect);
-	if (!hv->qemu->pausing_done)
+	if (!hv->qemu->keep_stream)
 		gw_qemu_state_drop(hv);
 	hv->qemu->answered = false;
 }
@@ -260,6 +260,7 @@ const struct gw_hv_ops gw_hv_qemu_ops = {
 	.pause = gw_qemu_pause,
 	.resume = gw_qemu_resume,
 	.save = gw_qemu_save,
+	.load_open = gw_qemu_load_open,
 	.load = gw_qemu_load,
 	.unsave = gw_qemu_unsave,
 	.announce = gw_qemu_announce,

@@ -15,11 +15,12 @@ struct gw_qemu {
 	struct gw_hv *hv;
 	struct gw_qmp *qmp;
 	struct gw_collect *collect;    /* of OPEN and CHECK */
-	struct gw_qemu_stream *stream; /* of PAUSE to SAVE, and of LOAD; qemu_state.c */
+	struct gw_qemu_stream
+		*stream; /* from PAUSE to SAVE, or LOAD_OPEN to LOAD; qemu_state.c */
 	json_t *undo; /* arguments that put back what prepare changed; NULL: nothing */
 	bool qmp_ready;
 	bool answered; /* of the running operation: the command that matters was answered */
-	bool pausing_done; /* PAUSE ends well: its stream stays for SAVE */
+	bool keep_stream; /* it outlives the operation that ends */
 	bool loaded;   /* device state is in, the guest is paused */
 	bool migrated; /* MIGRATION events may be ours */
 	/* What the guest was last asked to do: an event that says so is no news. */
@@ -43,7 +44,10 @@ void gw_qemu_run_event(struct gw_hv *hv); /* run state changed, or a migration e
 /* qemu_state.c */
 void gw_qemu_save_early(struct gw_hv *hv); /* for PAUSE: QEMU stops the guest on the way */
 void gw_qemu_save(struct gw_hv *hv);
+void gw_qemu_load_open(struct gw_hv *hv);
 void gw_qemu_load(struct gw_hv *hv);
+/* PAUSE or LOAD_OPEN ended well: its stream stays for SAVE or LOAD. */
+void gw_qemu_state_keep(struct gw_hv *hv);
 void gw_qemu_state_event(struct gw_hv *hv, const char *migration_status);
 void gw_qemu_state_drop(struct gw_hv *hv); /* closes the stream */
 

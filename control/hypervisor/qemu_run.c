@@ -9,13 +9,6 @@
 
 /* ---- pause ---- */
 
-static void paused(struct gw_hv *hv)
-{
-	hv->qemu->pausing_done = true;
-	gw_hv_finish(hv, 0, NULL);
-	hv->qemu->pausing_done = false;
-}
-
 /* QEMU stops the guest itself, on its way to saving it. */
 void gw_qemu_pause(struct gw_hv *hv)
 {
@@ -174,7 +167,7 @@ void gw_qemu_run_event(struct gw_hv *hv)
 		return;
 	kind = hv->op->kind;
 	if (kind == GW_HV_OP_PAUSE && hv->run == GW_HV_PAUSED)
-		paused(hv);
+		gw_qemu_state_keep(hv);
 	else if (!hv->qemu->answered)
 		return;
 	else if (kind == GW_HV_OP_RESUME || kind == GW_HV_OP_UNSAVE)

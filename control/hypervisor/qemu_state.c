@@ -160,20 +160,17 @@ static void load_io(void *ctx, uint32_t events)
 		stream_end(s);
 }
 
-static void on_loaded_status(void *arg, int result, const json_t *ret, const struct gw_err *err)
+/* QEMU settles its run state before it says "completed". */
+static void load_finish(struct gw_hv *hv)
 {
-	struct gw_hv *hv = arg;
-
-	if (gw_qemu_failed(hv, result, err))
-		return;
-	hv->run = gw_hv_run_from_qemu(ret);
-	hv->qemu->loaded = hv->run == GW_HV_PAUSED;
-	if (hv->qemu->loaded)
-		gw_hv_finish(hv, 0, NULL);
-	else
+	if (hv->run == GW_HV_RUNNING) {
 		gw_hv_fail(hv, -EIO,
-			"the guest is not paused after loading (%s); was QEMU started without -S?",
-			gw_hv_run_name(hv->run));
+			"the guest is not paused after loading; was QEMU started without -S?");
+		return;
+	}
+	hv->run = GW_HV_PAUSED;
+	hv->qemu->loaded = true;
+	gw_hv_finish(hv, 0, NULL);
 }
 
 /* ---- both ---- */
@@ -186,7 +183,7 @@ static void on_why_failed(void *arg, int result, const json_t *ret, const struct
 	(void)result;
 	(void)err;
 	gw_hv_fail(hv, -EREMOTEIO, "QEMU failed to %s the device state: %s",
-		hv->op->kind == GW_HV_OP_LOAD ? "load" : "save",
+		hv->role == GW_HV_DESTINATION ? "load" : "save",
 		why != NULL ? why : "it does not say why");
 }
 
@@ -209,10 +206,22 @@ void gw_qemu_state_event(struct gw_hv *hv, const char *migration_status)
 		if (s->save) {
 			save_finish_if_done(hv);
 		} else {
-			gw_qemu_state_drop(hv);
-			gw_qemu_ask(hv, "query-status", NULL, -1, on_loaded_status);
+			load_finish(hv);
 		}
 	}
+}
+
+void gw_qemu_state_keep(struct gw_hv *hv)
+{
+	hv->qemu->keep_stream = true;
+	gw_hv_finish(hv, 0, NULL);
+	hv->qemu->keep_stream = false;
+}
+
+static void on_descriptor(void *arg, int result, const json_t *ret, const struct gw_err *err)
+{
+	(void)ret;
+	gw_qemu_failed(arg, result, err);
 }
 
 static void on_started(void *arg, int result, const json_t *ret, const struct gw_err *err)
@@ -220,7 +229,17 @@ static void on_started(void *arg, int result, const json_t *ret, const struct gw
 	struct gw_hv *hv = arg;
 
 	(void)ret;
-	gw_qemu_failed(hv, result, err);
+	if (!gw_qemu_failed(hv, result, err) && hv->op->kind == GW_HV_OP_LOAD_OPEN)
+		gw_qemu_state_keep(hv);
+}
+
+static bool stream_watch(struct gw_qemu_stream *s)
+{
+	s->watch = gw_watch_add(
+		s->hv->loop, s->fd, s->save ? EPOLLIN : EPOLLOUT, s->save ? save_io : load_io, s);
+	if (s->watch == NULL)
+		gw_hv_fail(s->hv, -ENOMEM, "no memory");
+	return s->watch != NULL;
 }
 
 static void stream_start(struct gw_hv *hv, bool save)
@@ -242,16 +261,12 @@ static void stream_start(struct gw_hv *hv, bool save)
 	for (int i = 0; i < 2; i++)
 		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	fcntl(s->fd, F_SETFL, O_NONBLOCK);
-	s->watch = gw_watch_add(
-		hv->loop, s->fd, save ? EPOLLIN : EPOLLOUT, save ? save_io : load_io, s);
-	if (s->watch == NULL) {
+	if (save && !stream_watch(s)) {
 		close(pair[1]);
-		gw_hv_fail(hv, -ENOMEM, "no memory");
 		return;
 	}
-	/* Both at once: each turn through QEMU's main loop is a part of the blackout. Where the
-	 * first fails, the second finds no descriptor of that name. */
-	gw_qemu_ask(hv, "getfd", json_pack("{s:s}", "fdname", FD_NAME), pair[1], on_started);
+	/* Both at once: where the first fails, the second finds no descriptor of that name. */
+	gw_qemu_ask(hv, "getfd", json_pack("{s:s}", "fdname", FD_NAME), pair[1], on_descriptor);
 	close(pair[1]);
 	if (hv->qemu->stream != s)
 		return;
@@ -282,11 +297,21 @@ void gw_qemu_save(struct gw_hv *hv)
 		save_finish_if_done(hv);
 }
 
-void gw_qemu_load(struct gw_hv *hv)
+void gw_qemu_load_open(struct gw_hv *hv)
 {
 	if (hv->run != GW_HV_INCOMING)
 		gw_hv_fail(hv, -EBUSY, "the guest does not wait for its state (%s)",
 			gw_hv_run_name(hv->run));
 	else
 		stream_start(hv, false);
+}
+
+void gw_qemu_load(struct gw_hv *hv)
+{
+	struct gw_qemu_stream *s = hv->qemu->stream;
+
+	if (s == NULL || s->failed != 0)
+		gw_hv_fail(hv, -EREMOTEIO, "QEMU does not wait for its state any more");
+	else
+		stream_watch(s);
 }

@@ -43,6 +43,7 @@ static const struct gw_hv_ops kind = {
 	.pause = kind_run,
 	.resume = kind_run,
 	.save = kind_run,
+	.load_open = kind_run,
 	.load = kind_run,
 	.unsave = kind_run,
 	.announce = kind_run,

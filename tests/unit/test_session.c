@@ -142,10 +142,12 @@ static void sink_to(const char *name)
 		{GW_EV_RECORDED, GW_DO_HV_PREPARE},
 		{GW_EV_HV_PREPARED, GW_DO_STREAM_CREATE},
 		{GW_EV_STREAM, GW_DO_SEND_PREPARED},
+		{GW_EV_SWITCHOVER, GW_DO_RECORD},
+		{GW_EV_RECORDED, GW_DO_LOAD_OPEN},
+		{GW_EV_LOAD_OPENED, GW_DO_TIMER},
 		{GW_EV_COMMIT, GW_DO_FENCE},
 		{GW_EV_FENCED, GW_DO_VERIFY},
-		{GW_EV_VERIFIED, GW_DO_RECORD},
-		{GW_EV_RECORDED, GW_DO_LOAD},
+		{GW_EV_VERIFIED, GW_DO_LOAD},
 		{GW_EV_LOADED, GW_DO_SEND_READY},
 		{GW_EV_GO, GW_DO_RECORD},
 		{GW_EV_RECORDED, GW_DO_RESUME},
@@ -355,11 +357,10 @@ static void test_paused_stays_paused(void)
 	s(GW_EV_UNSAVED, 0, 0);
 	CU_ASSERT(!did(GW_DO_RESUME));
 
-	sink_to("RECEIVING");
+	sink_to("AWAITING_COMMIT");
 	d(GW_EV_COMMIT, 0, 1);
 	d(GW_EV_FENCED, 0, 0);
 	d(GW_EV_VERIFIED, 0, 0);
-	d(GW_EV_RECORDED, 0, 0);
 	d(GW_EV_LOADED, 0, 0);
 	d(GW_EV_GO, 0, 0);
 	d(GW_EV_RECORDED, 0, 0);
@@ -458,6 +459,30 @@ static void test_sink_alone_after_ready(void)
 	CU_ASSERT_EQUAL(value_of(GW_DO_RECORD), GW_STEP_STARTING);
 }
 
+/* The hypervisor takes its time to open; nothing is fenced or loaded before. */
+static void test_commit_overtakes_opening(void)
+{
+	sink_to("OPENING_LOAD");
+	d(GW_EV_COMMIT, 0, 0);
+	CU_ASSERT(!did(GW_DO_FENCE));
+	d(GW_EV_LOAD_OPENED, 0, 0);
+	CU_ASSERT(did(GW_DO_FENCE));
+
+	/* A source that does not announce its switchover. */
+	sink_to("RECEIVING");
+	d(GW_EV_COMMIT, 0, 0);
+	CU_ASSERT_EQUAL(value_of(GW_DO_RECORD), GW_STEP_LOADING);
+	d(GW_EV_RECORDED, 0, 0);
+	d(GW_EV_LOAD_OPENED, 0, 0);
+	CU_ASSERT(did(GW_DO_FENCE));
+
+	/* Opened, it is of no use to another session. */
+	sink_to("AWAITING_COMMIT");
+	d(GW_EV_PEER_ABORTS, 0, 0);
+	d(GW_EV_FENCED, 0, 0);
+	CU_ASSERT(did(GW_DO_QUIT));
+}
+
 static void test_sink_abort(void)
 {
 	sink_to("RECEIVING");
@@ -551,6 +576,7 @@ int main(void)
 		{"hypervisor ends while starting", test_crash_while_starting},
 		{"destination alone after READY", test_sink_alone_after_ready},
 		{"destination aborts", test_sink_abort},
+		{"COMMIT overtakes the opening", test_commit_overtakes_opening},
 		{"recovery", test_recovery},
 		CU_TEST_INFO_NULL,
 	};

@@ -161,6 +161,8 @@ static uint64_t completion(enum gw_session_action_type type)
 		return BIT(GW_EV_SAVED);
 	case GW_DO_UNSAVE:
 		return BIT(GW_EV_UNSAVED);
+	case GW_DO_LOAD_OPEN:
+		return BIT(GW_EV_LOAD_OPENED);
 	case GW_DO_LOAD:
 		return BIT(GW_EV_LOADED);
 	case GW_DO_RESUME:
@@ -190,8 +192,8 @@ static const uint64_t asked_for =
 	BIT(GW_EV_STREAM_CLOSED) | BIT(GW_EV_WALKED) | BIT(GW_EV_LABEL_OPENED) | BIT(GW_EV_IDLE) |
 	BIT(GW_EV_SYNCED) | BIT(GW_EV_DRAINED) | BIT(GW_EV_HOLES) | BIT(GW_EV_STATE_PUT) |
 	BIT(GW_EV_RECORDED) | BIT(GW_EV_PAUSED) | BIT(GW_EV_SAVED) | BIT(GW_EV_UNSAVED) |
-	BIT(GW_EV_LOADED) | BIT(GW_EV_RESUMED) | BIT(GW_EV_QUIT_DONE) | BIT(GW_EV_FENCED) |
-	BIT(GW_EV_VERIFIED) | BIT(GW_EV_PUNCHED);
+	BIT(GW_EV_LOAD_OPENED) | BIT(GW_EV_LOADED) | BIT(GW_EV_RESUMED) | BIT(GW_EV_QUIT_DONE) |
+	BIT(GW_EV_FENCED) | BIT(GW_EV_VERIFIED) | BIT(GW_EV_PUNCHED);
 
 /* Of the exporter and the data plane: may come late, when nobody waits for it any more. */
 static const uint64_t late =
@@ -335,6 +337,9 @@ static void sink_rules(
 			break;
 		case GW_DO_STREAM_CREATE:
 			g->facts |= STREAM_MADE;
+			break;
+		case GW_DO_LOAD_OPEN:
+			RULE(g->facts & REC_LOADING, "LOADING is recorded before the load opens");
 			break;
 		case GW_DO_LOAD:
 			RULE(g->facts & FENCED && g->facts & VERIFIED,

@@ -65,7 +65,7 @@ static void *writer(void *arg)
 		state ^= state << 17;
 		at = (uint64_t *)(r->base[state % REGIONS] + (state >> 8) % (REGION_BYTES / 8) * 8);
 		__atomic_store_n(at, state, __ATOMIC_RELAXED);
-		r->written++;
+		__atomic_store_n(&r->written, r->written + 1, __ATOMIC_RELAXED);
 		if (r->written % 64 == 0)
 			usleep(50);
 	}
@@ -114,6 +114,9 @@ static void migrate(struct ram *r, struct peer *p)
 		usleep(2000);
 	}
 	CU_ASSERT(copied > 100);
+	for (uint64_t had = __atomic_load_n(&r->written, __ATOMIC_RELAXED);
+		__atomic_load_n(&r->written, __ATOMIC_RELAXED) < had + 64;)
+		usleep(100);
 	__atomic_store_n(&r->quit, 1, __ATOMIC_RELAXED);
 	pthread_join(t, NULL);
 	CU_ASSERT_FALSE(equal(r)); /* there was work left */

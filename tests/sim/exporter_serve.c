@@ -91,6 +91,7 @@ static void load(struct gw_exporter *x, const struct exporter_request *r)
 	free(want);
 	i->loaded = true;
 	i->incoming = false;
+	sim_moment(i, SIM_LOADED);
 	exporter_answer(x, GW_EXPORT_LOADED);
 }
 

@@ -17,7 +17,7 @@ static struct {
 	struct sim_instance instance[SIM_MAX_INSTANCES];
 	uint32_t n_instances;
 } g;
-static void (*on_pause)(struct sim_instance *i);
+static void (*on_moment)(struct sim_instance *i, enum sim_moment m);
 
 static void fill_page(uint64_t *page, uint32_t word)
 {
@@ -247,6 +247,7 @@ void sim_instance_run(struct sim_instance *i)
 	i->running = i->ran = true;
 	if (i->vm->profile.write_ns != 0)
 		sim_after(&i->writer, i->vm->profile.write_ns / 2, write_burst, i);
+	sim_moment(i, SIM_RESUMED);
 }
 
 void sim_instance_pause(struct sim_instance *i)
@@ -256,13 +257,18 @@ void sim_instance_pause(struct sim_instance *i)
 	sim_trace("guest %s pauses on host %u", i->vm->name, i->host);
 	i->running = false;
 	sim_stop(&i->writer);
-	if (on_pause != NULL && i->alive)
-		on_pause(i);
+	sim_moment(i, SIM_PAUSED);
 }
 
-void sim_on_pause(void (*fn)(struct sim_instance *i))
+void sim_on_moment(void (*fn)(struct sim_instance *i, enum sim_moment m))
 {
-	on_pause = fn;
+	on_moment = fn;
+}
+
+void sim_moment(struct sim_instance *i, enum sim_moment m)
+{
+	if (on_moment != NULL && i->alive)
+		on_moment(i, m);
 }
 
 void sim_instance_kill(struct sim_instance *i)

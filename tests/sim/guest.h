@@ -88,7 +88,10 @@ struct sim_instance *sim_runner(const struct sim_vm *vm);
 
 void sim_instance_run(struct sim_instance *i); /* invariants: one runner, and it has the truth */
 void sim_instance_pause(struct sim_instance *i);
-void sim_on_pause(void (*fn)(struct sim_instance *i)); /* called for each */
+/* What trouble may wait for. */
+enum sim_moment { SIM_PAUSED, SIM_LOADED, SIM_RESUMED, SIM_MOMENTS };
+void sim_on_moment(void (*fn)(struct sim_instance *i, enum sim_moment m)); /* called at each */
+void sim_moment(struct sim_instance *i, enum sim_moment m);                /* is now */
 /* The hypervisor itself writes a page. */
 void sim_instance_write(struct sim_instance *i, uint64_t flat);
 void sim_instance_kill(struct sim_instance *i);

@@ -19,7 +19,7 @@ static struct plan {
 	enum kind kind;
 	uint32_t host, port;
 	struct sim_vm *vm;
-	bool on_pause; /* waits for the guest's pause */
+	enum sim_moment waits_for; /* SIM_MOMENTS: for none */
 	uint64_t after_ns, lasts_ns;
 	struct sim_event begin, end;
 } plan[MAX_PLANS];
@@ -95,14 +95,14 @@ static void begin(void *ctx)
 	sim_after(&p->end, p->lasts_ns, over, p);
 }
 
-static void paused(struct sim_instance *i)
+static void moment(struct sim_instance *i, enum sim_moment m)
 {
 	for (uint32_t n = 0; n < plans; n++) {
 		struct plan *p = &plan[n];
 
-		if (!p->on_pause || p->vm != i->vm)
+		if (p->waits_for != m || p->vm != i->vm)
 			continue;
-		p->on_pause = false;
+		p->waits_for = SIM_MOMENTS;
 		sim_after(&p->begin, p->after_ns, begin, p);
 	}
 }
@@ -116,7 +116,7 @@ void sim_trouble_reset(uint32_t trouble)
 	memset(plan, 0, sizeof(plan));
 	plans = 0;
 	mask = trouble;
-	sim_on_pause(paused);
+	sim_on_moment(moment);
 }
 
 static uint32_t random_port_of(uint32_t host)
@@ -141,11 +141,14 @@ static void add(uint32_t from, uint32_t to, struct sim_vm *vm)
 	if (kind == ABORT)
 		p->host = from;
 	p->lasts_ns = (uint64_t)sim_log_between(1e5, 5e9);
-	p->on_pause = sim_chance(0.6);
-	p->after_ns =
-		(uint64_t)(p->on_pause ? sim_log_between(1e3, 3e8) : sim_log_between(1e5, 2e9));
-	if (!p->on_pause)
-		sim_after(&p->begin, p->after_ns, begin, p);
+	/* Most of it in the switchover, where who runs the guest is decided. */
+	p->waits_for = sim_chance(0.7) ? (enum sim_moment)sim_below(SIM_MOMENTS) : SIM_MOMENTS;
+	if (p->waits_for != SIM_MOMENTS) {
+		p->after_ns = (uint64_t)sim_log_between(1e3, 3e8);
+		return;
+	}
+	p->after_ns = (uint64_t)sim_log_between(1e5, 2e9);
+	sim_after(&p->begin, p->after_ns, begin, p);
 }
 
 void sim_trouble_session(uint32_t from, uint32_t to, struct sim_vm *vm)

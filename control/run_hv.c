@@ -37,7 +37,7 @@ static void on_exporter(void *ctx, const struct gw_exporter_event *ev)
 		run->ops->export_event(run, ev);
 }
 
-static void completed(
+void gw_run_hv_done(
 	struct gw_run *run, enum gw_session_event_type type, int result, const struct gw_err *err)
 {
 	gw_run_feed(run, type, result, 0,
@@ -63,7 +63,7 @@ static void checked(void *arg, int result, json_t *reasons, const struct gw_err 
 
 	if (result != 0) {
 		json_decref(reasons);
-		completed(run, GW_EV_HV_CHECKED, result, err);
+		gw_run_hv_done(run, GW_EV_HV_CHECKED, result, err);
 		return;
 	}
 	gw_reasons_text(reasons, text, sizeof(text));
@@ -74,17 +74,17 @@ static void checked(void *arg, int result, json_t *reasons, const struct gw_err 
 
 static void prepared(void *arg, int result, const struct gw_err *err)
 {
-	completed(arg, GW_EV_HV_PREPARED, result, err);
+	gw_run_hv_done(arg, GW_EV_HV_PREPARED, result, err);
 }
 
 static void resumed(void *arg, int result, const struct gw_err *err)
 {
-	completed(arg, GW_EV_RESUMED, result, err);
+	gw_run_hv_done(arg, GW_EV_RESUMED, result, err);
 }
 
 static void quit_done(void *arg, int result, const struct gw_err *err)
 {
-	completed(arg, GW_EV_QUIT_DONE, result, err);
+	gw_run_hv_done(arg, GW_EV_QUIT_DONE, result, err);
 }
 
 static void announced(void *arg, int result, const struct gw_err *err)
@@ -124,13 +124,13 @@ int gw_run_hv_pid(const struct gw_run *run)
 static void without(struct gw_run *run, enum gw_session_action_type type)
 {
 	if (type == GW_DO_QUIT)
-		completed(run, GW_EV_QUIT_DONE, 0, NULL);
+		gw_run_hv_done(run, GW_EV_QUIT_DONE, 0, NULL);
 	else if (type == GW_DO_RESUME)
-		completed(run, GW_EV_RESUMED, -ENOTCONN, NULL);
+		gw_run_hv_done(run, GW_EV_RESUMED, -ENOTCONN, NULL);
 	else if (type == GW_DO_HV_CHECK)
-		completed(run, GW_EV_HV_CHECKED, -ENOTCONN, NULL);
+		gw_run_hv_done(run, GW_EV_HV_CHECKED, -ENOTCONN, NULL);
 	else if (type == GW_DO_HV_PREPARE)
-		completed(run, GW_EV_HV_PREPARED, -ENOTCONN, NULL);
+		gw_run_hv_done(run, GW_EV_HV_PREPARED, -ENOTCONN, NULL);
 }
 
 bool gw_run_hv_perform(struct gw_run *run, enum gw_session_action_type type)

@@ -2,6 +2,7 @@
 #include "sink_run.h"
 
 #include "../dataplane/base/clock.h"
+#include "run_hv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,18 +10,12 @@
 
 static void loaded(void *arg, int result, const struct gw_err *err)
 {
-	gw_run_feed(arg, GW_EV_LOADED, result, 0,
-		result == 0                           ? ""
-		: err != NULL && err->text[0] != '\0' ? err->text
-						      : strerror(-result));
+	gw_run_hv_done(arg, GW_EV_LOADED, result, err);
 }
 
 static void load_opened(void *arg, int result, const struct gw_err *err)
 {
-	gw_run_feed(arg, GW_EV_LOAD_OPENED, result, 0,
-		result == 0                           ? ""
-		: err != NULL && err->text[0] != '\0' ? err->text
-						      : strerror(-result));
+	gw_run_hv_done(arg, GW_EV_LOAD_OPENED, result, err);
 }
 
 static void create_stream(struct gw_dst_run *s)

@@ -5,19 +5,11 @@
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
 #include "rpc.h"
+#include "run_hv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void hv_done(
-	struct gw_run *run, enum gw_session_event_type type, int result, const struct gw_err *err)
-{
-	gw_run_feed(run, type, result, 0,
-		result == 0                           ? ""
-		: err != NULL && err->text[0] != '\0' ? err->text
-						      : strerror(-result));
-}
 
 static void paused(void *arg, int result, const struct gw_err *err)
 {
@@ -25,12 +17,12 @@ static void paused(void *arg, int result, const struct gw_err *err)
 
 	if (result == 0)
 		gw_meter_mark(run->meter, GW_MARK_PAUSE, gw_hv_stopped_ns(run->hv));
-	hv_done(arg, GW_EV_PAUSED, result, err);
+	gw_run_hv_done(arg, GW_EV_PAUSED, result, err);
 }
 
 static void unsaved(void *arg, int result, const struct gw_err *err)
 {
-	hv_done(arg, GW_EV_UNSAVED, result, err);
+	gw_run_hv_done(arg, GW_EV_UNSAVED, result, err);
 }
 
 static void saved(void *arg, int result, uint8_t *state, uint64_t size, const struct gw_err *err)
@@ -42,7 +34,7 @@ static void saved(void *arg, int result, uint8_t *state, uint64_t size, const st
 	s->state_size = result == 0 ? size : 0;
 	if (result != 0)
 		free(state);
-	hv_done(&s->run, GW_EV_SAVED, result, err);
+	gw_run_hv_done(&s->run, GW_EV_SAVED, result, err);
 }
 
 static void send_prepare(struct gw_src_run *s, bool dry)

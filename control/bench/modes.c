@@ -17,15 +17,15 @@
 
 /* ---- both ends on this machine ---- */
 
-static int child(struct program *p, struct gw_err *err)
+/* One half, up to its end of the socket between them. The data plane comes first: the child waits
+ * for the hello, and a memif client starts only beside its server. */
+static int start_half(struct program *p, enum bench_side side, struct gw_err *err)
 {
 	struct talk_conf tc;
-	int rc = loopback_wait(&p->loopback, err);
+	int rc = program_start_loop(p, err);
 
 	if (rc == 0)
-		rc = program_start_loop(p, err);
-	if (rc == 0)
-		rc = program_ports(p, BENCH_RECEIVER, p->loopback.directory, err);
+		rc = program_ports(p, side, p->loopback.directory, err);
 	if (rc == 0)
 		rc = gw_dp_create(&p->ports->dp, &p->dp, err);
 	if (rc != 0) {
@@ -34,35 +34,36 @@ static int child(struct program *p, struct gw_err *err)
 	}
 	gw_dp_host(p->dp, &p->host);
 	tc = program_talk_conf(p);
-	rc = talk_accept(&tc, p->loopback.fd, &p->talk, err);
+	if (side == BENCH_SENDER)
+		rc = talk_open(&tc, p->loopback.fd, &p->talk, err);
+	else
+		rc = talk_accept(&tc, p->loopback.fd, &p->talk, err);
+	if (rc == 0)
+		talk_set_dp(p->talk, p->dp);
+	return rc;
+}
+
+static int child(struct program *p, struct gw_err *err)
+{
+	int rc = loopback_wait(&p->loopback, err);
+
+	if (rc != 0) {
+		close(p->loopback.fd);
+		return rc;
+	}
+	rc = start_half(p, BENCH_RECEIVER, err);
 	if (rc != 0)
 		return rc;
-	talk_set_dp(p->talk, p->dp);
 	rc = receiver_create(&p->o, p->loop, p->dp, p->talk, &p->events, &p->receiver, err);
 	return rc != 0 ? rc : receiver_serve(p->receiver, err);
 }
 
 static int parent(struct program *p, struct gw_err *err)
 {
-	struct talk_conf tc;
-	int rc = program_start_loop(p, err);
+	int rc = start_half(p, BENCH_SENDER, err);
 
-	if (rc == 0)
-		rc = program_ports(p, BENCH_SENDER, p->loopback.directory, err);
-	/* Before the hello, for which the child waits: a memif client starts only beside its
-	 * server. */
-	if (rc == 0)
-		rc = gw_dp_create(&p->ports->dp, &p->dp, err);
-	if (rc != 0) {
-		close(p->loopback.fd);
-		return rc;
-	}
-	gw_dp_host(p->dp, &p->host);
-	tc = program_talk_conf(p);
-	rc = talk_open(&tc, p->loopback.fd, &p->talk, err);
 	if (rc != 0)
 		return rc;
-	talk_set_dp(p->talk, p->dp);
 	rc = talk_hello(p->talk, LOCAL_HELLO_NS, err);
 	/* The child has said why. */
 	if (rc == -EPROTO)

@@ -296,18 +296,16 @@ static void add_findings(json_t *o, const struct gw_dp_link *link)
 {
 	struct gw_dp_mtu_finding f[GW_DP_MAX_PORTS];
 	uint32_t n = gw_dp_link_mtu_findings(link, f, GW_DP_MAX_PORTS);
+	char text[GW_DP_MTU_TEXT];
 	json_t *array;
 
 	if (n == 0)
 		return;
 	array = json_array();
-	for (uint32_t i = 0; i < n; i++)
-		json_array_append_new(array,
-			json_sprintf("port %s to %u.%u.%u.%u: packets over %u bytes do not arrive "
-				     "though mtu is %u: check the switches between",
-				f[i].port, f[i].peer_ip >> 24, f[i].peer_ip >> 16 & 255,
-				f[i].peer_ip >> 8 & 255, f[i].peer_ip & 255, f[i].carried,
-				f[i].mtu));
+	for (uint32_t i = 0; i < n; i++) {
+		gw_dp_mtu_finding_text(&f[i], text);
+		json_array_append_new(array, gw_message_string(text));
+	}
 	json_object_set_new(o, "findings", array);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "service_set.h"
 
+#include "../dataplane/base/ipv4.h"
 #include "../dataplane/base/log.h"
 #include "service_params.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #define INVALID_PARAMS -32602
@@ -13,13 +13,11 @@
 
 json_t *gw_service_port_json(const struct gw_dp_port_info *p)
 {
-	struct in_addr in = {.s_addr = htonl(p->ipv4)};
-	char mac[18], ip[INET_ADDRSTRLEN], address[INET_ADDRSTRLEN + 4];
+	char mac[18], ip[GW_IPV4_TEXT], address[GW_IPV4_TEXT + 4];
 
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2],
 		p->mac[3], p->mac[4], p->mac[5]);
-	inet_ntop(AF_INET, &in, ip, sizeof(ip));
-	snprintf(address, sizeof(address), "%s/%u", ip, p->prefix);
+	snprintf(address, sizeof(address), "%s/%u", gw_ipv4_text(p->ipv4, ip), p->prefix);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:{}}",
 		"name", p->name, "device", p->device, "driver", p->driver, "mac", mac, "address",

@@ -171,6 +171,9 @@ struct gw_dp_mtu_finding {
 /* At most max of them, one per way; how many. Outgoing paths only. */
 uint32_t gw_dp_link_mtu_findings(
 	const struct gw_dp_link *link, struct gw_dp_mtu_finding *out, uint32_t max);
+#define GW_DP_MTU_TEXT 160
+/* For people: the way, what does not arrive, and what to do. */
+void gw_dp_mtu_finding_text(const struct gw_dp_mtu_finding *f, char text[GW_DP_MTU_TEXT]);
 /* Takes the paths from the workers and frees the link when they let go. Its streams must be closed
  * before. */
 void gw_dp_link_free(struct gw_dp_link **link);

@@ -2,12 +2,9 @@
 /* Links: which paths lead to a peer, agreed over the control connection. Control thread only. */
 #include "internal.h"
 
-#include "base/log.h"
-
 #include "wire/payload.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -272,104 +269,6 @@ int gw_dp_link_start(
 	link->started = true;
 	gw_dp_broadcast(link->dp, GW_CMD_ADD_LINK, link, 0);
 	return 0;
-}
-
-void gw_dp_link_status(const struct gw_dp_link *link, struct gw_dp_link_status *status)
-{
-	uint32_t cores = 0;
-	bool port_seen[GW_DP_MAX_PORTS] = {false};
-	bool uncapped = false;
-
-	memset(status, 0, sizeof(*status));
-	status->paths = link->n;
-	for (uint32_t i = 0; link->initiator && i < link->n; i++) {
-		const struct gw_path_out *p = link->dp->out[link->slot[i]];
-		uint64_t srtt_ns = __atomic_load_n(&p->pub_srtt_ns, __ATOMIC_RELAXED);
-		uint64_t last_ns = __atomic_load_n(&p->pub_last_ack_ns, __ATOMIC_RELAXED);
-
-		status->acked_bytes += __atomic_load_n(&p->pub_acked_bytes, __ATOMIC_RELAXED);
-		if (last_ns > status->last_ack_ns)
-			status->last_ack_ns = last_ns;
-		if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != GW_PATH_UP)
-			continue;
-		status->paths_up++;
-		cores |= 1u << p->core;
-		if (srtt_ns != 0 && (status->rtt_ns == 0 || srtt_ns < status->rtt_ns))
-			status->rtt_ns = srtt_ns;
-		if (port_seen[p->queue->port_index] || !gw_path_carries(p))
-			continue;
-		port_seen[p->queue->port_index] = true;
-		uncapped |= p->queue->port->rate_bps == 0;
-		status->rate_bps += p->queue->port->rate_bps;
-	}
-	if (uncapped)
-		status->rate_bps = 0;
-	status->ready = link->initiator && cores == (1u << link->n_cores) - 1;
-}
-
-void gw_dp_link_ports(const struct gw_dp_link *link, struct gw_dp_link_port port[GW_DP_MAX_PORTS])
-{
-	memset(port, 0, GW_DP_MAX_PORTS * sizeof(*port));
-	for (uint32_t i = 0; link->initiator && i < link->n; i++) {
-		const struct gw_path_out *p = link->dp->out[link->slot[i]];
-		struct gw_dp_link_port *lp = &port[p->queue->port_index];
-		bool up = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE) == GW_PATH_UP;
-		uint64_t changed_ns = __atomic_load_n(&p->pub_changed_ns, __ATOMIC_RELAXED);
-
-		lp->paths++;
-		lp->paths_up += up;
-		if (changed_ns > lp->changed_ns)
-			lp->changed_ns = changed_ns;
-	}
-}
-
-uint32_t gw_dp_link_mtu_findings(
-	const struct gw_dp_link *link, struct gw_dp_mtu_finding *out, uint32_t max)
-{
-	uint32_t n = 0, k;
-
-	for (uint32_t i = 0; link->initiator && i < link->n; i++) {
-		const struct gw_path_out *p = link->dp->out[link->slot[i]];
-		const struct gw_port *port = p->queue->port;
-		uint32_t mtu = __atomic_load_n(&p->pub_mtu, __ATOMIC_RELAXED);
-
-		if (mtu >= p->mtu)
-			continue;
-		for (k = 0; k < n; k++)
-			if (out[k].peer_ip == p->peer_ip && strcmp(out[k].port, port->name) == 0)
-				break;
-		if (k == max)
-			continue;
-		if (k == n) {
-			n++;
-			snprintf(out[k].port, sizeof(out[k].port), "%s", port->name);
-			out[k].peer_ip = p->peer_ip;
-			out[k].mtu = p->mtu;
-			out[k].carried = mtu;
-		} else if (mtu < out[k].carried) {
-			out[k].carried = mtu;
-		}
-	}
-	return n;
-}
-
-void gw_link_mtu_changed(struct gw_dp *dp, const struct gw_path_out *path, uint32_t slot)
-{
-	const struct gw_path_out *p = dp->out[slot];
-	uint32_t mtu;
-	char ip[16];
-
-	if (p != path)
-		return;
-	mtu = __atomic_load_n(&p->pub_mtu, __ATOMIC_RELAXED);
-	snprintf(ip, sizeof(ip), "%u.%u.%u.%u", p->peer_ip >> 24, p->peer_ip >> 16 & 255,
-		p->peer_ip >> 8 & 255, p->peer_ip & 255);
-	if (mtu < p->mtu)
-		gw_warn("port %s to %s: packets over %u bytes do not arrive though mtu is %u: "
-			"check the switches between",
-			p->queue->port->name, ip, mtu, p->mtu);
-	else
-		gw_info("port %s to %s: packets of %u bytes arrive", p->queue->port->name, ip, mtu);
 }
 
 void gw_dp_link_free(struct gw_dp_link **link)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define RIG_MAX_PORTS 4u
+#define RIG_WAIT_NS 30000000000u /* then a step hangs */
 
 /* Faults in parts per 1000 packets; they may be changed while traffic flows. */
 struct rig_faults {
@@ -37,12 +38,13 @@ struct rig_conf {
 /* Once per process: DPDK's environment cannot be started twice. */
 int rig_start(struct rig *rig, const struct rig_conf *conf);
 void rig_stop(struct rig *rig);
-/* Waits until fn(ctx) is true, polling both sides' events into on_event. False after 30 s. */
+/* Waits until fn(ctx) is true, polling both sides' events into on_event. False after RIG_WAIT_NS.
+ */
 bool rig_wait(struct rig *rig, bool (*fn)(void *ctx), void *ctx);
 /* The last events by type, counted; value of the newest. */
 extern uint64_t rig_events[8], rig_event_value[8];
 
-/* Memory of one VM on both sides. */
+/* ---- rig_vm.c: memory of one VM on both sides ---- */
 struct rig_vm {
 	struct gw_ram *ram_a, *ram_b;
 	uint8_t *mem_a, *mem_b;

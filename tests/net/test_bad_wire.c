@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The whole data plane over ring ports that drop, duplicate, reorder, truncate and flip bits:
  * memory is equal afterwards. Usage: test_bad_wire MTU PORTS WORKERS */
-#include "rig.h"
+#include "suite.h"
 
-#include <CUnit/Basic.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,34 +260,26 @@ static void test_small_switch(void)
 
 int main(int argc, char **argv)
 {
-	unsigned int failures;
-	CU_pSuite suite;
+	CU_TestInfo tests[] = {
+		{"clean", test_clean},
+		{"loss", test_loss},
+		{"reordered and duplicated", test_reorder_duplicate},
+		{"truncated and flipped", test_damage},
+		{"all at once", test_all_at_once},
+		{"port cut", test_port_cut},
+		{"SYNC with all ports down", test_sync_with_ports_down},
+		{"hostile ring", test_hostile_ring},
+		{"punched page", test_punched_page},
+		{"device state", test_state},
+		{"lost tails", test_tail},
+		{"switch with a small MTU", test_small_switch},
+		CU_TEST_INFO_NULL,
+	};
 
 	if (argc > 3) {
 		conf.mtu = (uint32_t)atoi(argv[1]);
 		conf.ports = (uint32_t)atoi(argv[2]);
 		conf.workers = (uint32_t)atoi(argv[3]);
 	}
-	if (rig_start(&rig, &conf) != 0)
-		return 1;
-	CU_initialize_registry();
-	suite = CU_add_suite("bad wire", NULL, NULL);
-	CU_add_test(suite, "clean", test_clean);
-	CU_add_test(suite, "loss", test_loss);
-	CU_add_test(suite, "reordered and duplicated", test_reorder_duplicate);
-	CU_add_test(suite, "truncated and flipped", test_damage);
-	CU_add_test(suite, "all at once", test_all_at_once);
-	CU_add_test(suite, "port cut", test_port_cut);
-	CU_add_test(suite, "SYNC with all ports down", test_sync_with_ports_down);
-	CU_add_test(suite, "hostile ring", test_hostile_ring);
-	CU_add_test(suite, "punched page", test_punched_page);
-	CU_add_test(suite, "device state", test_state);
-	CU_add_test(suite, "lost tails", test_tail);
-	CU_add_test(suite, "switch with a small MTU", test_small_switch);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	rig_stop(&rig);
-	return failures != 0;
+	return suite_run(&rig, &conf, "bad wire", tests);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ports that stand by, fail, are taken out of service and return; caps and weights changed in
  * flight. Port 0 is active, port 1 stands by. Usage: test_failing_ports WORKERS */
-#include "rig.h"
+#include "suite.h"
 
-#include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -145,31 +144,47 @@ static double ratio(struct rig_vm *heavy, struct rig_vm *light, uint64_t pages)
 	return (double)(h.wire_bytes - h0.wire_bytes) / (double)(l.wire_bytes - l0.wire_bytes);
 }
 
+/* Two sessions with all pages dirty, over one port that is slower than both. */
+static void pair_start(struct rig_vm *a, struct rig_vm *b)
+{
+	CU_ASSERT_FATAL(rig_vm_create(&rig, a, 5 * PAGES, 1024) == 0);
+	CU_ASSERT_FATAL(rig_vm_create(&rig, b, 5 * PAGES, 1024) == 0);
+	dirty(a, 1);
+	dirty(b, 2);
+	gw_dp_port_set_rate(rig.a, 0, 200000000);
+}
+
+static void pair_open(struct rig_vm *a, struct rig_vm *b)
+{
+	CU_ASSERT_EQUAL(gw_dp_source_open(b->source, ++b->label), 0);
+	CU_ASSERT_EQUAL(gw_dp_source_open(a->source, ++a->label), 0);
+}
+
+static void pair_finish(struct rig_vm *a, struct rig_vm *b)
+{
+	gw_dp_port_set_rate(rig.a, 0, 0);
+	CU_ASSERT_TRUE(rig_vm_epoch(&rig, a) && rig_vm_epoch(&rig, b));
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, a), 0);
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, b), 0);
+	rig_vm_free(&rig, a);
+	rig_vm_free(&rig, b);
+	gw_dp_port_set_rate(rig.a, 0, conf.rate_bps);
+}
+
 static void test_weights(void)
 {
 	struct rig_vm a, b;
 
-	CU_ASSERT_FATAL(rig_vm_create(&rig, &a, 5 * PAGES, 1024) == 0);
-	CU_ASSERT_FATAL(rig_vm_create(&rig, &b, 5 * PAGES, 1024) == 0);
-	dirty(&a, 1);
-	dirty(&b, 2);
-	gw_dp_port_set_rate(rig.a, 0, 200000000);
+	pair_start(&a, &b);
 	gw_dp_source_weigh(a.source, 3);
-	CU_ASSERT_EQUAL(gw_dp_source_open(b.source, ++b.label), 0);
-	CU_ASSERT_EQUAL(gw_dp_source_open(a.source, ++a.label), 0);
+	pair_open(&a, &b);
 	ratio(&a, &b, 500); /* both are open from here on */
 	CU_ASSERT_DOUBLE_EQUAL(ratio(&a, &b, 3000), 3.0, 0.3);
 	/* Turned round in flight. */
 	gw_dp_source_weigh(b.source, 12);
 	ratio(&a, &b, 50);
 	CU_ASSERT_DOUBLE_EQUAL(ratio(&b, &a, 3000), 4.0, 0.4);
-	gw_dp_port_set_rate(rig.a, 0, 0);
-	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &a) && rig_vm_epoch(&rig, &b));
-	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &a), 0);
-	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &b), 0);
-	rig_vm_free(&rig, &a);
-	rig_vm_free(&rig, &b);
-	gw_dp_port_set_rate(rig.a, 0, conf.rate_bps);
+	pair_finish(&a, &b);
 }
 
 /* A session's own cap holds over all ports, and leaves the rest to the other. */
@@ -177,48 +192,29 @@ static void test_session_cap(void)
 {
 	struct rig_vm a, b;
 
-	CU_ASSERT_FATAL(rig_vm_create(&rig, &a, 5 * PAGES, 1024) == 0);
-	CU_ASSERT_FATAL(rig_vm_create(&rig, &b, 5 * PAGES, 1024) == 0);
-	dirty(&a, 1);
-	dirty(&b, 2);
-	gw_dp_port_set_rate(rig.a, 0, 200000000);
+	pair_start(&a, &b);
 	gw_dp_source_rate(b.source, 40000000);
-	CU_ASSERT_EQUAL(gw_dp_source_open(b.source, ++b.label), 0);
-	CU_ASSERT_EQUAL(gw_dp_source_open(a.source, ++a.label), 0);
+	pair_open(&a, &b);
 	ratio(&a, &b, 500);
 	CU_ASSERT_DOUBLE_EQUAL(ratio(&a, &b, 4000), 4.0, 0.4);
 	gw_dp_source_rate(b.source, 0);
 	ratio(&a, &b, 200);
 	CU_ASSERT_DOUBLE_EQUAL(ratio(&a, &b, 3000), 1.0, 0.1);
-	gw_dp_port_set_rate(rig.a, 0, 0);
-	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &a) && rig_vm_epoch(&rig, &b));
-	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &a), 0);
-	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &b), 0);
-	rig_vm_free(&rig, &a);
-	rig_vm_free(&rig, &b);
-	gw_dp_port_set_rate(rig.a, 0, conf.rate_bps);
+	pair_finish(&a, &b);
 }
 
 int main(int argc, char **argv)
 {
-	unsigned int failures;
-	CU_pSuite suite;
+	CU_TestInfo tests[] = {
+		{"standby", test_standby},
+		{"out of service", test_out_of_service},
+		{"all gone and back", test_all_gone_and_back},
+		{"weights", test_weights},
+		{"session cap", test_session_cap},
+		CU_TEST_INFO_NULL,
+	};
 
 	if (argc > 1)
 		conf.workers = (uint32_t)atoi(argv[1]);
-	if (rig_start(&rig, &conf) != 0)
-		return 1;
-	CU_initialize_registry();
-	suite = CU_add_suite("failing ports", NULL, NULL);
-	CU_add_test(suite, "standby", test_standby);
-	CU_add_test(suite, "out of service", test_out_of_service);
-	CU_add_test(suite, "all gone and back", test_all_gone_and_back);
-	CU_add_test(suite, "weights", test_weights);
-	CU_add_test(suite, "session cap", test_session_cap);
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	rig_stop(&rig);
-	return failures == 0 ? 0 : 1;
+	return suite_run(&rig, &conf, "failing ports", tests);
 }

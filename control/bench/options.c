@@ -1,33 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "options.h"
+#include "options_internal.h"
 
-#include "../../config/value.h"
 #include "../ctl/text.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define M(mode) (1u << BENCH_##mode)
 #define ENDS (M(LOOPBACK) | M(LISTEN) | M(RUN) | M(SELF))
 #define SENDS (M(LOOPBACK) | M(RUN) | M(SELF))
 
-enum kind { NUMBER, SECONDS, RATE, TEXT, FLAG, DEVICE, ADDRESS, CPUS, INTEGRITY, PATTERN };
-
-struct row {
-	const char *name, *arg;
-	enum kind kind;
-	size_t offset;
-	uint32_t min, max;
-	const char *fallback; /* as it would be typed; NULL: none */
-	unsigned int modes;
-	const char *help;
-};
 #define AT(field) offsetof(struct bench_options, field)
 
-static const struct row rows[] = {
+static const struct option_row rows[] = {
 	{"memif", "N", NUMBER, AT(memif), 1, GW_DP_MAX_PORTS, NULL, M(LOOPBACK),
 		"make N pairs of shared-memory ports; needs no network card"},
 	{"port", "DEVICE", DEVICE, 0, 0, 0, NULL, ENDS,
@@ -123,7 +110,7 @@ static const char exit_codes[] =
 static void print_options(FILE *f, unsigned int mode)
 {
 	for (size_t i = 0; i < N_ROWS; i++) {
-		const struct row *r = &rows[i];
+		const struct option_row *r = &rows[i];
 		char text[512];
 		int n;
 
@@ -169,141 +156,6 @@ static void help_mode(FILE *f, enum bench_mode mode)
 	fprintf(f, "\n%s", exit_codes);
 }
 
-static int bad(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static int bad(const char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "godwit-bench: ");
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "; try --help\n");
-	return -EINVAL;
-}
-
-static int parse_cpus(struct bench_options *o, const char *text)
-{
-	char *end;
-
-	for (o->n_cpus = 0;; text = end + 1) {
-		unsigned long v = strtoul(text, &end, 10);
-
-		if (end == text || v > 1023 || o->n_cpus == 2 * GW_DP_MAX_WORKERS ||
-			(*end != ',' && *end != '\0'))
-			return -EINVAL;
-		o->cpu[o->n_cpus++] = (uint32_t)v;
-		if (*end == '\0')
-			return 0;
-	}
-}
-
-/* "random" or "zero=30,compressible=20" */
-static int parse_pattern(struct bench_options *o, const char *text)
-{
-	char *end;
-
-	o->zero_pct = o->compressible_pct = 0;
-	if (strcmp(text, "random") == 0)
-		return 0;
-	for (;; text = end + 1) {
-		bool zero = strncmp(text, "zero=", 5) == 0;
-		unsigned long v;
-
-		if (!zero && strncmp(text, "compressible=", 13) != 0)
-			return -EINVAL;
-		text += zero ? 5 : 13;
-		v = strtoul(text, &end, 10);
-		if (end == text || v > 100 || (*end != ',' && *end != '\0'))
-			return -EINVAL;
-		*(zero ? &o->zero_pct : &o->compressible_pct) = (uint32_t)v;
-		if (*end == '\0')
-			return o->zero_pct + o->compressible_pct <= 100 ? 0 : -EINVAL;
-	}
-}
-
-static int parse_seconds(const char *text, const struct row *r, double *out)
-{
-	char *end;
-	double v = strtod(text, &end);
-
-	if (end == text || *end != '\0' || !(v >= r->min) || v > r->max)
-		return -EINVAL;
-	*out = v;
-	return 0;
-}
-
-static int parse_number(const char *text, const struct row *r, uint32_t *out)
-{
-	uint64_t v;
-
-	if (gw_value_uint(text, &v) != 0 || v < r->min || v > r->max)
-		return -EINVAL;
-	*out = (uint32_t)v;
-	return 0;
-}
-
-static int take(struct bench_options *o, const struct row *r, const char *text)
-{
-	void *at = (char *)o + r->offset;
-	uint32_t ip, prefix;
-
-	switch (r->kind) {
-	case NUMBER:
-		if (parse_number(text, r, at) != 0)
-			return bad("--%s %s: %u..%u is allowed", r->name, text, r->min, r->max);
-		return 0;
-	case SECONDS:
-		if (parse_seconds(text, r, at) != 0)
-			return bad("--%s %s: %u..%u seconds are allowed", r->name, text, r->min,
-				r->max);
-		return 0;
-	case RATE:
-		if (strcmp(text, "0") == 0)
-			*(uint64_t *)at = 0;
-		else if (gw_value_rate(text, at) != 0)
-			return bad("--%s %s: bit/s such as 10G, 2.5G or 2500M are allowed", r->name,
-				text);
-		return 0;
-	case TEXT:
-		*(const char **)at = text;
-		return 0;
-	case FLAG:
-		*(bool *)at = true;
-		return 0;
-	case DEVICE:
-		if (o->n_devices == GW_DP_MAX_PORTS)
-			return bad("--port: at most %u are allowed", GW_DP_MAX_PORTS);
-		o->device[o->n_devices++] = text;
-		return 0;
-	case ADDRESS:
-		if (o->n_devices == 0 || o->address[o->n_devices - 1] != NULL)
-			return bad("--address %s: it follows the --port that it belongs to", text);
-		if (gw_value_address(text, &ip, &prefix) != 0)
-			return bad("--address %s: a host's IPv4 address and prefix length, such as "
-				   "10.0.0.1/24, are allowed",
-				text);
-		o->address[o->n_devices - 1] = text;
-		return 0;
-	case CPUS:
-		if (parse_cpus(o, text) != 0)
-			return bad("--cpus %s: CPU numbers separated by commas are allowed", text);
-		return 0;
-	case INTEGRITY:
-		if (strcmp(text, "none") != 0 && strcmp(text, "crc32c") != 0)
-			return bad("--integrity %s: none or crc32c are allowed", text);
-		o->integrity = strcmp(text, "none") == 0 ? GW_DP_INTEGRITY_NONE : GW_DP_CRC32C;
-		return 0;
-	case PATTERN:
-		if (parse_pattern(o, text) != 0)
-			return bad("--pattern %s: random, or zero=PERCENT,compressible=PERCENT of "
-				   "together at most 100, are allowed",
-				text);
-		return 0;
-	}
-	return -EINVAL;
-}
-
 /* What a configuration says is not said again. */
 static int check_config(const struct bench_options *o, const bool *given)
 {
@@ -316,7 +168,7 @@ static int check_config(const struct bench_options *o, const bool *given)
 	for (size_t i = 0; i < N_ROWS; i++)
 		for (size_t k = 0; given[i] && k < sizeof(said) / sizeof(said[0]); k++)
 			if (strcmp(rows[i].name, said[k]) == 0)
-				return bad("--%s: the configuration says it", said[k]);
+				return option_bad("--%s: the configuration says it", said[k]);
 	return 0;
 }
 
@@ -328,27 +180,28 @@ static int check(const struct bench_options *o, const bool *given)
 		return -EINVAL;
 	if (o->mode == BENCH_LOOPBACK) {
 		if ((o->memif != 0) == (o->n_devices != 0))
-			return bad("%s takes either --memif N, or pairs of --port", name);
+			return option_bad("%s takes either --memif N, or pairs of --port", name);
 		if (o->n_devices % 2 != 0)
-			return bad("%s: %u ports: they come in pairs", name, o->n_devices);
+			return option_bad("%s: %u ports: they come in pairs", name, o->n_devices);
 		if (o->n_cpus != 0 && o->n_cpus != 2 * o->workers)
-			return bad("--cpus: %u CPUs for 2 ends of %u workers (--workers)",
+			return option_bad("--cpus: %u CPUs for 2 ends of %u workers (--workers)",
 				o->n_cpus, o->workers);
 		return 0;
 	}
 	if (o->mode == BENCH_RUN && o->operand == NULL)
-		return bad("run takes the host on which `godwit-bench listen` runs");
+		return option_bad("run takes the host on which `godwit-bench listen` runs");
 	if (o->n_cpus != 0 && o->n_cpus != o->workers)
-		return bad("--cpus: %u CPUs for %u workers (--workers)", o->n_cpus, o->workers);
+		return option_bad(
+			"--cpus: %u CPUs for %u workers (--workers)", o->n_cpus, o->workers);
 	if (o->mode == BENCH_SELF && o->n_devices != 1 && o->config == NULL)
-		return bad("self takes one --port");
+		return option_bad("self takes one --port");
 	if ((o->mode == BENCH_LISTEN ? o->operand : o->config) == NULL) {
 		if (o->n_devices == 0)
-			return bad(
+			return option_bad(
 				"%s: no port; name a configuration, or --port and --address", name);
 		for (uint32_t i = 0; i < o->n_devices && o->mode != BENCH_SELF; i++)
 			if (o->address[i] == NULL)
-				return bad("--port %s: --address is missing", o->device[i]);
+				return option_bad("--port %s: --address is missing", o->device[i]);
 	}
 	return 0;
 }
@@ -373,15 +226,15 @@ static int parse_rows(struct bench_options *o, int argc, char **argv)
 		if (option != 0)
 			return -EINVAL;
 		if ((rows[index].modes & mode) == 0)
-			return bad("%s does not take --%s", argv[0], rows[index].name);
-		if (take(o, &rows[index], optarg) != 0)
+			return option_bad("%s does not take --%s", argv[0], rows[index].name);
+		if (option_take(o, &rows[index], optarg) != 0)
 			return -EINVAL;
 		given[index] = true;
 	}
 	if (optind < argc && (o->mode == BENCH_LISTEN || o->mode == BENCH_RUN))
 		o->operand = argv[optind++];
 	if (optind < argc)
-		return bad("%s: '%s' is one word too many", argv[0], argv[optind]);
+		return option_bad("%s: '%s' is one word too many", argv[0], argv[optind]);
 	return check(o, given);
 }
 
@@ -389,7 +242,7 @@ int bench_options_parse(int argc, char **argv, struct bench_options *o)
 {
 	memset(o, 0, sizeof(*o));
 	for (size_t i = 0; i < N_ROWS; i++)
-		if (rows[i].fallback != NULL && take(o, &rows[i], rows[i].fallback) != 0)
+		if (rows[i].fallback != NULL && option_take(o, &rows[i], rows[i].fallback) != 0)
 			return -EINVAL;
 	if (argc < 2) {
 		help(stderr);
@@ -410,5 +263,5 @@ int bench_options_parse(int argc, char **argv, struct bench_options *o)
 		o->mode = (enum bench_mode)i;
 		return parse_rows(o, argc - 1, argv + 1);
 	}
-	return bad("no mode '%s': loopback, listen, run and self are there", argv[1]);
+	return option_bad("no mode '%s': loopback, listen, run and self are there", argv[1]);
 }

@@ -40,6 +40,10 @@ int sender_peer_memory(struct sender *s, bool fresh, struct gw_err *err);
 /* A stream whose pages below `limit` may be sent. */
 int sender_open(struct sender *s, uint64_t limit, struct gw_err *err);
 int sender_close(struct sender *s, struct gw_err *err);
+/* Everything in it counts as dirty, always: half sent, it is marked anew under the next label. */
+void sender_feed(struct sender *s);
+int sender_close_bound(struct sender *s, struct gw_err *err);
+/* ---- sender_measure.c ---- */
 /* Both ends' counters; the other's arrive a moment later, by its own clock. */
 int sender_snapshots(
 	struct sender *s, struct snapshot *own, struct snapshot *peers, struct gw_err *err);

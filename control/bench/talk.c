@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "talk.h"
+#include "talk_internal.h"
 
 #include "../../dataplane/base/clock.h"
 #include "../link_message.h"
@@ -10,22 +10,6 @@
 
 #define SELF_NAME "godwit-bench"
 #define SILENCE_NS (20 * GW_NS_PER_S)
-#define LOOK_NS (5 * GW_NS_PER_MS)
-
-struct talk {
-	struct talk_conf conf;
-	struct gw_dp *dp;
-	struct gw_peer *peer; /* NULL: both ends are in this process */
-	struct talk *twin;    /* sending end: the receiving one; NULL: not in this process */
-	json_t *(*answerer)(void *ctx, const json_t *question);
-	void *answerer_ctx;
-	struct gw_link *link;
-	struct gw_timer *timer;
-	json_t *inbox; /* the one question or answer that has come */
-	bool gone, stopping;
-	char reason[GW_ERR_TEXT]; /* why it is gone, or has no link */
-	char link_error[GW_ERR_TEXT];
-};
 
 static void stop(struct talk *t)
 {
@@ -49,41 +33,6 @@ static void on_gone(void *ctx, struct gw_peer *peer, const char *reason)
 	stop(t);
 }
 
-static int take_paths(struct talk *t, const json_t *body)
-{
-	struct gw_dp_path path[GW_DP_MAX_PATHS];
-	const struct gw_dp_path *answer;
-	struct gw_err err = {.text = ""};
-	uint32_t n;
-
-	if (t->dp == NULL || t->link != NULL ||
-		gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
-		return -EPROTO;
-	if (gw_link_accept(t->conf.loop, t->dp, path, n, &t->link, &err) != 0) {
-		gw_peer_send(t->peer, GW_MESSAGE_PATHS_FAILED,
-			json_pack("{s:o}", "reason", gw_message_string(err.text)));
-		return 0;
-	}
-	answer = gw_dp_link_paths(gw_link_dp(t->link), &n);
-	gw_peer_send(t->peer, GW_MESSAGE_PATHS_OK,
-		json_pack("{s:o}", "paths", gw_link_message_paths(answer, n)));
-	return 0;
-}
-
-static int take_answer(struct talk *t, const json_t *body)
-{
-	struct gw_dp_path path[GW_DP_MAX_PATHS];
-	struct gw_err err = {.text = ""};
-	uint32_t n;
-
-	if (t->link == NULL || gw_link_started(t->link) ||
-		gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
-		return -EPROTO;
-	if (gw_link_start(t->link, path, n, &err) != 0)
-		snprintf(t->link_error, sizeof(t->link_error), "%s", err.text);
-	return 0;
-}
-
 static int on_message(
 	void *ctx, struct gw_peer *peer, enum gw_message_type type, const json_t *body)
 {
@@ -92,9 +41,9 @@ static int on_message(
 
 	switch (type) {
 	case GW_MESSAGE_PATHS:
-		return initiator ? -EPROTO : take_paths(t, body);
+		return initiator ? -EPROTO : talk_take_paths(t, body);
 	case GW_MESSAGE_PATHS_OK:
-		return initiator ? take_answer(t, body) : -EPROTO;
+		return initiator ? talk_take_answer(t, body) : -EPROTO;
 	case GW_MESSAGE_PATHS_FAILED:
 		gw_message_reason(body, "reason", t->link_error, sizeof(t->link_error));
 		return initiator && t->link != NULL ? 0 : -EPROTO;
@@ -260,7 +209,7 @@ static int check_peer(const struct talk *t, struct gw_err *err)
 
 int talk_hello(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
 {
-	int rc = talk_wait(t, timeout_ns, LOOK_NS, is_up, NULL, t, err);
+	int rc = talk_wait(t, timeout_ns, TALK_LOOK_NS, is_up, NULL, t, err);
 
 	if (rc == -ETIMEDOUT)
 		return gw_err(err, -EPROTO,
@@ -277,78 +226,6 @@ int talk_hello(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
 void talk_set_dp(struct talk *t, struct gw_dp *dp)
 {
 	t->dp = dp;
-}
-
-static bool link_ready(void *ctx)
-{
-	struct talk *t = ctx;
-	struct gw_dp_link_status st = {0};
-
-	if (t->link_error[0] != '\0')
-		return true;
-	if (gw_link_started(t->link))
-		gw_dp_link_status(gw_link_dp(t->link), &st);
-	return st.ready;
-}
-
-static void propose(struct talk *t)
-{
-	uint32_t n;
-	const struct gw_dp_path *path = gw_dp_link_paths(gw_link_dp(t->link), &n);
-
-	gw_peer_send(t->peer, GW_MESSAGE_PATHS,
-		json_pack("{s:o}", "paths", gw_link_message_paths(path, n)));
-}
-
-/* Both halves of the paths are this data plane's. */
-static int join(struct talk *t, struct gw_err *err)
-{
-	struct gw_loop *loop = t->conf.loop;
-	const struct gw_dp_path *path;
-	uint32_t n;
-	int rc;
-
-	path = gw_dp_link_paths(gw_link_dp(t->link), &n);
-	rc = gw_link_accept(loop, t->dp, path, n, &t->twin->link, err);
-	if (rc != 0)
-		return rc;
-	path = gw_dp_link_paths(gw_link_dp(t->twin->link), &n);
-	return gw_link_start(t->link, path, n, err);
-}
-
-int talk_link(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
-{
-	const struct gw_dp_host *peer = t->twin != NULL ? t->conf.host : gw_peer_host(t->peer);
-	struct gw_dp_link_status st;
-	int rc = 0;
-
-	if (t->link == NULL) {
-		rc = gw_link_plan(t->conf.loop, t->dp, peer, &t->link, err);
-		if (rc == 0 && t->twin != NULL)
-			rc = join(t, err);
-		else if (rc == 0)
-			propose(t);
-	}
-	if (rc == 0)
-		rc = talk_wait(t, timeout_ns, LOOK_NS, link_ready, NULL, t, err);
-	if (rc == 0 && t->link_error[0] != '\0')
-		return gw_err(err, -ENETUNREACH, "no paths: %s", t->link_error);
-	if (rc == -ETIMEDOUT) {
-		gw_dp_link_status(gw_link_dp(t->link), &st);
-		return gw_err(err, rc, "%u of %u paths came up in %.0f s: %s", st.paths_up,
-			st.paths, (double)timeout_ns / GW_NS_PER_S,
-			t->twin != NULL
-				? "what the port sends does not come back to it; neither its "
-				  "driver nor what it is connected to loops back"
-				: "are the ports joined, are their addresses in one subnet, do "
-				  "both ends have a link?");
-	}
-	return rc;
-}
-
-struct gw_dp_link *talk_dp_link(const struct talk *t)
-{
-	return t->link != NULL && gw_link_started(t->link) ? gw_link_dp(t->link) : NULL;
 }
 
 static bool has_inbox(void *ctx)
@@ -376,7 +253,7 @@ int talk_ask(
 	} else {
 		gw_peer_send(t->peer, GW_MESSAGE_BENCH, question);
 	}
-	rc = talk_wait(t, timeout_ns, LOOK_NS, has_inbox, NULL, t, err);
+	rc = talk_wait(t, timeout_ns, TALK_LOOK_NS, has_inbox, NULL, t, err);
 	if (rc == -ETIMEDOUT)
 		return gw_err(err, rc, "the other end does not answer");
 	if (rc != 0)

@@ -5,7 +5,6 @@
 #include "../dataplane/base/log.h"
 #include "answers.h"
 #include "reasons.h"
-#include "rpc.h"
 #include "sink_run.h"
 
 #include <errno.h>
@@ -22,7 +21,7 @@
 #define STOP_NS (30 * GW_NS_PER_S)
 #define STOP_COMMITTED_NS (5 * GW_NS_PER_S)
 
-static struct gw_run *find_id(const struct gw_manager *m, const char *id)
+struct gw_run *gw_manager_find_id(const struct gw_manager *m, const char *id)
 {
 	for (uint32_t i = 0; i < m->runs; i++)
 		if (strcmp(m->run[i]->id, id) == 0)
@@ -132,7 +131,7 @@ static int on_prepare(
 	struct gw_dst_params p = {.description = json_object_get(body, "description")};
 	struct gw_run *run;
 
-	if (gw_peer_initiator(gw_conn_peer(conn)) || find_id(m, id) != NULL ||
+	if (gw_peer_initiator(gw_conn_peer(conn)) || gw_manager_find_id(m, id) != NULL ||
 		!json_is_object(p.description))
 		return -EPROTO;
 	if (gw_message_text(body, "vm", p.vm, sizeof(p.vm)) != 0 || !gw_name_valid(p.vm))
@@ -163,7 +162,7 @@ static int on_message(
 		return -EPROTO;
 	if (type == GW_MESSAGE_PREPARE)
 		return on_prepare(m, conn, id, body);
-	run = find_id(m, id);
+	run = gw_manager_find_id(m, id);
 	if (run != NULL && !run->over)
 		return gw_run_message(run, conn, type, body);
 	gw_answer_for_ended(m->env.config->run_dir, conn, type, id);
@@ -177,68 +176,6 @@ static void on_gone(void *ctx, struct gw_conn *conn, const char *reason)
 	for (uint32_t i = 0; i < m->runs; i++)
 		if (m->run[i]->conn == conn)
 			gw_run_conn_gone(m->run[i], reason);
-}
-
-/* ---- what people ask ---- */
-
-json_t *gw_manager_status(const struct gw_manager *m, const char *id, const char *vm)
-{
-	struct gw_run *run = id != NULL ? find_id(m, id) : gw_manager_find_vm(m, vm);
-
-	return run != NULL ? gw_run_status(run)
-			   : json_incref(gw_history_find(m->history, id, vm, 0));
-}
-
-json_t *gw_manager_report(const struct gw_manager *m, const char *id, const char *vm)
-{
-	struct gw_run *run = id != NULL ? find_id(m, id) : gw_manager_find_vm(m, vm);
-
-	return run != NULL ? NULL : json_incref(gw_history_find(m->history, id, vm, 1));
-}
-
-json_t *gw_manager_list(const struct gw_manager *m)
-{
-	json_t *array = json_array();
-
-	for (uint32_t i = 0; i < m->runs; i++)
-		json_array_append_new(array, gw_run_status(m->run[i]));
-	gw_history_list(m->history, array);
-	return array;
-}
-
-int gw_manager_abort(struct gw_manager *m, const char *id, const char *vm, const char *reason,
-	char out_id[GW_UUID_TEXT])
-{
-	struct gw_run *run = id != NULL ? find_id(m, id) : gw_manager_find_vm(m, vm);
-
-	if (run == NULL)
-		return gw_history_find(m->history, id, vm, 0) != NULL ? GW_RPC_STATE
-								      : GW_RPC_NOT_FOUND;
-	if (gw_run_view(run).committed || run->over)
-		return GW_RPC_STATE;
-	snprintf(out_id, GW_UUID_TEXT, "%s", run->id);
-	gw_run_abort(run, reason);
-	return 0;
-}
-
-int gw_manager_change(struct gw_manager *m, const char *id, const char *vm,
-	const struct gw_changes *changes, json_t **out, struct gw_err *err)
-{
-	struct gw_run *run = id != NULL ? find_id(m, id) : gw_manager_find_vm(m, vm);
-
-	if (run == NULL || run->over) {
-		bool ended = run != NULL || gw_history_find(m->history, id, vm, 0) != NULL;
-
-		gw_err(err, 0, ended ? "the session has ended" : "no such session");
-		return ended ? GW_RPC_STATE : GW_RPC_NOT_FOUND;
-	}
-	if (!run->is_source) {
-		gw_err(err, 0, "this is the destination: set it at the source, %s", run->peer);
-		return GW_RPC_STATE;
-	}
-	gw_run_change(run, changes);
-	*out = gw_run_status(run);
-	return 0;
 }
 
 struct gw_peers *gw_manager_peers(const struct gw_manager *m)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The manager's state, shared by manager.c and migrate.c. */
+/* The manager's state, shared by its files. */
 #pragma once
 
 #include "history.h"
@@ -21,7 +21,8 @@ struct gw_manager {
 	void *stopped_arg;
 };
 
-/* The session of a VM that has not ended, or NULL. */
+/* The session that has not ended, or NULL: by its id, of a VM. */
+struct gw_run *gw_manager_find_id(const struct gw_manager *m, const char *id);
 struct gw_run *gw_manager_find_vm(const struct gw_manager *m, const char *vm);
 /* There must be room. */
 void gw_manager_add(struct gw_manager *m, struct gw_run *run);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "peers.h"
+#include "peers_internal.h"
 
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
@@ -10,39 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define UNUSED_NS (60 * GW_NS_PER_S)
 #define TIDY_NS (5 * GW_NS_PER_S)
 #define MAX_ACCEPTED 64u
-
-struct request {
-	LIST_ENTRY(request) link;
-	void (*fn)(void *arg, struct gw_conn *conn, const char *why);
-	void *arg;
-};
-
-/* A connection that was made, or one that exists or is wanted to a configured peer. */
-struct entry {
-	LIST_ENTRY(entry) link;
-	struct gw_peers *peers;
-	const struct gw_config_peer *config; /* NULL: accepted */
-	struct gw_conn *conn;
-	char error[GW_ERR_TEXT]; /* of the last attempt */
-	LIST_HEAD(, request) requests;
-};
-
-struct gw_peers {
-	struct gw_peers_conf conf;
-	struct gw_dp_host host;
-	int listen_fd;
-	struct gw_watch *watch;
-	struct gw_timer *timer;
-	uint32_t accepted;
-	LIST_HEAD(, entry) entries;
-};
 
 static struct gw_peer_conf peer_conf(struct gw_peers *p)
 {
@@ -53,9 +26,9 @@ static struct gw_peer_conf peer_conf(struct gw_peers *p)
 }
 
 /* Answers all who wait for this entry. An answer may add requests or drop others. */
-static void answer(struct entry *e, struct gw_conn *conn, const char *why)
+static void answer(struct gw_peers_entry *e, struct gw_conn *conn, const char *why)
 {
-	struct request *r;
+	struct gw_peers_request *r;
 
 	while ((r = LIST_FIRST(&e->requests)) != NULL) {
 		LIST_REMOVE(r, link);
@@ -66,7 +39,7 @@ static void answer(struct entry *e, struct gw_conn *conn, const char *why)
 
 static void on_up(void *ctx, struct gw_conn *conn)
 {
-	struct entry *e = ctx;
+	struct gw_peers_entry *e = ctx;
 
 	e->error[0] = '\0';
 	gw_conn_hold(conn);
@@ -77,12 +50,12 @@ static void on_up(void *ctx, struct gw_conn *conn)
 static int on_message(
 	void *ctx, struct gw_conn *conn, enum gw_message_type type, const json_t *body)
 {
-	struct entry *e = ctx;
+	struct gw_peers_entry *e = ctx;
 
 	return e->peers->conf.message(e->peers->conf.ctx, conn, type, body);
 }
 
-static void drop(struct entry *e)
+static void drop(struct gw_peers_entry *e)
 {
 	gw_conn_free(&e->conn);
 	if (e->config != NULL)
@@ -94,7 +67,7 @@ static void drop(struct entry *e)
 
 static void on_gone(void *ctx, struct gw_conn *conn, const char *reason)
 {
-	struct entry *e = ctx;
+	struct gw_peers_entry *e = ctx;
 	const struct gw_peer *peer = gw_conn_peer(conn);
 	bool was_up = gw_peer_name(peer)[0] != '\0';
 
@@ -116,7 +89,7 @@ static void on_gone(void *ctx, struct gw_conn *conn, const char *reason)
 
 static void add_accepted(struct gw_peers *p, int fd, const char *address)
 {
-	struct entry *e = p->accepted < MAX_ACCEPTED ? calloc(1, sizeof(*e)) : NULL;
+	struct gw_peers_entry *e = p->accepted < MAX_ACCEPTED ? calloc(1, sizeof(*e)) : NULL;
 	const struct gw_conn_callbacks cb = {on_up, on_message, on_gone, e};
 	struct gw_peer_conf conf = peer_conf(p);
 	struct gw_err err = {.text = "too many connections"};
@@ -159,7 +132,7 @@ static void tidy(void *ctx)
 {
 	struct gw_peers *p = ctx;
 	uint64_t now = gw_now_ns();
-	struct entry *e;
+	struct gw_peers_entry *e;
 
 	LIST_FOREACH(e, &p->entries, link)
 	{
@@ -183,7 +156,7 @@ int gw_peers_create(const struct gw_peers_conf *conf, struct gw_peers **out, str
 	LIST_INIT(&p->entries);
 	gw_dp_host(conf->dp, &p->host);
 	for (uint32_t i = 0; i < conf->config->n_peers; i++) {
-		struct entry *e = calloc(1, sizeof(*e));
+		struct gw_peers_entry *e = calloc(1, sizeof(*e));
 
 		if (e == NULL)
 			goto fail;
@@ -213,12 +186,12 @@ fail:
 void gw_peers_free(struct gw_peers **peers)
 {
 	struct gw_peers *p = *peers;
-	struct entry *e;
+	struct gw_peers_entry *e;
 
 	if (p == NULL)
 		return;
 	while ((e = LIST_FIRST(&p->entries)) != NULL) {
-		struct request *r;
+		struct gw_peers_request *r;
 
 		while ((r = LIST_FIRST(&e->requests)) != NULL) {
 			LIST_REMOVE(r, link);
@@ -241,8 +214,8 @@ int gw_peers_get(struct gw_peers *p, const char *name,
 {
 	struct gw_peer_conf conf = peer_conf(p);
 	struct gw_err err = {.text = ""};
-	struct request *r;
-	struct entry *e;
+	struct gw_peers_request *r;
+	struct gw_peers_entry *e;
 
 	LIST_FOREACH(e, &p->entries, link)
 	if (e->config != NULL && strcmp(e->config->name, name) == 0)
@@ -276,8 +249,8 @@ int gw_peers_get(struct gw_peers *p, const char *name,
 
 void gw_peers_forget(struct gw_peers *p, const void *arg)
 {
-	struct request *r, *next;
-	struct entry *e;
+	struct gw_peers_request *r, *next;
+	struct gw_peers_entry *e;
 
 	LIST_FOREACH(e, &p->entries, link)
 	{
@@ -291,81 +264,9 @@ void gw_peers_forget(struct gw_peers *p, const void *arg)
 	}
 }
 
-/* What the ways to it were found to do wrong. */
-static void add_findings(json_t *o, const struct gw_dp_link *link)
-{
-	struct gw_dp_mtu_finding f[GW_DP_MAX_PORTS];
-	uint32_t n = gw_dp_link_mtu_findings(link, f, GW_DP_MAX_PORTS);
-	char text[GW_DP_MTU_TEXT];
-	json_t *array;
-
-	if (n == 0)
-		return;
-	array = json_array();
-	for (uint32_t i = 0; i < n; i++) {
-		gw_dp_mtu_finding_text(&f[i], text);
-		json_array_append_new(array, gw_message_string(text));
-	}
-	json_object_set_new(o, "findings", array);
-}
-
-static json_t *entry_json(const struct entry *e)
-{
-	const struct gw_peer *peer = e->conn != NULL ? gw_conn_peer(e->conn) : NULL;
-	bool up = peer != NULL && gw_peer_is_up(peer);
-	struct gw_link *link = up ? gw_conn_link(e->conn) : NULL;
-	struct gw_dp_link_status st = {0};
-	const char *error = up ? gw_conn_link_error(e->conn) : e->error;
-	json_t *o;
-
-	if (link != NULL)
-		gw_dp_link_status(gw_link_dp(link), &st);
-	o = json_pack("{s:o, s:s, s:b, s:I, s:s, s:I, s:I}", "name",
-		gw_message_string(e->config != NULL ? e->config->name : gw_peer_name(peer)),
-		"address", e->config != NULL ? e->config->address : gw_peer_address(peer),
-		"connected", up ? 1 : 0, "rtt_us",
-		(json_int_t)((st.rtt_ns != 0 ? st.rtt_ns
-				     : up    ? gw_peer_rtt_ns(peer)
-					     : 0) /
-			     GW_NS_PER_US),
-		"version", up ? gw_peer_version(peer) : "", "paths", (json_int_t)st.paths,
-		"paths_up", (json_int_t)st.paths_up);
-	if (error[0] != '\0')
-		json_object_set_new(o, "error", gw_message_string(error));
-	if (link != NULL)
-		add_findings(o, gw_link_dp(link));
-	return o;
-}
-
-static bool configured(const struct gw_peers *p, const char *name)
-{
-	const struct gw_config *c = p->conf.config;
-
-	for (uint32_t i = 0; i < c->n_peers; i++)
-		if (strcmp(c->peers[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-json_t *gw_peers_json(const struct gw_peers *p)
-{
-	json_t *array = json_array();
-	const struct entry *e;
-
-	LIST_FOREACH(e, &p->entries, link)
-	if (e->config != NULL)
-		json_array_append_new(array, entry_json(e));
-	/* Of hosts that only come to us; the others are listed with our own connection to them. */
-	LIST_FOREACH(e, &p->entries, link)
-	if (e->config == NULL && gw_peer_is_up(gw_conn_peer(e->conn)) &&
-		!configured(p, gw_peer_name(gw_conn_peer(e->conn))))
-		json_array_append_new(array, entry_json(e));
-	return array;
-}
-
 bool gw_peers_settled(const struct gw_peers *p)
 {
-	const struct entry *e;
+	const struct gw_peers_entry *e;
 
 	LIST_FOREACH(e, &p->entries, link)
 	{

@@ -1,101 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tx_path.h"
-
-#include "rx_path.h"
-
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
+#include "tx_path_internal.h"
 
 #define COPY_LOOK 256u /* records looked at in one call */
-#define REORDER_CALM_RTTS 32u
-#define REORDER_CALM_NS 1000000000u
-
-struct gw_tx_books *gw_tx_books_create(uint32_t records)
-{
-	const size_t head = (sizeof(struct gw_tx_books) + 63) / 64 * 64;
-	const size_t bytes = head + records * sizeof(struct gw_tx_record) +
-			     records * sizeof(struct gw_tx_run) +
-			     records / GW_RATE_MARK_PACKETS * sizeof(struct gw_rate_mark);
-	/* Populated now: a poll core must not take its first faults here. */
-	struct gw_tx_books *b = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (b == MAP_FAILED)
-		return NULL;
-	b->records = records;
-	b->bytes = bytes;
-	b->record = (struct gw_tx_record *)(void *)((uint8_t *)b + head);
-	b->mark = (struct gw_rate_mark *)(void *)(b->record + records);
-	b->run = (struct gw_tx_run *)(void *)(b->mark + records / GW_RATE_MARK_PACKETS);
-	return b;
-}
-
-void gw_tx_books_free(struct gw_tx_books *b)
-{
-	if (b != NULL)
-		munmap(b, b->bytes);
-}
-
-static void use_books(struct gw_tx_path *p, struct gw_tx_books *b)
-{
-	p->books = b;
-	p->mask = b->records - 1;
-	p->record = b->record;
-	p->run = b->run;
-	p->mark = b->mark;
-}
-
-int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_credit)
-{
-	struct gw_tx_books *b = gw_tx_books_create(GW_TX_RECORDS);
-
-	if (b == NULL)
-		return -ENOMEM;
-	memset(p, 0, sizeof(*p));
-	use_books(p, b);
-	gw_rate_init(&p->rate, rate_bps);
-	p->credit = initial_credit;
-	p->reorder = GW_TX_REORDER_MIN;
-	p->reorder_time = 1;
-	memset(p->lost_psn, 0xff, sizeof(p->lost_psn));
-	return 0;
-}
-
-void gw_tx_path_release(struct gw_tx_path *p)
-{
-	gw_tx_books_free(p->books);
-	p->books = NULL;
-	p->record = NULL;
-}
-
-struct gw_tx_books *gw_tx_path_grow(struct gw_tx_path *p, struct gw_tx_books *b)
-{
-	struct gw_tx_books *old = p->books;
-	const uint64_t marks = old->records / GW_RATE_MARK_PACKETS;
-	uint64_t first = p->next_psn > old->records ? p->next_psn - old->records : 0;
-	uint64_t last_mark = p->next_psn / GW_RATE_MARK_PACKETS;
-
-	if (b->records <= old->records)
-		return b;
-	/* All of the old ring, not only what is outstanding: a packet that was declared lost may
-	 * still turn up. */
-	for (; first < p->next_psn; first++)
-		b->record[first & (b->records - 1)] = old->record[first & (old->records - 1)];
-	for (uint64_t n = last_mark >= marks ? last_mark - marks + 1 : 0; n <= last_mark; n++)
-		b->mark[n & (b->records / GW_RATE_MARK_PACKETS - 1)] = old->mark[n & (marks - 1)];
-	for (uint32_t n = p->run_tail; n != p->run_head; n++)
-		b->run[n & (b->records - 1)] = old->run[n & (old->records - 1)];
-	use_books(p, b);
-	return old;
-}
-
-static void fault(struct gw_tx_path *p, enum gw_tx_fault what)
-{
-	p->fault[what]++;
-	p->fault_news = true;
-}
 
 static struct gw_rate_mark *mark_of(const struct gw_tx_path *p, uint64_t psn)
 {
@@ -134,47 +40,6 @@ void gw_tx_path_skip(struct gw_tx_path *p)
 	p->next_psn++;
 }
 
-/* Whether the record of psn is still there. */
-static bool in_books(const struct gw_tx_path *p, uint64_t psn)
-{
-	return p->next_psn - psn <= p->mask + 1;
-}
-
-static void settle_one(
-	struct gw_tx_path *p, uint64_t psn, bool lost, gw_tx_settle settle, void *ctx)
-{
-	struct gw_tx_record *r = &p->record[psn & p->mask];
-
-	if (lost) {
-		p->lost_psn[p->lost_packets++ % GW_TX_LOST_KEPT] = psn;
-		p->spent_bytes -= r->wire_bytes;
-		p->lost_unseen += r->wire_bytes;
-		p->lost_unseen_packets++;
-	} else {
-		p->acked_bytes += r->wire_bytes + GW_WIRE_L1_BYTES;
-	}
-	p->inflight_packets--;
-	p->inflight_bytes -= r->wire_bytes;
-	if (r->kind == GW_TX_COPY)
-		p->copy_bytes -= r->wire_bytes;
-	if (r->kind != GW_TX_PROBE)
-		settle(ctx, p, r, lost);
-	r->state = lost ? GW_TX_LOST : GW_TX_ACKED;
-}
-
-/* Moves una over settled packets and gives their runs back. */
-static void advance_una(struct gw_tx_path *p)
-{
-	for (; p->una < p->next_psn; p->una++) {
-		const struct gw_tx_record *r = &p->record[p->una & p->mask];
-
-		if (r->state == GW_TX_OUT)
-			return;
-		if (r->kind == GW_TX_RUN_LIST)
-			p->run_tail += r->count;
-	}
-}
-
 /* The sample that an echo makes; 0: none. */
 static uint64_t take_rtt(struct gw_tx_path *p, uint32_t echo, uint32_t hold, uint64_t now_ns)
 {
@@ -197,83 +62,6 @@ void gw_tx_path_replied(struct gw_tx_path *p, uint32_t echo, uint64_t now_ns)
 	struct gw_rate_ack sample = {.now_ns = now_ns, .rtt_ns = take_rtt(p, echo, 0, now_ns)};
 
 	gw_rate_acked(&p->rate, &sample);
-}
-
-/* The timeout without its back-off: 2 srtt and the ACK delay. */
-static uint64_t base_pto_ns(const struct gw_tx_path *p)
-{
-	uint64_t rtt_ns = p->srtt_ns != 0 ? p->srtt_ns : GW_TX_RTT_UNKNOWN_NS;
-	uint64_t pto_ns = 2 * rtt_ns + GW_RX_ACK_DELAY_NS;
-
-	return pto_ns > GW_TX_PTO_MIN_NS ? pto_ns : GW_TX_PTO_MIN_NS;
-}
-
-/* Everything from una that was overtaken: by `reorder` packets and a while, or by any and a whole
- * timeout (what a probe's ACK shows of the tail); two where the ACKs for it may be what was lost.
- */
-static void detect_losses(struct gw_tx_path *p, uint64_t now_ns, gw_tx_settle settle, void *ctx)
-{
-	uint64_t age_ns = p->srtt_ns + p->srtt_ns / 4 * p->reorder_time + GW_RX_ACK_DELAY_NS;
-	uint64_t old_ns = base_pto_ns(p);
-
-	if (!p->any_acked)
-		return;
-	for (uint64_t n = p->una; n < p->largest_acked; n++) {
-		struct gw_tx_record *r = &p->record[n & p->mask];
-		uint64_t since_ns = now_ns > r->sent_ns ? now_ns - r->sent_ns : 0;
-
-		if (r->state != GW_TX_OUT)
-			continue;
-		/* Sent in order: what follows is younger and was overtaken by fewer. */
-		if (since_ns < age_ns || (n + p->reorder > p->largest_acked && since_ns < old_ns))
-			break;
-		if (n >= p->gap_first && n < p->gap_end && since_ns < 2 * old_ns)
-			break;
-		settle_one(p, n, true, settle, ctx);
-	}
-	advance_una(p);
-}
-
-/* Declared lost, yet it arrived: the threshold was too small. Losses are left of una, where the
- * bits of an ACK are no longer looked at, so they are looked up one by one. */
-static void detect_spurious(struct gw_tx_path *p, const struct gw_wire_packet *ack, uint64_t now_ns)
-{
-	if (p->lost_packets == p->fault[GW_TX_SPURIOUS])
-		return;
-	for (unsigned int i = 0; i < GW_TX_LOST_KEPT; i++) {
-		uint64_t back = ack->ack.largest - p->lost_psn[i];
-
-		if (p->lost_psn[i] > ack->ack.largest || back >= GW_WIRE_ACK_BITS ||
-			(ack->ack.bitmap[back / 64] >> (back % 64) & 1) == 0)
-			continue;
-		/* The receiver's absolute credit counts its bytes. */
-		if (in_books(p, p->lost_psn[i]))
-			p->spent_bytes += p->record[p->lost_psn[i] & p->mask].wire_bytes;
-		p->lost_psn[i] = UINT64_MAX;
-		fault(p, GW_TX_SPURIOUS);
-		if (p->reorder < GW_TX_REORDER_MAX)
-			p->reorder *= 2;
-		/* Once per round trip: many may come late by one and the same cause. */
-		if (p->reorder_time < GW_TX_REORDER_TIME_MAX &&
-			now_ns - p->reorder_since_ns > p->srtt_ns)
-			p->reorder_time++;
-		p->reorder_since_ns = now_ns;
-	}
-}
-
-/* No loss was spurious for a while: the thresholds go back. */
-static void relax_reorder(struct gw_tx_path *p, uint64_t now_ns)
-{
-	uint64_t calm_ns = REORDER_CALM_RTTS * p->srtt_ns;
-
-	if (calm_ns < REORDER_CALM_NS)
-		calm_ns = REORDER_CALM_NS;
-	if ((p->reorder == GW_TX_REORDER_MIN && p->reorder_time == 1) ||
-		now_ns - p->reorder_since_ns < calm_ns)
-		return;
-	p->reorder = p->reorder / 2 > GW_TX_REORDER_MIN ? p->reorder / 2 : GW_TX_REORDER_MIN;
-	p->reorder_time -= p->reorder_time > 1;
-	p->reorder_since_ns = now_ns;
 }
 
 /* Whether this ACK, by its own number, was not seen before. */
@@ -302,7 +90,7 @@ static uint32_t take_ce(struct gw_tx_path *p, uint32_t ecn_ce, uint64_t packets)
 	uint32_t more = ecn_ce - p->ecn_ce;
 
 	if (more > UINT32_MAX / 2) {
-		fault(p, GW_TX_ACK_ECN_BACK);
+		gw_tx_fault(p, GW_TX_ACK_ECN_BACK);
 		return 0;
 	}
 	p->ecn_ce = ecn_ce;
@@ -334,20 +122,20 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 	bool newest;
 
 	if (largest >= p->next_psn) {
-		fault(p, GW_TX_ACK_UNSENT);
+		gw_tx_fault(p, GW_TX_ACK_UNSENT);
 		return false;
 	}
 	newest = !p->any_acked || ack->psn > p->ack_largest;
 	if (!take_ack_number(p, ack->psn)) {
-		fault(p, GW_TX_ACK_REPEAT);
+		gw_tx_fault(p, GW_TX_ACK_REPEAT);
 		return false;
 	}
 	if (!newest)
-		fault(p, GW_TX_ACK_OLD);
+		gw_tx_fault(p, GW_TX_ACK_OLD);
 	if (ack->ack.credit > p->credit)
 		p->credit = ack->ack.credit; /* it never moves back */
 	else if (newest && ack->ack.credit < p->credit && p->any_acked)
-		fault(p, GW_TX_ACK_CREDIT_BACK);
+		gw_tx_fault(p, GW_TX_ACK_CREDIT_BACK);
 	for (unsigned int w = 0; w < GW_WIRE_ACK_BITS / 64; w++) {
 		uint64_t bits = ack->ack.bitmap[w];
 
@@ -358,7 +146,7 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 			uint64_t psn = largest - (64u * w + i);
 
 			bits &= bits - 1;
-			if (64u * w + i > largest || !in_books(p, psn) ||
+			if (64u * w + i > largest || !gw_tx_in_books(p, psn) ||
 				p->record[psn & p->mask].state != GW_TX_OUT)
 				continue;
 			/* Bits go from newest to oldest. */
@@ -366,15 +154,15 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 				sample.mark = mark_of(p, psn);
 				sample.sent_ns = p->record[psn & p->mask].sent_ns;
 			}
-			settle_one(p, psn, false, settle, ctx);
+			gw_tx_settle_one(p, psn, false, settle, ctx);
 		}
 	}
 	sample.bytes = bytes_before - p->inflight_bytes;
 	sample.packets = before - p->inflight_packets;
 	if (newest)
 		sample.ce = take_ce(p, ack->ack.ecn_ce, sample.packets);
-	detect_spurious(p, ack, now_ns);
-	relax_reorder(p, now_ns);
+	gw_tx_detect_spurious(p, ack, now_ns);
+	gw_tx_relax_reorder(p, now_ns);
 	if (!p->any_acked || largest > p->largest_acked) {
 		take_largest(p, largest);
 		sample.rtt_ns = take_rtt(p, ack->ack.echo, ack->ack.hold, now_ns);
@@ -383,7 +171,7 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 		p->last_ack_ns = now_ns;
 		p->pto_count = 0;
 	}
-	detect_losses(p, now_ns, settle, ctx);
+	gw_tx_detect_losses(p, now_ns, settle, ctx);
 	sample.lost_bytes = p->lost_unseen;
 	sample.lost_packets = p->lost_unseen_packets;
 	sample.inflight_bytes = p->inflight_bytes;
@@ -395,7 +183,7 @@ bool gw_tx_path_acked(struct gw_tx_path *p, const struct gw_wire_packet *ack, ui
 
 uint64_t gw_tx_path_pto_ns(const struct gw_tx_path *p)
 {
-	return base_pto_ns(p) << (p->pto_count < 6 ? p->pto_count : 6);
+	return gw_tx_base_pto_ns(p) << (p->pto_count < 6 ? p->pto_count : 6);
 }
 
 enum gw_tx_due gw_tx_path_timer(
@@ -409,11 +197,11 @@ enum gw_tx_due gw_tx_path_timer(
 		p->ask = false;
 		return GW_TX_SEND_PROBE;
 	}
-	detect_losses(p, now_ns, settle, ctx);
+	gw_tx_detect_losses(p, now_ns, settle, ctx);
 	if (p->inflight_packets == 0 || now_ns < p->last_ack_ns)
 		return GW_TX_NOTHING;
 	since_ns = now_ns - p->last_ack_ns;
-	dead_ns = 3 * base_pto_ns(p);
+	dead_ns = 3 * gw_tx_base_pto_ns(p);
 	if (dead_ns < GW_TX_DEAD_MIN_NS)
 		dead_ns = GW_TX_DEAD_MIN_NS;
 	/* A probe must have gone out before silence means death: a poll core that was away saw
@@ -473,9 +261,9 @@ void gw_tx_path_fail(struct gw_tx_path *p, gw_tx_settle settle, void *ctx)
 {
 	for (uint64_t n = p->una; n < p->next_psn; n++) {
 		if (p->record[n & p->mask].state == GW_TX_OUT)
-			settle_one(p, n, true, settle, ctx);
+			gw_tx_settle_one(p, n, true, settle, ctx);
 	}
-	advance_una(p);
+	gw_tx_advance_una(p);
 	gw_rate_forget(&p->rate);
 	p->lost_unseen = 0;
 	p->lost_unseen_packets = 0;

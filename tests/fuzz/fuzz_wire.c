@@ -5,6 +5,8 @@
  * path with packets out. The first byte says how; the trailer is made right, since no fuzzer finds
  * it.
  */
+#include "../../dataplane/path/tx_books.c"
+#include "../../dataplane/path/tx_loss.c"
 #include "../../dataplane/path/tx_path.c"
 #include "../../dataplane/port/frame.c"
 #include "../../dataplane/stream/sink.c"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/path/tx_path.c: books, losses, timeouts, credit. Time is made up. */
 #include "../../dataplane/path/tx_path.c"
+#include "../../dataplane/path/rx_path.h"
 
 #include "random.h"
 

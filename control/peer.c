@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "peer.h"
+#include "peer_internal.h"
 
 #include "../dataplane/base/clock.h"
-#include "../dataplane/base/log.h"
-#include "../dataplane/export/godwit_export.h"
-#include "link_message.h"
-#include "sendq.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,24 +12,7 @@
 #define HEARTBEAT_NS GW_NS_PER_S
 #define MESSAGES_PER_WAKE 64
 
-struct gw_peer {
-	struct gw_peer_conf conf;
-	struct gw_peer_callbacks cb;
-	struct gw_transport transport;
-	struct gw_watch *watch;
-	struct gw_timer *timer; /* heartbeat and silence; fires at once to report an end */
-	struct gw_message_reader *reader;
-	struct gw_sendq out;
-	bool initiator, connected, up, ended;
-	uint64_t heard_ns, said_ns, rtt_ns;
-	struct gw_dp_host host;
-	char name[GW_NAME_MAX], version[32], address[128];
-	char reason[GW_ERR_TEXT];
-};
-
-/* Notes the first reason and lets the timer report it, so that no caller sees the peer vanish under
- * it. */
-static void end(struct gw_peer *p, const char *reason)
+void gw_peer_end(struct gw_peer *p, const char *reason)
 {
 	if (p->ended)
 		return;
@@ -56,7 +35,7 @@ static void flush(struct gw_peer *p)
 	int rc = p->connected ? gw_sendq_flush(&p->out, &p->transport) : 0;
 
 	if (rc != 0)
-		end(p, strerror(-rc));
+		gw_peer_end(p, strerror(-rc));
 	else
 		want(p);
 }
@@ -76,75 +55,11 @@ void gw_peer_send(struct gw_peer *p, enum gw_message_type type, json_t *body)
 		rc = gw_sendq_add(&p->out, bytes, n);
 	free(bytes);
 	if (rc != 0) {
-		end(p, rc == -ENOBUFS ? "it takes no more messages" : strerror(-rc));
+		gw_peer_end(p, rc == -ENOBUFS ? "it takes no more messages" : strerror(-rc));
 		return;
 	}
 	p->said_ns = gw_now_ns();
 	flush(p);
-}
-
-static void say_hello(struct gw_peer *p)
-{
-	json_t *o = json_object();
-
-	json_object_set_new(o, "version", json_string(GODWIT_VERSION));
-	json_object_set_new(o, "name", gw_message_string(p->conf.self_name));
-	json_object_set_new(o, "abi", json_integer(GW_EXPORT_ABI));
-	json_object_set_new(o, "host", gw_link_message_host(p->conf.host));
-	gw_peer_send(p, GW_MESSAGE_HELLO, o);
-}
-
-static void take_hello(struct gw_peer *p, const json_t *body)
-{
-	if (gw_message_text(body, "name", p->name, sizeof(p->name)) != 0 ||
-		!gw_name_valid(p->name)) {
-		end(p, "its hello has no valid name");
-		return;
-	}
-	if (gw_message_text(body, "version", p->version, sizeof(p->version)) != 0 ||
-		gw_link_message_host_read(json_object_get(body, "host"), &p->host) != 0) {
-		end(p, "its hello is not valid");
-		return;
-	}
-	if (!p->initiator)
-		say_hello(p);
-	p->up = true;
-	p->cb.up(p->cb.ctx, p);
-}
-
-static void heartbeat(struct gw_peer *p, enum gw_message_type type, const json_t *body)
-{
-	uint64_t t;
-
-	if (gw_message_u64(body, "t", INT64_MAX, &t) != 0) {
-		end(p, "its heartbeat is not valid");
-	} else if (type == GW_MESSAGE_PING) {
-		gw_peer_send(p, GW_MESSAGE_PONG, json_pack("{s:I}", "t", (json_int_t)t));
-	} else if (t <= p->heard_ns) {
-		/* t comes back from the peer: an invented one only spoils the figure shown for this
-		 * peer. */
-		p->rtt_ns = p->heard_ns - t;
-	}
-}
-
-static void take(struct gw_peer *p, enum gw_message_type type, const json_t *body)
-{
-	if (!p->up) {
-		if (type == GW_MESSAGE_HELLO)
-			take_hello(p, body);
-		else
-			end(p, "it did not say hello");
-	} else if (type == GW_MESSAGE_HELLO) {
-		end(p, "it said hello twice");
-	} else if (type == GW_MESSAGE_PING || type == GW_MESSAGE_PONG) {
-		heartbeat(p, type, body);
-	} else if (p->cb.message(p->cb.ctx, p, type, body) != 0) {
-		char text[96];
-
-		snprintf(text, sizeof(text), "its message '%s' is not valid here",
-			gw_message_name(type));
-		end(p, text);
-	}
 }
 
 static void drain(struct gw_peer *p)
@@ -155,11 +70,11 @@ static void drain(struct gw_peer *p)
 	int rc = 1;
 
 	while (!p->ended && (rc = gw_message_next(p->reader, &type, &body, &err)) == 1) {
-		take(p, type, body);
+		gw_peer_take(p, type, body);
 		json_decref(body);
 	}
 	if (rc < 0)
-		end(p, err.text);
+		gw_peer_end(p, err.text);
 }
 
 static void readable(struct gw_peer *p)
@@ -170,14 +85,14 @@ static void readable(struct gw_peer *p)
 		ssize_t n;
 
 		if (gw_message_reader_room(p->reader, &at, &room) != 0) {
-			end(p, "out of memory");
+			gw_peer_end(p, "out of memory");
 			return;
 		}
 		n = p->transport.ops->read(&p->transport, at, room);
 		if (n == -EAGAIN)
 			return;
 		if (n <= 0) {
-			end(p, n == 0 ? "it closed the connection" : strerror((int)-n));
+			gw_peer_end(p, n == 0 ? "it closed the connection" : strerror((int)-n));
 			return;
 		}
 		p->heard_ns = gw_now_ns();
@@ -194,14 +109,14 @@ static void on_socket(void *ctx, uint32_t events)
 		int rc = gw_transport_connected(&p->transport);
 
 		if (rc != 0) {
-			end(p, strerror(-rc));
+			gw_peer_end(p, strerror(-rc));
 			return;
 		}
 		if (!(events & EPOLLOUT))
 			return;
 		p->connected = true;
 		p->heard_ns = gw_now_ns();
-		say_hello(p);
+		gw_peer_say_hello(p);
 		flush(p);
 		return;
 	}
@@ -226,7 +141,7 @@ static void on_timer(void *ctx)
 	if (now - p->heard_ns > p->conf.timeout_ns) {
 		snprintf(text, sizeof(text), "silent for %llu ms",
 			(unsigned long long)((now - p->heard_ns) / GW_NS_PER_MS));
-		end(p, text);
+		gw_peer_end(p, text);
 		return;
 	}
 	if (p->up)
@@ -287,26 +202,28 @@ int gw_peer_connect(const struct gw_peer_conf *conf, const char *address,
 	return rc == 0 ? 0 : gw_err(err, rc, "peer %s: %s", address, strerror(-rc));
 }
 
-int gw_peer_open(const struct gw_peer_conf *conf, int fd, const char *address,
-	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err)
+static int take_over(const struct gw_peer_conf *conf, int fd, const char *address,
+	const struct gw_peer_callbacks *cb, bool initiator, struct gw_peer **out,
+	struct gw_err *err)
 {
 	struct gw_transport t;
 	int rc;
 
 	gw_transport_accepted(fd, &t);
-	rc = create(conf, address, cb, t, true, out);
+	rc = create(conf, address, cb, t, initiator, out);
 	return rc == 0 ? 0 : gw_err(err, rc, "peer %s: %s", address, strerror(-rc));
+}
+
+int gw_peer_open(const struct gw_peer_conf *conf, int fd, const char *address,
+	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err)
+{
+	return take_over(conf, fd, address, cb, true, out, err);
 }
 
 int gw_peer_accept(const struct gw_peer_conf *conf, int fd, const char *address,
 	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err)
 {
-	struct gw_transport t;
-	int rc;
-
-	gw_transport_accepted(fd, &t);
-	rc = create(conf, address, cb, t, false, out);
-	return rc == 0 ? 0 : gw_err(err, rc, "peer %s: %s", address, strerror(-rc));
+	return take_over(conf, fd, address, cb, false, out, err);
 }
 
 void gw_peer_free(struct gw_peer **peer)

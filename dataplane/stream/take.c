@@ -113,8 +113,8 @@ static uint8_t classify(struct gw_source *s, uint64_t flat, const uint8_t *data,
 	return zero ? GW_WIRE_ZERO_RUNS : GW_WIRE_RAW;
 }
 
-/* Guest pages come from memory, not from a cache: the next ones are asked for while these are sent.
- */
+/* Guest pages come from memory, not from a cache: the next ones are asked for while these are sent,
+ * into the L1 cache: from L2 on, the copy that follows takes as long as without. */
 static void prefetch_hand(const struct gw_source *s, const struct gw_take *t, uint32_t pages)
 {
 	const struct gw_space_region *r = &s->space.region[t->hand_region];
@@ -125,7 +125,7 @@ static void prefetch_hand(const struct gw_source *s, const struct gw_take *t, ui
 		const uint8_t *page = r->base + (flat - r->first) * GW_WIRE_PAGE_BYTES;
 
 		for (uint32_t i = 0; i < GW_WIRE_PAGE_BYTES; i += 64)
-			__builtin_prefetch(page + i, 0, 2);
+			__builtin_prefetch(page + i, 0, 3);
 	}
 }
 

@@ -36,17 +36,17 @@ static void scalar(struct check *c, const struct gw_node *node, const struct gw_
 			path, node->text, allowed);
 }
 
-static void cpu_list(struct check *c, const struct gw_node *list, const struct gw_option *option)
+static void scalars(struct check *c, const struct gw_node *list, const struct gw_option *option)
 {
+	bool cpus = option->type == GW_OPTION_CPUS;
+	uint32_t min = cpus ? 1 : 0, max = cpus ? GW_CONFIG_MAX_WORKERS : GW_CONFIG_MAX_USERS;
 	const struct gw_node *item = NULL;
 	char path[PATH_BYTES];
 
 	gw_node_path(list, path, sizeof(path));
-	if (list->kind != GW_NODE_LIST || list->n_children == 0 ||
-		list->n_children > GW_CONFIG_MAX_WORKERS) {
-		gw_problem(c->problems, list->line,
-			"%s: must be a list of 1 to %d CPUs, such as [2, 3]", path,
-			GW_CONFIG_MAX_WORKERS);
+	if (list->kind != GW_NODE_LIST || list->n_children < min || list->n_children > max) {
+		gw_problem(c->problems, list->line, "%s: must be a list of %u to %u %s", path, min,
+			max, cpus ? "CPUs, such as [2, 3]" : "users, such as [libvirt-qemu]");
 		return;
 	}
 	while ((item = gw_outline_next(c->outline, list, item)) != NULL)
@@ -74,8 +74,8 @@ static void known_or_not(
 
 	if (option == NULL)
 		unknown(c, node, section);
-	else if (option->type == GW_OPTION_CPUS)
-		cpu_list(c, node, option);
+	else if (option->type == GW_OPTION_CPUS || option->type == GW_OPTION_USERS)
+		scalars(c, node, option);
 	else
 		scalar(c, node, option);
 }

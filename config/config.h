@@ -12,6 +12,8 @@
 #define GW_CONFIG_MAX_WORKERS 16
 #define GW_CONFIG_MAX_PEERS 64
 #define GW_CONFIG_MAX_CLASSES 32
+#define GW_CONFIG_MAX_USERS 16
+#define GW_CONFIG_NONE UINT32_MAX         /* no user, group or mode */
 #define GW_CONFIG_DEFAULT_CLASS "default" /* exists also where it is not configured */
 
 struct gw_config_port {
@@ -62,6 +64,15 @@ struct gw_config {
 		uint32_t idle_sleep_us; /* of a worker with no session, default 10000 */
 		uint32_t populate_threads; /* default 1 */
 	} dataplane;
+	struct {
+		uint32_t owner, group, mode;          /* of the control socket: uid, gid, mode bits;
+							 GW_CONFIG_NONE: see options.c */
+		uint32_t vm_owner, vm_group, vm_mode; /* of vm_dir; GW_CONFIG_NONE: left as it is */
+		uint32_t
+			exporters[GW_CONFIG_MAX_USERS]; /* uids whose hypervisors are served, beside
+							   root, godwitd's own and vm_owner */
+		uint32_t n_exporters;
+	} access;
 	struct gw_config_port *ports;
 	uint32_t n_ports;
 	struct gw_config_peer *peers;

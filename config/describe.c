@@ -19,6 +19,10 @@ static const char *const allowed_text[GW_OPTION_TYPES] = {
 	[GW_OPTION_GATEWAY] = "a host's IPv4 address, such as 10.0.0.254",
 	[GW_OPTION_BOOL] = "true or false",
 	[GW_OPTION_CPUS] = "a list of online CPUs, such as [2, 3]",
+	[GW_OPTION_USER] = "a user of this host by name or number, or none",
+	[GW_OPTION_GROUP] = "a group of this host by name or number, or none",
+	[GW_OPTION_MODE] = "three or four octal digits, such as 0660, or none",
+	[GW_OPTION_USERS] = "a list of users of this host by name or number",
 };
 
 static void choices(const struct gw_option *option, char *buf, size_t size)

@@ -33,6 +33,14 @@ static int set_field(const struct gw_option *o, const char *text, char *base)
 		return gw_value_bool(text, field);
 	case GW_OPTION_RATE:
 		return gw_value_rate(text, field);
+	case GW_OPTION_USER:
+		return gw_value_user(text, field);
+	case GW_OPTION_GROUP:
+		return gw_value_group(text, field);
+	case GW_OPTION_MODE:
+		return gw_value_mode(text, field);
+	case GW_OPTION_USERS:
+		return 0; /* none */
 	case GW_OPTION_CHOICE:
 		for (uint32_t i = 0; i < o->n_choices; i++)
 			if (strcmp(o->choices[i].str, text) == 0)
@@ -53,6 +61,30 @@ static int set_field(const struct gw_option *o, const char *text, char *base)
 	}
 }
 
+/* The types that libcyaml does not know: they are read here also where the file has them. */
+static int set_own_type(const struct gw_outline *outline, const struct gw_node *node,
+	const struct gw_option *o, char *base)
+{
+	const struct gw_node *item = NULL;
+	uint32_t *users = (void *)(base + o->offset), *n = (void *)(base + o->count_offset);
+
+	switch (o->type) {
+	case GW_OPTION_RATE:
+	case GW_OPTION_USER:
+	case GW_OPTION_GROUP:
+	case GW_OPTION_MODE:
+		return set_field(o, node->text, base);
+	case GW_OPTION_USERS:
+		/* A user may go from the databases between the check and this. */
+		while ((item = gw_outline_next(outline, node, item)) != NULL)
+			if (gw_value_user(item->text, &users[*n]) == 0)
+				++*n;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
 static int fill(const struct gw_outline *outline, const struct gw_node *map,
 	const struct gw_section *section, char *base)
 {
@@ -62,9 +94,9 @@ static int fill(const struct gw_outline *outline, const struct gw_node *map,
 		const struct gw_option *o = &section->options[i];
 		const struct gw_node *node = gw_outline_get(outline, map, o->key);
 
-		if (node != NULL && o->type == GW_OPTION_RATE)
-			rc = set_field(o, node->text, base);
-		else if (node == NULL && o->fallback != NULL)
+		if (node != NULL)
+			rc = set_own_type(outline, node, o, base);
+		else if (o->fallback != NULL)
 			rc = set_field(o, o->fallback, base);
 	}
 	return rc;

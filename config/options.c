@@ -72,6 +72,38 @@ static const struct gw_option dataplane[] = {
 		.help = "Threads that populate guest memory ahead of arriving pages."},
 };
 
+static const struct gw_option access[] = {
+	{"owner", GW_OPTION_USER, IN(struct gw_config, access, owner), .fallback = "none",
+		.sample = "godwit",
+		.help = "User that the control socket belongs to: may use every command, as root "
+			"and "
+			"godwitd's own user may. none: godwitd's own."},
+	{"group", GW_OPTION_GROUP, IN(struct gw_config, access, group), .fallback = "none",
+		.sample = "godwit",
+		.help = "Group of the control socket: its members may use the commands that only "
+			"read."},
+	{"mode", GW_OPTION_MODE, IN(struct gw_config, access, mode), .fallback = "0660",
+		.help = "Of the control socket. Who connects is checked besides."},
+	{"vm_owner", GW_OPTION_USER, IN(struct gw_config, access, vm_owner), .fallback = "none",
+		.sample = "libvirt-qemu",
+		.help = "User that vm_dir is given to, so that its hypervisors can make their "
+			"sockets "
+			"there; they are served. none: left as it is."},
+	{"vm_group", GW_OPTION_GROUP, IN(struct gw_config, access, vm_group), .fallback = "none",
+		.sample = "kvm", .help = "Group that vm_dir is given to. none: left as it is."},
+	{"vm_mode", GW_OPTION_MODE, IN(struct gw_config, access, vm_mode), .fallback = "none",
+		.sample = "1770",
+		.help = "Mode that vm_dir is given; with several users 1770, so that none takes "
+			"another's socket away. none: left as it is, made as 0755."},
+	{"exporters", GW_OPTION_USERS, IN(struct gw_config, access, exporters),
+		.count_offset = offsetof(struct gw_config, access.n_exporters) -
+				offsetof(struct gw_config, access),
+		.fallback = "[]", .sample = "[libvirt-qemu]",
+		.help = "Users whose hypervisors are served, up to 16, beside root, godwitd's own "
+			"user "
+			"and vm_owner."},
+};
+
 static const struct gw_option port[] = {
 	{"name", GW_OPTION_NAME, AT(struct gw_config_port, name), .required = true,
 		.sample = "left", .help = "Unique; shown in every output."},
@@ -164,6 +196,8 @@ const struct gw_section gw_sections[GW_CONFIG_SECTIONS] = {
 	{.key = "", .size = sizeof(struct gw_config), .help = "This host", OPTIONS(host)},
 	{SECTION("control", control), .help = "The control plane", OPTIONS(control)},
 	{SECTION("dataplane", dataplane), .help = "The poll workers", OPTIONS(dataplane)},
+	{SECTION("access", access), .help = "Who may use godwitd, and whom it serves",
+		OPTIONS(access)},
 	{LIST("ports", ports, n_ports, GW_CONFIG_MAX_PORTS),
 		.help = "Ports of the migration network, 1 to 16; traffic spreads over all",
 		OPTIONS(port)},

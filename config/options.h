@@ -22,6 +22,10 @@ enum gw_option_type {
 	GW_OPTION_BOOL,     /* bool */
 	GW_OPTION_RATE,     /* uint64_t: bits per second */
 	GW_OPTION_CPUS,     /* uint32_t array and count: min..max is a CPU's number */
+	GW_OPTION_USER,     /* uint32_t: uid, of a name or number; GW_CONFIG_NONE: "none" */
+	GW_OPTION_GROUP,    /* uint32_t: gid, likewise */
+	GW_OPTION_MODE,     /* uint32_t: octal digits, likewise */
+	GW_OPTION_USERS,    /* uint32_t[GW_CONFIG_MAX_USERS] of uids, and count */
 	GW_OPTION_TYPES
 };
 
@@ -31,7 +35,7 @@ enum gw_option_type {
 struct gw_option {
 	const char *key;
 	enum gw_option_type type;
-	uint32_t offset, count_offset; /* in the section's struct; count_offset: CPUS only */
+	uint32_t offset, count_offset; /* in the section's struct; count_offset: CPUS, USERS */
 	uint64_t min, max;
 	const char *unit;     /* NULL: none */
 	const char *fallback; /* the default, as it would stand in the file; NULL: none */
@@ -53,7 +57,7 @@ struct gw_section {
 	uint32_t n_options;
 };
 
-#define GW_CONFIG_SECTIONS 7
+#define GW_CONFIG_SECTIONS 8
 #define GW_SECTION_MAX_OPTIONS 16
 extern const struct gw_section gw_sections[GW_CONFIG_SECTIONS];
 

@@ -23,7 +23,11 @@ static void schema_option(
 			enum gw_config_on_limit, o->choices, o->n_choices)};
 		break;
 	case GW_OPTION_RATE:
-		/* libcyaml has no such type: set with the defaults. */
+	case GW_OPTION_USER:
+	case GW_OPTION_GROUP:
+	case GW_OPTION_MODE:
+	case GW_OPTION_USERS:
+		/* libcyaml has no such types: set with the defaults. */
 		f->value = (cyaml_schema_value_t){.type = CYAML_IGNORE, .flags = presence};
 		break;
 	case GW_OPTION_CPUS:

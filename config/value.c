@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +214,61 @@ static int check_name(const char *text)
 	return made_of(text, "._-") ? 0 : -EINVAL;
 }
 
+/* A plain number is an ID whether or not it has a name: a container's users may have none. */
+static int value_id(const char *text, uint32_t *out)
+{
+	uint64_t number;
+
+	if (strcmp(text, "none") == 0) {
+		*out = UINT32_MAX;
+		return 0;
+	}
+	if (gw_value_uint(text, &number) < 0 || number >= UINT32_MAX)
+		return -EINVAL;
+	*out = (uint32_t)number;
+	return 0;
+}
+
+int gw_value_user(const char *text, uint32_t *out)
+{
+	const struct passwd *entry;
+
+	if (value_id(text, out) == 0)
+		return 0;
+	entry = check_name(text) == 0 ? getpwnam(text) : NULL;
+	if (entry == NULL)
+		return -EINVAL;
+	*out = entry->pw_uid;
+	return 0;
+}
+
+int gw_value_group(const char *text, uint32_t *out)
+{
+	const struct group *entry;
+
+	if (value_id(text, out) == 0)
+		return 0;
+	entry = check_name(text) == 0 ? getgrnam(text) : NULL;
+	if (entry == NULL)
+		return -EINVAL;
+	*out = entry->gr_gid;
+	return 0;
+}
+
+int gw_value_mode(const char *text, uint32_t *out)
+{
+	size_t n = strspn(text, "01234567");
+
+	if (strcmp(text, "none") == 0) {
+		*out = UINT32_MAX;
+		return 0;
+	}
+	if (n < 3 || n > 4 || text[n] != '\0')
+		return -EINVAL;
+	*out = (uint32_t)strtoul(text, NULL, 8);
+	return 0;
+}
+
 static int check_rate(const struct gw_option *option, const char *text)
 {
 	uint64_t bps;
@@ -231,7 +288,7 @@ static int check_choice(const struct gw_option *option, const char *text)
 
 int gw_value_check(const struct gw_option *option, const char *text)
 {
-	uint32_t ip, prefix;
+	uint32_t ip, prefix, id_number;
 	uint64_t number;
 	char id[64];
 	bool flag;
@@ -262,6 +319,15 @@ int gw_value_check(const struct gw_option *option, const char *text)
 			number > option->max)
 			return -EINVAL;
 		return 0;
+	case GW_OPTION_USER:
+		return gw_value_user(text, &id_number);
+	case GW_OPTION_USERS: /* each of the list */
+		return gw_value_user(text, &id_number) == 0 && id_number != UINT32_MAX ? 0
+										       : -EINVAL;
+	case GW_OPTION_GROUP:
+		return gw_value_group(text, &id_number);
+	case GW_OPTION_MODE:
+		return gw_value_mode(text, &id_number);
 	case GW_OPTION_TYPES:
 		break;
 	}

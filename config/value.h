@@ -22,5 +22,11 @@ int gw_value_endpoint(const char *text, bool *out_loopback);
 /* A PCI address or a virtual device; id gets what names it, in one spelling. */
 int gw_value_device(const char *text, char *id, size_t size);
 
+/* A uid, a gid: "none" is UINT32_MAX. A name is looked up in this host's databases. */
+int gw_value_user(const char *text, uint32_t *out);
+int gw_value_group(const char *text, uint32_t *out);
+/* "0660", "1770"; "none" is UINT32_MAX. */
+int gw_value_mode(const char *text, uint32_t *out);
+
 /* One scalar against its option: type, range, choices. */
 int gw_value_check(const struct gw_option *option, const char *text);

@@ -5,10 +5,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int gw_daemon_log_level(const struct gw_config *config, struct gw_err *err)
 {
@@ -50,12 +52,37 @@ static int make_directory(const char *key, const char *path, struct gw_err *err)
 	return 0;
 }
 
+/* By descriptor: what stands there may not be a link to something else. */
+static int hand_over(const struct gw_config *config, struct gw_err *err)
+{
+	uint32_t owner = config->access.vm_owner, group = config->access.vm_group;
+	uint32_t mode = config->access.vm_mode;
+	int fd, rc = 0;
+
+	if (owner == GW_CONFIG_NONE && group == GW_CONFIG_NONE && mode == GW_CONFIG_NONE)
+		return 0;
+	fd = open(config->vm_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return gw_err(err, -errno, "vm_dir: %s: %s", config->vm_dir, strerror(errno));
+	/* GW_CONFIG_NONE is what fchown leaves alone. */
+	if (fchown(fd, owner, group) < 0)
+		rc = gw_err(err, -errno,
+			"access.vm_owner, access.vm_group: %s cannot be given to them: %s",
+			config->vm_dir, strerror(errno));
+	else if (mode != GW_CONFIG_NONE && fchmod(fd, mode) < 0)
+		rc = gw_err(err, -errno, "access.vm_mode: %s: %s", config->vm_dir, strerror(errno));
+	close(fd);
+	return rc;
+}
+
 int gw_daemon_directories(const struct gw_config *config, struct gw_err *err)
 {
 	int rc = make_directory("run_dir", config->run_dir, err);
 
 	if (rc == 0)
 		rc = make_directory("vm_dir", config->vm_dir, err);
+	if (rc == 0)
+		rc = hand_over(config, err);
 	if (rc == 0)
 		rc = make_directory("report_dir", config->report_dir, err);
 	return rc;

@@ -5,6 +5,7 @@
 #include "../dataplane/base/log.h"
 #include "hypervisor/hypervisor.h"
 #include "manager.h"
+#include "place.h"
 #include "record.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <sys/queue.h>
 
 #define RETRY_NS GW_NS_PER_S
-#define MIB (1ull << 20)
 
 /* A destination's session that had reached LOADING or STARTING. */
 struct settle {
@@ -139,9 +139,9 @@ static void on_exporter(void *ctx, const struct gw_exporter_event *ev)
 static void attempt(void *ctx)
 {
 	struct settle *s = ctx;
-	const struct gw_config *c = s->r->config;
 	const struct gw_hv_callbacks cb = {on_event, on_exporter, s};
 	struct gw_err err = {.text = ""};
+	struct gw_hv_place place;
 	int rc;
 
 	if (s->hv != NULL)
@@ -152,8 +152,9 @@ static void attempt(void *ctx)
 		free(s);
 		return;
 	}
-	rc = gw_hv_open(s->r->loop, c->vm_dir, s->record.vm, GW_HV_DESTINATION,
-		c->migration.state_limit_mib * MIB, &cb, opened, s, &s->hv, &err);
+	gw_place_of(s->r->config, &place);
+	rc = gw_hv_open(
+		s->r->loop, &place, s->record.vm, GW_HV_DESTINATION, &cb, opened, s, &s->hv, &err);
 	if (rc != 0) {
 		s->hv = NULL;
 		opened(s, rc, &err);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define MAX_CLIENTS 64
+#define MAX_OTHERS 32 /* of them, who may not do everything */
 #define MAX_CALLS 32 /* of one client, waiting for their answers */
 
 #define PARSE_ERROR -32700
@@ -111,6 +112,35 @@ static bool is_request(const json_t *request)
 	       id_is_valid(json_object_get(request, "id"));
 }
 
+/* false: answered already. */
+static bool may_call(const struct gw_rpc_client *client, const struct gw_rpc_method *method,
+	struct gw_rpc_call *call)
+{
+	const struct gw_rpc *rpc = client->rpc;
+	char readable[256];
+
+	if (client->rights == GW_RPC_ALL || (client->rights == GW_RPC_READ && method->read_only))
+		return true;
+	if (client->rights == GW_RPC_READ) {
+		gw_rpc_readable(rpc->methods, readable, sizeof(readable));
+		gw_rpc_error(call, GW_RPC_DENIED, NULL,
+			"'%s' is not for group '%s', which may only read (%s): root and the "
+			"socket's owner may",
+			method->name, rpc->group_name, readable);
+	} else if (rpc->access.group != GW_RPC_NO_ID) {
+		gw_rpc_error(call, GW_RPC_DENIED, NULL,
+			"'%s' is not for this user: root and the socket's owner may do everything, "
+			"group '%s' may read",
+			method->name, rpc->group_name);
+	} else {
+		gw_rpc_error(call, GW_RPC_DENIED, NULL,
+			"'%s' is not for this user: root and the socket's owner may do everything, "
+			"and no group may read (access.group)",
+			method->name);
+	}
+	return false;
+}
+
 static void call_method(struct gw_rpc_client *client, const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "method"));
@@ -130,11 +160,15 @@ static void call_method(struct gw_rpc_client *client, const json_t *request)
 			MAX_CALLS);
 	else if (method == NULL)
 		gw_rpc_error(call, NO_METHOD, NULL, "no method '%.64s'", name);
+	else if (!may_call(client, method, call))
+		; /* said why */
 	else if (!json_is_object(params))
 		gw_rpc_error(call, BAD_PARAMS, NULL, "params must be an object");
 	else
 		method->fn(client->rpc->ctx, params, call);
 	json_decref(none);
+	if (client->rights == GW_RPC_NOTHING)
+		gw_rpc_client_refuse(client);
 }
 
 void gw_rpc_request(struct gw_rpc_client *client, const char *line, size_t len)
@@ -159,15 +193,17 @@ void gw_rpc_request(struct gw_rpc_client *client, const char *line, size_t len)
 	json_decref(request);
 }
 
-/* Room for a new client: who has been silent longest and waits for nothing gives way. */
-static bool make_room(struct gw_rpc *rpc)
+/* Room for a new client: who has been silent longest and waits for nothing gives way. Those who may
+ * not do everything push out each other only. */
+static bool make_room(struct gw_rpc *rpc, bool other)
 {
 	struct gw_rpc_client *idle = NULL;
 
-	if (rpc->n_clients < MAX_CLIENTS)
+	if (rpc->n_clients < MAX_CLIENTS && !(other && rpc->n_others >= MAX_OTHERS))
 		return true;
 	for (struct gw_rpc_client *c = rpc->clients; c != NULL; c = c->next)
-		if (c->n_calls == 0 && (idle == NULL || c->active_ns < idle->active_ns))
+		if (c->n_calls == 0 && (!other || c->rights != GW_RPC_ALL) &&
+			(idle == NULL || c->active_ns < idle->active_ns))
 			idle = c;
 	if (idle == NULL)
 		return false;
@@ -179,6 +215,7 @@ static void on_connection(void *ctx, uint32_t events)
 {
 	struct gw_rpc *rpc = ctx;
 	int fd = accept4(rpc->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	enum gw_rpc_rights rights;
 
 	(void)events;
 	if (fd < 0) {
@@ -190,12 +227,13 @@ static void on_connection(void *ctx, uint32_t events)
 		}
 		return;
 	}
-	if (!make_room(rpc)) {
-		gw_warn("rpc: %d clients wait for answers; one more is turned away", MAX_CLIENTS);
+	rights = gw_rpc_rights(&rpc->access, fd);
+	if (!make_room(rpc, rights != GW_RPC_ALL)) {
+		gw_warn("rpc: too many clients wait for answers; one more is turned away");
 		close(fd);
 		return;
 	}
-	if (gw_rpc_client_create(rpc, fd) < 0)
+	if (gw_rpc_client_create(rpc, fd, rights) < 0)
 		gw_warn("rpc: no memory for a client");
 }
 
@@ -206,16 +244,19 @@ static void on_retry(void *ctx)
 	gw_watch_set(rpc->watch, EPOLLIN);
 }
 
-int gw_rpc_create(struct gw_loop *loop, const char *path, const struct gw_rpc_method *methods,
-	void *ctx, struct gw_rpc **out, struct gw_err *err)
+int gw_rpc_create(struct gw_loop *loop, const char *path, const struct gw_rpc_access *access,
+	const struct gw_rpc_method *methods, void *ctx, struct gw_rpc **out, struct gw_err *err)
 {
+	static const struct gw_rpc_access own = {GW_RPC_NO_ID, GW_RPC_NO_ID, GW_RPC_NO_ID};
 	struct gw_rpc *rpc = calloc(1, sizeof(*rpc));
 	int rc;
 
 	if (rpc == NULL)
 		return gw_err(err, -ENOMEM, "%s: out of memory", path);
 	*rpc = (struct gw_rpc){.loop = loop, .methods = methods, .ctx = ctx, .fd = -1};
-	rc = gw_rpc_listen(path, err);
+	rpc->access = access != NULL ? *access : own;
+	gw_rpc_group_name(rpc->access.group, rpc->group_name, sizeof(rpc->group_name));
+	rc = gw_rpc_listen(path, &rpc->access, err);
 	if (rc < 0)
 		goto fail;
 	rpc->fd = rc;

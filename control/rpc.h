@@ -8,17 +8,29 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct gw_rpc;
 struct gw_rpc_call; /* one request that waits for its answer */
 
 /* Error codes beside JSON-RPC's own (-32700 parse, -32600 request, -32601 method, -32602 params, -32603 internal). */
 enum gw_rpc_code {
-	GW_RPC_NOT_FOUND = 1,  /* no such VM, session, peer or report */
-	GW_RPC_REFUSED = 2,    /* hazards, differing ends, policy; data.reasons lists them */
-	GW_RPC_CONFLICT = 3,   /* a session for this VM exists already */
-	GW_RPC_UNREACHABLE = 4,/* the peer does not answer */
-	GW_RPC_STATE = 5,      /* not possible in this phase */
+	GW_RPC_NOT_FOUND = 1,   /* no such VM, session, peer or report */
+	GW_RPC_REFUSED = 2,     /* hazards, differing ends, policy; data.reasons lists them */
+	GW_RPC_CONFLICT = 3,    /* a session for this VM exists already */
+	GW_RPC_UNREACHABLE = 4, /* the peer does not answer */
+	GW_RPC_STATE = 5,       /* not possible in this phase */
+	GW_RPC_DENIED = 6,      /* not for this user */
+};
+
+#define GW_RPC_NO_ID UINT32_MAX
+
+/* Whose the socket is, and who may call what: root, this process's own user and owner everything;
+ * members of group what is read_only; others nothing. */
+struct gw_rpc_access {
+	uid_t owner; /* GW_RPC_NO_ID: this process's own */
+	gid_t group; /* GW_RPC_NO_ID: this process's own, and no group may read */
+	mode_t mode; /* of the socket; GW_RPC_NO_ID: 0600 */
 };
 
 struct gw_rpc_method {
@@ -26,12 +38,14 @@ struct gw_rpc_method {
 	/* params is an object (never NULL, empty where the client gave none) and is borrowed for the call; incref to keep.
 	 * Must answer call exactly once, now or later. */
 	void (*fn)(void *ctx, const json_t *params, struct gw_rpc_call *call);
-	bool read_only;
+	bool read_only; /* changes nothing and keeps nothing busy: a group may be given it */
 };
 
-/* Listens on path (mode 0600; a stale socket of a dead daemon is replaced, a live one is -EADDRINUSE with err).
- * methods ends with a NULL name. */
-int gw_rpc_create(struct gw_loop *loop, const char *path, const struct gw_rpc_method *methods, void *ctx, struct gw_rpc **out, struct gw_err *err);
+/* Listens on path (a stale socket of a dead daemon is replaced, a live one is -EADDRINUSE with
+ * err). methods ends with a NULL name. access is copied; NULL: nobody but root and this process's
+ * own user. */
+int gw_rpc_create(struct gw_loop *loop, const char *path, const struct gw_rpc_access *access,
+	const struct gw_rpc_method *methods, void *ctx, struct gw_rpc **out, struct gw_err *err);
 void gw_rpc_free(struct gw_rpc **rpc); /* unlinks the socket */
 
 /* Answers and frees call; safe after the client went away. result and data are stolen (data may be NULL). */

@@ -90,11 +90,18 @@ void gw_rpc_client_complain(struct gw_rpc_client *c, int code, const char *text)
 	json_decref(answer);
 }
 
+void gw_rpc_client_refuse(struct gw_rpc_client *c)
+{
+	c->eof = true;
+	set_events(c);
+}
+
 static void requests(struct gw_rpc_client *c)
 {
 	char *line = c->in, *end = c->in + c->in_len, *newline;
 
-	while (!c->dead && (newline = memchr(line, '\n', (size_t)(end - line))) != NULL) {
+	while (!c->dead && !c->eof &&
+		(newline = memchr(line, '\n', (size_t)(end - line))) != NULL) {
 		gw_rpc_request(c, line, (size_t)(newline - line));
 		line = newline + 1;
 	}
@@ -155,13 +162,14 @@ static void on_event(void *ctx, uint32_t events)
 		gw_rpc_client_free(c);
 }
 
-int gw_rpc_client_create(struct gw_rpc *rpc, int fd)
+int gw_rpc_client_create(struct gw_rpc *rpc, int fd, enum gw_rpc_rights rights)
 {
 	struct gw_rpc_client *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		goto fail;
-	*c = (struct gw_rpc_client){.rpc = rpc, .fd = fd, .active_ns = gw_now_ns()};
+	*c = (struct gw_rpc_client){
+		.rpc = rpc, .rights = rights, .fd = fd, .active_ns = gw_now_ns()};
 	c->in = malloc(MAX_REQUEST);
 	if (c->in == NULL)
 		goto fail;
@@ -171,6 +179,7 @@ int gw_rpc_client_create(struct gw_rpc *rpc, int fd)
 	c->next = rpc->clients;
 	rpc->clients = c;
 	rpc->n_clients++;
+	rpc->n_others += rights != GW_RPC_ALL;
 	return 0;
 fail:
 	if (c != NULL)
@@ -188,6 +197,7 @@ void gw_rpc_client_free(struct gw_rpc_client *c)
 		link = &(*link)->next;
 	*link = c->next;
 	c->rpc->n_clients--;
+	c->rpc->n_others -= c->rights != GW_RPC_ALL;
 	for (struct gw_rpc_call *call = c->calls; call != NULL; call = call->next) {
 		call->client = NULL;
 		call->link = NULL;

@@ -52,7 +52,19 @@ static int clear_path(const struct sockaddr_un *addr, struct gw_err *err)
 	return 0;
 }
 
-int gw_rpc_listen(const char *path, struct gw_err *err)
+/* Before it listens: at no time may more connect than are to. */
+static int hand_over(const char *path, const struct gw_rpc_access *a, struct gw_err *err)
+{
+	if ((a->owner != GW_RPC_NO_ID || a->group != GW_RPC_NO_ID) &&
+		lchown(path, a->owner, a->group) < 0)
+		return gw_err(err, -errno, "%s: cannot be given to user %d, group %d: %s", path,
+			(int)a->owner, (int)a->group, strerror(errno));
+	if (a->mode != GW_RPC_NO_ID && chmod(path, a->mode) < 0)
+		return gw_err(err, -errno, "%s: mode %o: %s", path, a->mode, strerror(errno));
+	return 0;
+}
+
+int gw_rpc_listen(const char *path, const struct gw_rpc_access *access, struct gw_err *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	size_t len = strlen(path);
@@ -68,9 +80,12 @@ int gw_rpc_listen(const char *path, struct gw_err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return gw_err(err, -errno, "%s: socket: %s", path, strerror(errno));
-	/* bind() gives the file the mode of the descriptor: at no time may others connect. */
+	/* bind() gives the file the mode of the descriptor: nobody else can open it until it is
+	 * handed over. */
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		rc = gw_err(err, -errno, "%s: cannot listen: %s", path, strerror(errno));
+	} else if ((rc = hand_over(path, access, err)) < 0) {
+		unlink(path);
 	} else if (listen(fd, BACKLOG) < 0) {
 		rc = gw_err(err, -errno, "%s: cannot listen: %s", path, strerror(errno));
 		unlink(path);

@@ -2,12 +2,11 @@
 #include "run_hv.h"
 
 #include "../dataplane/base/log.h"
+#include "place.h"
 #include "reasons.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define MIB (1ull << 20)
 
 static void on_event(void *ctx, enum gw_hv_event event, const char *text)
 {
@@ -98,16 +97,17 @@ static void announced(void *arg, int result, const struct gw_err *err)
 
 static void open_hv(struct gw_run *run)
 {
-	const struct gw_config *c = run->env->config;
 	const struct gw_hv_callbacks cb = {on_event, on_exporter, run};
 	struct gw_err err = {.text = ""};
+	struct gw_hv_place place;
 	int rc;
 
 	if (run->hv != NULL)
 		gw_hv_free(&run->hv); /* of an attempt that failed */
-	rc = gw_hv_open(run->env->loop, c->vm_dir, run->vm,
-		run->is_source ? GW_HV_SOURCE : GW_HV_DESTINATION,
-		c->migration.state_limit_mib * MIB, &cb, opened, run, &run->hv, &err);
+	gw_place_of(run->env->config, &place);
+	rc = gw_hv_open(run->env->loop, &place, run->vm,
+		run->is_source ? GW_HV_SOURCE : GW_HV_DESTINATION, &cb, opened, run, &run->hv,
+		&err);
 
 	if (rc != 0) {
 		run->hv = NULL;

@@ -239,7 +239,8 @@ static void version(void *ctx, const json_t *params, struct gw_rpc_call *call)
 				   "abi", GW_EXPORT_ABI));
 }
 
-static const struct gw_rpc_method methods[] = {{"migrate", migrate, false}, {"check", check, true},
+/* `check` asks the VM's hypervisor and is its one session meanwhile: not for who may only read. */
+static const struct gw_rpc_method methods[] = {{"migrate", migrate, false}, {"check", check, false},
 	{"list", list, true}, {"show", show, true}, {"abort", abort_session, false},
 	{"peers", peers, true}, {"ports", ports, true}, {"report", report, true},
 	{"set", set, false}, {"version", version, true}, {NULL, NULL, false}};
@@ -247,6 +248,8 @@ static const struct gw_rpc_method methods[] = {{"migrate", migrate, false}, {"ch
 int gw_service_create(struct gw_loop *loop, const struct gw_config *config, struct gw_service **out,
 	struct gw_err *err)
 {
+	const struct gw_rpc_access access = {
+		config->access.owner, config->access.group, config->access.mode};
 	struct gw_service *s = calloc(1, sizeof(*s));
 	char path[PATH_MAX];
 	int rc;
@@ -256,7 +259,7 @@ int gw_service_create(struct gw_loop *loop, const struct gw_config *config, stru
 	s->loop = loop;
 	LIST_INIT(&s->queries);
 	snprintf(path, sizeof(path), "%s/control.sock", config->run_dir);
-	rc = gw_rpc_create(loop, path, methods, s, &s->rpc, err);
+	rc = gw_rpc_create(loop, path, &access, methods, s, &s->rpc, err);
 	if (rc != 0) {
 		free(s);
 		return rc;

@@ -56,6 +56,8 @@ static int exit_code(int code)
 		return CTL_UNREACHABLE;
 	case GW_RPC_STATE:
 		return CTL_STATE;
+	case GW_RPC_DENIED:
+		return CTL_DENIED;
 	case -32602:
 		return CTL_USAGE;
 	default:

@@ -17,6 +17,7 @@ enum ctl_exit {
 	CTL_CONFLICT = 6,    /* the VM has a session already */
 	CTL_UNREACHABLE = 7, /* the peer does not answer */
 	CTL_STATE = 8,       /* not possible in this phase */
+	CTL_DENIED = 9,      /* not for this user */
 };
 
 struct ctl {

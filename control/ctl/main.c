@@ -85,7 +85,8 @@ static void print_help(FILE *f)
 		   "\n"
 		   "Exit codes: 0 done; 1 failed or aborted; 2 wrong usage; 3 no godwitd;\n"
 		   "4 refused, the reasons are printed; 5 not found; 6 the VM has a session\n"
-		   "already; 7 the peer does not answer; 8 not possible in this phase.\n");
+		   "already; 7 the peer does not answer; 8 not possible in this phase;\n"
+		   "9 not for this user.\n");
 }
 
 int ctl_usage(const char *fmt, ...)

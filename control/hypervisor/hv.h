@@ -108,4 +108,8 @@ void gw_hv_report(struct gw_hv *hv, enum gw_hv_event event, const char *text);
 void gw_hv_lost(struct gw_hv *hv, const char *why); /* a socket broke */
 
 /* qemu.c: connects to QMP; "opened" waits for its greeting too. */
-int gw_qemu_create(struct gw_hv *hv, const char *qmp_path, struct gw_err *err);
+int gw_qemu_create(
+	struct gw_hv *hv, const char *qmp_path, const struct gw_trust *trust, struct gw_err *err);
+/* One user must not lend another's VM a monitor, or memory: -EPERM where the two sockets of a VM
+ * are of different users, root apart. */
+int gw_qemu_same_user(const struct gw_hv *hv, uid_t exporter, struct gw_err *err);

@@ -116,8 +116,8 @@ static bool name_is_safe(const char *name)
 	       strlen(name) < GW_EXPORT_NAME_MAX;
 }
 
-int gw_hv_open(struct gw_loop *loop, const char *vm_dir, const char *name, enum gw_hv_role role,
-	uint64_t state_limit_bytes, const struct gw_hv_callbacks *cb, gw_hv_done done, void *arg,
+int gw_hv_open(struct gw_loop *loop, const struct gw_hv_place *place, const char *name,
+	enum gw_hv_role role, const struct gw_hv_callbacks *cb, gw_hv_done done, void *arg,
 	struct gw_hv **out, struct gw_err *err)
 {
 	char path[PATH_MAX];
@@ -134,22 +134,24 @@ int gw_hv_open(struct gw_loop *loop, const char *vm_dir, const char *name, enum 
 	hv->loop = loop;
 	hv->role = role;
 	hv->cb = *cb;
-	hv->state_limit_bytes = state_limit_bytes;
+	hv->state_limit_bytes = place->state_limit_bytes;
 	hv->run = GW_HV_OTHER;
 	snprintf(hv->name, sizeof(hv->name), "%s", name);
 
-	snprintf(path, sizeof(path), "%s/%s.qmp", vm_dir, name);
+	snprintf(path, sizeof(path), "%s/%s.qmp", place->vm_dir, name);
 	hv->ops = access(path, F_OK) == 0 ? &gw_hv_qemu_ops : &gw_hv_native_ops;
 	rc = gw_hv_ops_create(hv);
 	if (rc != 0)
 		goto no_memory;
 	if (hv->ops == &gw_hv_qemu_ops) {
-		rc = gw_qemu_create(hv, path, err);
+		rc = gw_qemu_create(hv, path, &place->trust, err);
 		if (rc != 0)
 			goto fail;
 	}
-	snprintf(path, sizeof(path), "%s/%s.export", vm_dir, name);
-	rc = gw_exporter_connect(path, state_limit_bytes, &hv->exporter, err);
+	snprintf(path, sizeof(path), "%s/%s.export", place->vm_dir, name);
+	rc = gw_exporter_connect(path, place->state_limit_bytes, &place->trust, &hv->exporter, err);
+	if (rc == 0 && hv->qemu != NULL)
+		rc = gw_qemu_same_user(hv, gw_exporter_info(hv->exporter)->uid, err);
 	if (rc != 0)
 		goto fail;
 	hv->exporter_watch =

@@ -46,12 +46,19 @@ struct gw_hv_callbacks {
 /* result: 0 or a negative errno (err has text then). */
 typedef void (*gw_hv_done)(void *arg, int result, const struct gw_err *err);
 
-/* Opens the VM called name under vm_dir: NAME.export (export socket) and, where it exists, NAME.qmp
- * (QEMU's QMP socket: then the kind is qemu, otherwise native, which needs
+/* What holds for every VM of this host. */
+struct gw_hv_place {
+	const char *vm_dir;
+	uint64_t state_limit_bytes; /* of a device state */
+	struct gw_trust trust;      /* whose processes may serve the two sockets */
+};
+
+/* Opens the VM called name under place->vm_dir: NAME.export (export socket) and, where it exists,
+ * NAME.qmp (QEMU's QMP socket: then the kind is qemu, otherwise native, which needs
  * GW_EXPORT_CAP_LIFECYCLE). done runs when HELLO has come, QMP has negotiated, and the VM has been
- * described. state_limit_bytes bounds the device state. */
-int gw_hv_open(struct gw_loop *loop, const char *vm_dir, const char *name, enum gw_hv_role role,
-	uint64_t state_limit_bytes, const struct gw_hv_callbacks *cb, gw_hv_done done, void *arg,
+ * described. */
+int gw_hv_open(struct gw_loop *loop, const struct gw_hv_place *place, const char *name,
+	enum gw_hv_role role, const struct gw_hv_callbacks *cb, gw_hv_done done, void *arg,
 	struct gw_hv **out, struct gw_err *err);
 
 /* Closes the sockets. Pending callbacks are not called. Capabilities that were set on the

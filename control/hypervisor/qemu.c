@@ -210,7 +210,8 @@ static void on_broken(void *ctx, int result, const struct gw_err *err)
 	gw_hv_lost(ctx, err->text);
 }
 
-int gw_qemu_create(struct gw_hv *hv, const char *qmp_path, struct gw_err *err)
+int gw_qemu_create(
+	struct gw_hv *hv, const char *qmp_path, const struct gw_trust *trust, struct gw_err *err)
 {
 	struct gw_qmp_callbacks cb = {
 		.ready = on_ready, .event = on_event, .broken = on_broken, .ctx = hv};
@@ -219,7 +220,17 @@ int gw_qemu_create(struct gw_hv *hv, const char *qmp_path, struct gw_err *err)
 	if (hv->qemu == NULL)
 		return gw_err(err, -ENOMEM, "%s: no memory", hv->name);
 	hv->qemu->hv = hv;
-	return gw_qmp_connect(hv->loop, qmp_path, &cb, &hv->qemu->qmp, err);
+	return gw_qmp_connect(hv->loop, qmp_path, trust, &cb, &hv->qemu->qmp, err);
+}
+
+int gw_qemu_same_user(const struct gw_hv *hv, uid_t exporter, struct gw_err *err)
+{
+	uid_t qmp = gw_qmp_uid(hv->qemu->qmp);
+
+	if (qmp == exporter || qmp == 0 || exporter == 0)
+		return 0;
+	return gw_err(err, -EPERM, "%s: user %u serves its QMP socket, user %u its export socket",
+		hv->name, qmp, exporter);
 }
 
 static void qemu_answered(struct gw_hv *hv, struct gw_exporter_event *ev)

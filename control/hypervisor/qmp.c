@@ -33,6 +33,7 @@ struct gw_qmp {
 	int broken; /* negative errno */
 	bool ready;
 	bool *freed; /* set when a callback frees the object that calls it */
+	uid_t uid;   /* of the process that listens */
 	unsigned int major;
 	char version[48];
 };
@@ -210,9 +211,10 @@ static void qmp_io(void *ctx, uint32_t events)
 
 /* ---- life ---- */
 
-int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_qmp_callbacks *cb,
-	struct gw_qmp **out, struct gw_err *err)
+int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_trust *trust,
+	const struct gw_qmp_callbacks *cb, struct gw_qmp **out, struct gw_err *err)
 {
+	struct ucred peer;
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	struct gw_qmp *qmp;
 	int rc;
@@ -230,6 +232,10 @@ int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_qmp_c
 		rc = gw_err(err, -errno, "cannot connect to QMP at %s: %s", path, strerror(errno));
 		goto fail;
 	}
+	rc = gw_trust_peer(trust, qmp->fd, path, &peer, err);
+	if (rc != 0)
+		goto fail;
+	qmp->uid = peer.uid;
 	qmp->queue = (struct gw_qmp_queue){.loop = loop, .fd = qmp->fd};
 	qmp->watch = gw_watch_add(loop, qmp->fd, EPOLLIN, qmp_io, qmp);
 	qmp->negotiation = gw_timer_create(loop, negotiation_expired, qmp);
@@ -281,6 +287,11 @@ int gw_qmp_detach(struct gw_qmp **qmp)
 unsigned int gw_qmp_major(const struct gw_qmp *qmp)
 {
 	return qmp->major;
+}
+
+uid_t gw_qmp_uid(const struct gw_qmp *qmp)
+{
+	return qmp->uid;
 }
 
 const char *gw_qmp_version(const struct gw_qmp *qmp)

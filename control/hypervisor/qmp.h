@@ -6,6 +6,7 @@
 #pragma once
 
 #include "../../dataplane/base/error.h"
+#include "../../dataplane/export/trust.h"
 #include "../loop.h"
 
 #include <jansson.h>
@@ -28,10 +29,10 @@ struct gw_qmp_callbacks {
  * command; -EREMOTEIO: it refused, err has its words; -ETIMEDOUT. */
 typedef void (*gw_qmp_done)(void *arg, int result, const json_t *ret, const struct gw_err *err);
 
-/* Connects and negotiates. Errors at once: -ENOENT, -ECONNREFUSED, ... The callbacks may free the
- * object. */
-int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_qmp_callbacks *cb,
-	struct gw_qmp **out, struct gw_err *err);
+/* Connects and negotiates. Errors at once: -ENOENT, -ECONNREFUSED, -EPERM (a user who is not
+ * trusted listens there), ... The callbacks may free the object. */
+int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_trust *trust,
+	const struct gw_qmp_callbacks *cb, struct gw_qmp **out, struct gw_err *err);
 void gw_qmp_free(struct gw_qmp **qmp);
 
 /* args (NULL: none) is consumed. fd >= 0 travels with the command (getfd); it stays the caller's
@@ -46,6 +47,9 @@ void gw_qmp_forget(struct gw_qmp *qmp);
 /* Takes the socket out, for a last exchange elsewhere; -1 where it is not usable. The object is
  * freed. */
 int gw_qmp_detach(struct gw_qmp **qmp);
+
+/* Of the process that made the socket. */
+uid_t gw_qmp_uid(const struct gw_qmp *qmp);
 
 /* After ready: major version, and all of it as text. */
 unsigned int gw_qmp_major(const struct gw_qmp *qmp);

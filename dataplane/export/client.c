@@ -10,24 +10,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static int check_peer(struct gw_exporter *x, const char *path, struct gw_err *err)
+int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, const struct gw_trust *trust,
+	struct gw_exporter **out, struct gw_err *err)
 {
 	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (getsockopt(x->sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return gw_err(err, -errno, "%s: SO_PEERCRED: %s", path, strerror(errno));
-	/* root may serve any user's hypervisor; anybody else only their own, or root's */
-	if (geteuid() != 0 && peer.uid != geteuid() && peer.uid != 0)
-		return gw_err(err, -EPERM, "%s: the exporter runs as uid %u, expected %u", path,
-		        peer.uid, geteuid());
-	x->info.pid = peer.pid;
-	return 0;
-}
-
-int gw_exporter_connect(
-        const char *path, uint64_t state_limit_bytes, struct gw_exporter **out, struct gw_err *err)
-{
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	struct gw_exporter *x;
 	int ret;
@@ -50,9 +36,11 @@ int gw_exporter_connect(
 		ret = gw_err(err, -errno, "%s: connect: %s", path, strerror(errno));
 		goto fail;
 	}
-	ret = check_peer(x, path, err);
+	ret = gw_trust_peer(trust, x->sock, path, &peer, err);
 	if (ret < 0)
 		goto fail;
+	x->info.pid = peer.pid;
+	x->info.uid = peer.uid;
 	*out = x;
 	return 0;
 

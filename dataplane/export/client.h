@@ -7,6 +7,7 @@
 
 #include "godwit_export.h"
 #include "ring.h"
+#include "trust.h"
 #include "../base/error.h"
 
 #include <stdbool.h>
@@ -23,6 +24,7 @@ struct gw_exporter_info {
 	char vm_name[GW_EXPORT_NAME_MAX];
 	char track_error[GW_EXPORT_TEXT_MAX];
 	pid_t pid; /* from SO_PEERCRED */
+	uid_t uid; /* likewise */
 	uint32_t n_regions;
 	struct gw_export_region region[GW_EXPORT_MAX_REGIONS];
 	int region_fd[GW_EXPORT_MAX_REGIONS]; /* owned by the client object; O_RDWR */
@@ -46,14 +48,15 @@ struct gw_exporter_event {
  * (nobody listens), -EAGAIN (so many wait already that the backlog is full), -EPERM (another user's
  * exporter). A busy exporter makes the connection wait for HELLO. An exporter that refuses sends the
  * event ERROR with request GW_EXPORT_HELLO instead, and closes. */
-int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, struct gw_exporter **out, struct gw_err *err);
+int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, const struct gw_trust *trust,
+	struct gw_exporter **out, struct gw_err *err);
 
 /* Closes the socket, unmaps the rings (no reader may use them any more), closes the descriptors. */
 void gw_exporter_free(struct gw_exporter **x);
 
 int gw_exporter_fd(const struct gw_exporter *x);
 
-/* Valid after the HELLO event and until gw_exporter_free(). */
+/* Valid after the HELLO event and until gw_exporter_free(); pid and uid from the start. */
 const struct gw_exporter_info *gw_exporter_info(const struct gw_exporter *x);
 
 /* Reads one message. 1: *ev is filled; 0: nothing now; -EPIPE: the exporter is gone; -EPROTO: it broke

@@ -40,18 +40,15 @@ int gw_connection_send_error(struct gw_connection *c, uint32_t request, int code
 	return gw_connection_send(c, &e, GW_EXPORT_ERROR, sizeof(e), NULL, 0);
 }
 
-static int check_credentials(struct gw_connection *c)
+static int check_credentials(struct gw_connection *c, const struct gw_access *access)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
+	int ret = gw_access_check(access, c->sock);
 
-	if (getsockopt(c->sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
-		return -errno;
-	if (peer.uid == 0 || peer.uid == geteuid())
-		return 0;
-	gw_connection_send_error(
-	        c, GW_EXPORT_HELLO, -EPERM, "only root or the hypervisor's own user may connect");
-	return -EPERM;
+	if (ret < 0)
+		gw_connection_send_error(c, GW_EXPORT_HELLO, ret,
+			"only root, the hypervisor's own user, and the one that its option client "
+			"names may connect");
+	return ret;
 }
 
 static int send_hello(struct gw_connection *c)
@@ -88,10 +85,8 @@ static int send_hello(struct gw_connection *c)
 static int greet(struct gw_connection *c)
 {
 	struct gw_export_reason why = {""};
-	int ret = check_credentials(c);
+	int ret;
 
-	if (ret < 0)
-		return ret;
 	for (unsigned int i = 0; i < GW_EXPORT_MAX_REGIONS; i++)
 		c->d.region_fd[i] = -1;
 	ret = c->config->describe(c->config->ctx, &c->d, &why);
@@ -145,7 +140,8 @@ static void wind_up(struct gw_connection *c)
 	gw_ring_area_free(&c->rings);
 }
 
-void gw_connection_serve(int sock, int wake_fd, const struct gw_export_config *config)
+void gw_connection_serve(int sock, int wake_fd, const struct gw_export_config *config,
+	const struct gw_access *access)
 {
 	struct gw_connection *c = calloc(1, sizeof(*c));
 	struct pollfd p[2] = {
@@ -158,7 +154,7 @@ void gw_connection_serve(int sock, int wake_fd, const struct gw_export_config *c
 	c->sock = sock;
 	c->wake_fd = wake_fd;
 	c->config = config;
-	if (greet(c) == 0) {
+	if (check_credentials(c, access) == 0 && greet(c) == 0) {
 		while (!c->over && p[1].revents == 0) {
 			poll(p, 2, -1);
 			serve_one(c);

@@ -90,6 +90,11 @@ struct gw_export_description {
 
 struct gw_export_config {
 	const char *socket_path; /* a stale socket there is replaced, a live one is -EADDRINUSE */
+	uint32_t socket_mode;    /* mode bits of the socket; 0: 0600 */
+	const char *socket_group; /* name or number; NULL: as it comes. Looked up at once */
+	/* Who may connect beside root and this process's own user, by name or number; NULL: nobody.
+	 */
+	const char *client_user;
 	uint32_t ring_entries;   /* power of two, GW_EXPORT_RING_MIN_ENTRIES..MAX; 0: 65536 */
 	/* Called for each client before HELLO, with *out zeroed. On failure the client is told why
 	 * and sent away; the descriptors already in *out are still closed if n_regions covers them.
@@ -101,9 +106,9 @@ struct gw_export_config {
 
 struct gw_export_server;
 
-/* Binds the socket (mode 0600) and starts the thread. The config is copied, but what it points to
- * stays the caller's and must outlive the server. -EINVAL, -EADDRINUSE, -ENAMETOOLONG, other
- * -errno. */
+/* Binds the socket and starts the thread. The config is copied, but what it points to
+ * stays the caller's and must outlive the server. -EINVAL (also: no such user or group),
+ * -EADDRINUSE, -ENAMETOOLONG, other -errno. */
 GW_EXPORT_API int gw_export_server_create(const struct gw_export_config *config,
         struct gw_export_server **out, struct gw_export_reason *why);
 

@@ -31,7 +31,20 @@ static int remove_stale(const struct sockaddr_un *addr, struct gw_export_reason 
 	return 0;
 }
 
-int gw_listener_open(struct gw_listener *l, const char *path, struct gw_export_reason *why)
+/* Before it listens: at no time may more connect than are to. */
+static int hand_over(const char *path, const struct gw_access *a, struct gw_export_reason *why)
+{
+	if (a->group != GW_ACCESS_NO_ID && lchown(path, (uid_t)-1, a->group) < 0)
+		return gw_export_why(why, -errno, "%s: cannot be given to group %u: %s", path,
+			a->group, strerror(errno));
+	if (chmod(path, a->mode) < 0)
+		return gw_export_why(
+			why, -errno, "%s: mode %o: %s", path, a->mode, strerror(errno));
+	return 0;
+}
+
+int gw_listener_open(struct gw_listener *l, const char *path, const struct gw_access *access,
+	struct gw_export_reason *why)
 {
 	struct stat st;
 	int ret;
@@ -53,6 +66,11 @@ int gw_listener_open(struct gw_listener *l, const char *path, struct gw_export_r
 	if (fchmod(l->fd, 0600) < 0 ||
 		bind(l->fd, (struct sockaddr *)&l->addr, sizeof(l->addr)) < 0) {
 		ret = gw_export_why(why, -errno, "%s: bind: %s", l->addr.sun_path, strerror(errno));
+		goto err;
+	}
+	ret = hand_over(path, access, why);
+	if (ret < 0) {
+		unlink(path);
 		goto err;
 	}
 	if (stat(path, &st) < 0 || listen(l->fd, BACKLOG) < 0) {

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "access.h"
 #include "exporter.h"
 
 #include <sys/types.h>
@@ -16,6 +17,7 @@ struct gw_listener {
 	struct sockaddr_un addr;
 };
 
-/* Non-blocking, mode 0600. -EADDRINUSE: somebody listens there. */
-int gw_listener_open(struct gw_listener *l, const char *path, struct gw_export_reason *why);
+/* Non-blocking. -EADDRINUSE: somebody listens there. */
+int gw_listener_open(struct gw_listener *l, const char *path, const struct gw_access *access,
+	struct gw_export_reason *why);
 void gw_listener_close(struct gw_listener *l);

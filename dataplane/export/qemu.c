@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * godwit-qemu.so: exports the RAM of an unmodified QEMU. Loaded with
- *   -plugin /path/godwit-qemu.so,socket=PATH[,name=NAME]
+ *   -plugin /path/godwit-qemu.so,socket=PATH[,name=NAME][,group=GROUP][,mode=0660][,client=USER]
  * or, where QEMU was built without plugins, by LD_PRELOAD with GODWIT_EXPORT_SOCKET=PATH and
- * GODWIT_NAME=NAME in the environment. It calls nothing of QEMU and instruments no guest code.
+ * GODWIT_NAME, GODWIT_GROUP, GODWIT_MODE, GODWIT_CLIENT in the environment. It calls nothing of
+ * QEMU and instruments no guest code.
  */
 #include "exporter.h"
 #include "qemu_args.h"
+#include "qemu_options.h"
 #include "qemu_ram.h"
 #include "qemu_version.h"
 #include "uffd_wp.h"
@@ -97,7 +99,7 @@ static void name_from_socket(struct qemu_export *q)
 	snprintf(q->vm_name, sizeof(q->vm_name), "%.*s", (int)len, base);
 }
 
-static int start(const char *socket_path, const char *vm_name)
+static int start(const struct gw_qemu_options *options)
 {
 	struct qemu_export *q = &qemu_export;
 	struct gw_export_config config = {
@@ -110,16 +112,18 @@ static int start(const char *socket_path, const char *vm_name)
 
 	if (q->server != NULL) /* by LD_PRELOAD and as a plugin at once */
 		return 0;
-	if (strlen(socket_path) >= sizeof(q->socket_path)) {
-		fprintf(stderr, "godwit-qemu: socket path '%s' is too long\n", socket_path);
+	if (strlen(options->socket) >= sizeof(q->socket_path)) {
+		fprintf(stderr, "godwit-qemu: socket path '%s' is too long\n", options->socket);
 		return -ENAMETOOLONG;
 	}
-	strcpy(q->socket_path, socket_path);
-	if (vm_name != NULL)
-		snprintf(q->vm_name, sizeof(q->vm_name), "%s", vm_name);
+	strcpy(q->socket_path, options->socket);
+	if (options->name != NULL)
+		snprintf(q->vm_name, sizeof(q->vm_name), "%s", options->name);
 	else
 		name_from_socket(q);
-	ret = gw_export_server_create(&config, &q->server, &why);
+	ret = gw_qemu_options_apply(options, &config, &why);
+	if (ret == 0)
+		ret = gw_export_server_create(&config, &q->server, &why);
 	if (ret < 0)
 		fprintf(stderr, "godwit-qemu: %s\n", why.text);
 	return ret;
@@ -127,28 +131,16 @@ static int start(const char *socket_path, const char *vm_name)
 
 int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
 {
-	const char *socket_path = NULL, *vm_name = NULL;
+	struct gw_qemu_options options;
+	struct gw_export_reason why;
 
 	(void)id;
 	(void)info;
-	for (int i = 0; i < argc; i++) {
-		if (strncmp(argv[i], "socket=", 7) == 0)
-			socket_path = argv[i] + 7;
-		else if (strncmp(argv[i], "name=", 5) == 0)
-			vm_name = argv[i] + 5;
-		else {
-			fprintf(stderr,
-				"godwit-qemu: unknown option '%s'; known are socket=PATH and "
-				"name=NAME\n",
-				argv[i]);
-			return -1;
-		}
-	}
-	if (socket_path == NULL) {
-		fprintf(stderr, "godwit-qemu: socket=PATH is missing\n");
+	if (gw_qemu_options_args(argc, argv, &options, &why) < 0) {
+		fprintf(stderr, "godwit-qemu: %s\n", why.text);
 		return -1;
 	}
-	return start(socket_path, vm_name) < 0 ? -1 : 0;
+	return start(&options) < 0 ? -1 : 0;
 }
 
 /* A preloaded library also reaches QEMU's helpers and tools, which have no guest. */
@@ -162,11 +154,11 @@ static bool is_qemu_system(void)
 
 static void start_from_environment(void)
 {
-	const char *socket_path = getenv("GODWIT_EXPORT_SOCKET");
+	struct gw_qemu_options options;
 
 	/* A VM that nobody can migrate still is a running VM: a failure is only reported. */
-	if (socket_path != NULL && socket_path[0] != '\0')
-		start(socket_path, getenv("GODWIT_NAME"));
+	if (gw_qemu_options_env(&options))
+		start(&options);
 }
 
 /* -daemonize forks twice; the guest lives in the grandchild. Later forks are helpers. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "access.h"
 #include "connection.h"
 #include "exporter.h"
 #include "listener.h"
@@ -20,6 +21,7 @@
 
 struct gw_export_server {
 	struct gw_export_config config;
+	struct gw_access access;
 	struct gw_listener listener;
 	int wake_fd; /* readable: end */
 	pid_t pid;
@@ -52,7 +54,7 @@ static void *server_main(void *arg)
 		int sock = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (sock >= 0) {
-			gw_connection_serve(sock, s->wake_fd, &s->config);
+			gw_connection_serve(sock, s->wake_fd, &s->config, &s->access);
 			close(sock);
 		} else if (errno != EAGAIN && errno != ECONNABORTED)
 			poll(&p[1], 1, 100); /* out of descriptors: do not spin */
@@ -80,14 +82,19 @@ int gw_export_server_create(const struct gw_export_config *config, struct gw_exp
         struct gw_export_reason *why)
 {
 	struct gw_export_server *s;
+	struct gw_access access;
 	int ret;
 
 	if (config->socket_path == NULL || config->describe == NULL)
 		return gw_export_why(why, -EINVAL, "socket_path and describe are required");
+	ret = gw_access_of(config, &access, why);
+	if (ret < 0)
+		return ret;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return gw_export_why(why, -ENOMEM, "out of memory");
 	s->config = *config;
+	s->access = access;
 	s->pid = getpid();
 	if (s->config.ring_entries == 0)
 		s->config.ring_entries = RING_ENTRIES_DEFAULT;
@@ -96,7 +103,7 @@ int gw_export_server_create(const struct gw_export_config *config, struct gw_exp
 		ret = gw_export_why(why, -errno, "eventfd: %s", strerror(errno));
 		goto err;
 	}
-	ret = gw_listener_open(&s->listener, config->socket_path, why);
+	ret = gw_listener_open(&s->listener, config->socket_path, &s->access, why);
 	if (ret < 0)
 		goto err_wake;
 	ret = start_thread(s);

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import pwd
 import re
 import secrets
 import shutil
@@ -142,6 +143,27 @@ class Testbed:
         if free_huge_pages() < need:
             raise Failed(f"{free_huge_pages()} huge pages of 2 MiB are free, two daemons take up "
                          f"to {need}: run scripts/setup, or end what holds them")
+
+    def reachable(self, path, user):
+        """The file, or for another user a copy where that one can reach it."""
+        if not user:
+            return path
+        copy = self.directory / "bin" / pathlib.Path(path).name
+        copy.parent.mkdir(exist_ok=True)
+        if not copy.exists():
+            shutil.copy(path, copy)
+            copy.chmod(0o755)
+        return copy
+
+    def become(self, user):
+        """The start of a command line that runs as the user, who may write in the test bed."""
+        if not user:
+            return []
+        entry = pwd.getpwnam(user)
+        for d in (self.directory, self.logs(), self.ram_directory):
+            os.chown(d, entry.pw_uid, entry.pw_gid)
+        return ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups",
+                "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
 
     def native(self, name, **options):
         """A synthetic guest, not started yet."""

@@ -5,6 +5,7 @@ A guest is what moves; an instance is one process that runs it, or waits to, on 
 """
 
 import os
+import shutil
 import signal
 import uuid
 
@@ -21,11 +22,13 @@ class QemuGuest:
 
     backends: MiB of each memory backend (more than one: a NUMA node each)
     kind: file (tmpfs), memfd, private, disk-file, hugetlb; of all, or a list
+    user: who runs it, and owns its disk
     attach: plugin, preload or none; disk: a virtio disk, disk_options: more for its -blockdev
     """
 
     def __init__(self, testbed, name, backends=(128,), kind="file", load="gw.rate=1000 gw.ram=40%",
-                 qemu=None, attach="plugin", disk=True, disk_options="", balloon=False, extra=()):
+                 qemu=None, attach="plugin", disk=True, disk_options="", balloon=False, extra=(),
+                 user=None):
         self.testbed = testbed
         self.name = name
         self.backends = list(backends)
@@ -37,6 +40,7 @@ class QemuGuest:
         self.disk_options = disk_options
         self.balloon = balloon
         self.extra = list(extra)
+        self.user = user
         self.uuid = str(uuid.uuid4())
         self.page = None
         self.instances = 0
@@ -45,6 +49,8 @@ class QemuGuest:
             self.disk = testbed.directory / f"{name}.disk"
             with open(self.disk, "wb") as f:
                 f.truncate(16 << 20)
+            if user:
+                shutil.chown(self.disk, user)
 
     def memory_args(self, files):
         """-object for each backend, and what refers to it."""
@@ -120,18 +126,20 @@ class QemuInstance(Instance):
         self.monitor = tb.directory / f"{label}.mon"
         export = host.vm_dir / f"{guest.name}.export"
         control = host.vm_dir / f"{guest.name}.qmp"
-        argv = guest.argv + ["-name", guest.name, "-uuid", guest.uuid, "-nodefaults",
+        kernel, initramfs, plugin = (tb.reachable(f, guest.user) for f in (
+            places.KERNEL, places.INITRAMFS, places.QEMU_PLUGIN))
+        argv = tb.become(guest.user) + guest.argv + ["-name", guest.name, "-uuid", guest.uuid, "-nodefaults",
                              "-no-user-config", "-display", "none", "-vga", "none", "-no-reboot", "-smp", "1"]
         argv += guest.memory_args(self.files) + guest.device_args()
-        argv += ["-kernel", places.KERNEL, "-initrd", places.INITRAMFS,
+        argv += ["-kernel", kernel, "-initrd", initramfs,
                  "-append", f"{APPEND} {guest.load}", "-serial", f"file:{self.serial}",
                  "-qmp", f"unix:{control},server=on,wait=off",
                  "-qmp", f"unix:{self.monitor},server=on,wait=off"]
         env = {}
         if guest.attach == "plugin":
-            argv += ["-plugin", f"{places.QEMU_PLUGIN},socket={export},name={guest.name}"]
+            argv += ["-plugin", f"{plugin},socket={export},name={guest.name}"]
         elif guest.attach == "preload":
-            env = {"LD_PRELOAD": str(places.QEMU_PLUGIN), "GODWIT_EXPORT_SOCKET": str(export),
+            env = {"LD_PRELOAD": str(plugin), "GODWIT_EXPORT_SOCKET": str(export),
                    "GODWIT_NAME": guest.name}
         argv += guest.extra
         if incoming:
@@ -204,10 +212,11 @@ class NativeGuest:
     """A synthetic guest: godwit-guest, whose profile the options give."""
 
     def __init__(self, testbed, name, ram_mib=64, write_rate=2000, check_rate=40000, regions=1,
-                 extra=()):
+                 extra=(), user=None):
         self.testbed = testbed
         self.name = name
         self.regions = regions
+        self.user = user
         self.profile = ["--ram", f"{ram_mib}M", "--regions", regions, "--write-rate", write_rate,
                         "--check-rate", check_rate, "--counter", *extra]
         self.page = None
@@ -229,8 +238,10 @@ class NativeInstance(Instance):
         tb = guest.testbed
         label = f"{guest.name}-{host.name}-{number}"
         self.file = tb.ram_directory / f"{label}.m0"
-        argv = [places.GODWIT_GUEST, "--socket", host.vm_dir / f"{guest.name}.export", "--name",
-                guest.name, "--mem-path", self.file, *guest.profile]
+        argv = tb.become(guest.user) + [
+            tb.reachable(places.GODWIT_GUEST, guest.user), "--socket",
+            host.vm_dir / f"{guest.name}.export", "--name", guest.name, "--mem-path", self.file,
+            *guest.profile]
         self.process = tb.process(label, argv + (["--incoming"] if incoming else []))
         wait_for(f"{label} to be ready", self._ready)
 

@@ -7,6 +7,7 @@
 #include "../../dataplane/export/hello.c"
 #include "../../dataplane/export/msg.c"
 #include "../../dataplane/export/producer.c"
+#include "../../dataplane/export/trust.c"
 
 #define RAM_BYTES (1u << 20)
 #define STATE_LIMIT 4096u

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gw_log_set_level((enum gw_log_level)0);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sv) != 0)
 		abort();
-	if (gw_rpc_client_create(&fuzzed, sv[0]) != 0)
+	if (gw_rpc_client_create(&fuzzed, sv[0], GW_RPC_ALL) != 0)
 		abort();
 	for (size_t at = 1; at < size && fuzzed.n_clients > 0; at += n) {
 		n = size - at < step ? size - at : step;

@@ -6,6 +6,7 @@
 #include "../../dataplane/export/hello.c"
 #include "../../dataplane/export/msg.c"
 #include "../../dataplane/export/producer.c"
+#include "../../dataplane/export/trust.c"
 
 #include <CUnit/Basic.h>
 #include <dirent.h>
@@ -28,6 +29,7 @@ struct liar {
 	struct gw_err err;
 };
 
+static const struct gw_trust nobody_else;
 static char path[64];
 
 static int open_fds(void)
@@ -59,7 +61,7 @@ static void prepare(struct liar *l)
 	l->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	CU_ASSERT_EQUAL_FATAL(bind(l->listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	CU_ASSERT_EQUAL_FATAL(listen(l->listener, 1), 0);
-	CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(path, 4096, &l->x, &l->err), 0);
+	CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(path, 4096, &nobody_else, &l->x, &l->err), 0);
 	l->sock = accept4(l->listener, NULL, NULL, SOCK_CLOEXEC);
 
 	CU_ASSERT_EQUAL_FATAL(gw_ring_area_create(2, 64, &l->rings), 0);

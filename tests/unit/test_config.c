@@ -84,6 +84,13 @@ static void test_defaults(void)
 	CU_ASSERT_STRING_EQUAL(c->migration.after, "quit");
 	CU_ASSERT_STRING_EQUAL(c->migration.class_name, "default");
 	CU_ASSERT_FALSE(c->ports[0].standby);
+	CU_ASSERT_EQUAL(c->access.owner, GW_CONFIG_NONE);
+	CU_ASSERT_EQUAL(c->access.group, GW_CONFIG_NONE);
+	CU_ASSERT_EQUAL(c->access.mode, 0660);
+	CU_ASSERT_EQUAL(c->access.vm_owner, GW_CONFIG_NONE);
+	CU_ASSERT_EQUAL(c->access.vm_group, GW_CONFIG_NONE);
+	CU_ASSERT_EQUAL(c->access.vm_mode, GW_CONFIG_NONE);
+	CU_ASSERT_EQUAL(c->access.n_exporters, 0);
 	CU_ASSERT_EQUAL(c->n_classes, 0);
 	CU_ASSERT_EQUAL(gw_config_class(c, "default")->weight, 1);
 	CU_ASSERT_EQUAL(gw_config_class(c, "default")->rate_bps, 0);
@@ -139,6 +146,42 @@ static void test_everything_set(void)
 	CU_ASSERT_EQUAL(gw_config_class(c, "bulk")->weight, 1);
 	CU_ASSERT_EQUAL(gw_config_class(c, "default")->weight, 7);
 	gw_config_free(&c);
+}
+
+static void test_access(void)
+{
+	static const char text[] =
+		"access:\n  owner: root\n  group: 4242\n  mode: 0600\n  vm_owner: 4243\n"
+		"  vm_group: root\n  vm_mode: 1770\n  exporters: [4244, root]\n" PORT;
+	struct gw_config *c;
+	struct gw_err err;
+
+	CU_ASSERT_EQUAL_FATAL(load(text, &c, &err), 0);
+	CU_ASSERT_EQUAL(c->access.owner, 0);
+	CU_ASSERT_EQUAL(c->access.group, 4242);
+	CU_ASSERT_EQUAL(c->access.mode, 0600);
+	CU_ASSERT_EQUAL(c->access.vm_owner, 4243);
+	CU_ASSERT_EQUAL(c->access.vm_group, 0);
+	CU_ASSERT_EQUAL(c->access.vm_mode, 01770);
+	CU_ASSERT_EQUAL_FATAL(c->access.n_exporters, 2);
+	CU_ASSERT_EQUAL(c->access.exporters[0], 4244);
+	CU_ASSERT_EQUAL(c->access.exporters[1], 0);
+	gw_config_free(&c);
+
+	refused("access: {owner: no-such-user}\n" PORT, "f.yaml:1: access.owner: 'no-such-user' is "
+							"not valid; allowed: a user of this host");
+	refused("access: {group: no-such-group}\n" PORT, "allowed: a group of this host");
+	refused("access: {owner: 4294967295}\n" PORT, "'4294967295' is not valid");
+	refused("access: {owner: -1}\n" PORT, "'-1' is not valid");
+	refused("access: {mode: 660x}\n" PORT, "allowed: three or four octal digits");
+	refused("access: {mode: 0680}\n" PORT, "'0680' is not valid");
+	refused("access: {mode: 60}\n" PORT, "'60' is not valid");
+	refused("access: {exporters: root}\n" PORT, "must be a list of 0 to 16 users");
+	refused("access: {exporters: [none]}\n" PORT, "access.exporters[0]: 'none' is not valid");
+	refused("access: {exporters: [root, no-such-user]}\n" PORT,
+		"access.exporters[1]: 'no-such-user' is not valid");
+	refused("access: {exporters: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}\n" PORT,
+		"must be a list of 0 to 16 users");
 }
 
 static void test_refused_values(void)
@@ -355,6 +398,7 @@ static void test_table(void)
 
 			CU_ASSERT_PTR_NOT_NULL(strstr(help, o->key));
 			if (o->fallback != NULL && o->type != GW_OPTION_CPUS &&
+				o->type != GW_OPTION_USERS &&
 				strcmp(o->fallback, GW_OPTION_HOST_NAME) != 0)
 				CU_ASSERT_EQUAL(gw_value_check(o, o->fallback), 0);
 		}
@@ -378,7 +422,7 @@ static void test_files(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {{"defaults", test_defaults}, {"everything set", test_everything_set},
-		{"refused values", test_refused_values},
+		{"access", test_access}, {"refused values", test_refused_values},
 		{"refused structure", test_refused_structure},
 		{"contradictions", test_contradictions}, {"all reported", test_all_reported},
 		{"values", test_values}, {"cpu list", test_cpu_list}, {"examples", test_examples},

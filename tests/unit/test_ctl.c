@@ -277,7 +277,7 @@ int main(int argc, char **argv)
 	if (argc > 3)
 		fake_ports = atoi(argv[3]);
 	if (argc < 2 || gw_loop_create(&loop) != 0 ||
-		gw_rpc_create(loop, path, fake_methods, NULL, &rpc, &err) != 0)
+		gw_rpc_create(loop, path, NULL, fake_methods, NULL, &rpc, &err) != 0)
 		return 1;
 	if (by_hand)
 		return gw_loop_run(loop);

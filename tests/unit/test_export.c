@@ -8,17 +8,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define RAM_PAGES 8192u
 #define RING_ENTRIES 64u
 
+static const struct gw_trust nobody_else;
 static char dir[64];
 static char path[96];
 
@@ -307,7 +310,7 @@ static void test_second_client_waits(void)
 
 	fake_open(&f, false);
 	CU_ASSERT_EQUAL_FATAL(peer_open(&a, path), GW_EXPORT_HELLO);
-	CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(path, 0, &b.x, &b.err), 0);
+	CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(path, 0, &nobody_else, &b.x, &b.err), 0);
 	fd = (struct pollfd){.fd = gw_exporter_fd(b.x), .events = POLLIN};
 	CU_ASSERT_EQUAL(poll(&fd, 1, 50), 0);
 	gw_exporter_free(&a.x);
@@ -341,7 +344,7 @@ static void test_refusals(void)
 	CU_ASSERT_EQUAL(peer_wait(&p), -EPIPE);
 	gw_exporter_free(&p.x);
 	fake_close(&f);
-	CU_ASSERT_EQUAL(gw_exporter_connect(path, 0, &p.x, &p.err), -ENOENT);
+	CU_ASSERT_EQUAL(gw_exporter_connect(path, 0, &nobody_else, &p.x, &p.err), -ENOENT);
 }
 
 static int bind_at(const char *at, bool listens)
@@ -433,6 +436,115 @@ static void test_hang_up_resumes(void)
 	fake_close(&f);
 }
 
+#define OTHER_UID 4242u
+
+static int hello_as(uid_t uid)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		static struct peer p;
+
+		/* 100: served, 101: refused by name, else what went wrong. */
+		if (setuid(uid) < 0)
+			_exit(1);
+		switch (peer_open(&p, path)) {
+		case GW_EXPORT_HELLO:
+			_exit(100);
+		case GW_EXPORT_ERROR:
+			_exit(p.ev.error.code == -EPERM ? 101 : 2);
+		default:
+			_exit(3);
+		}
+	}
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_access(void)
+{
+	struct gw_export_config config = {.socket_path = path,
+		.ring_entries = RING_ENTRIES,
+		.describe = fake_describe,
+		.socket_mode = 0666,
+		.socket_group = "4343",
+		.client_user = "4242"};
+	struct gw_export_reason why = {""};
+	struct gw_export_server *none = NULL;
+	static struct peer p;
+	struct fake f;
+	struct stat st;
+
+	fake_open(&f, false);
+	CU_ASSERT_EQUAL(stat(path, &st), 0);
+	CU_ASSERT_EQUAL(st.st_mode & 07777, 0600);
+	fake_close(&f);
+	config.client_user = "no-such-user";
+	CU_ASSERT_EQUAL(gw_export_server_create(&config, &none, &why), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(why.text, "user 'no-such-user': this host has none such");
+	config.client_user = "4242";
+	config.socket_mode = 010666;
+	CU_ASSERT_EQUAL(gw_export_server_create(&config, &none, &why), -EINVAL);
+	if (geteuid() != 0)
+		return; /* other users are needed for the rest */
+
+	memset(&f, 0, sizeof(f));
+	f.ram_fd = memfd_create("ram", MFD_CLOEXEC);
+	CU_ASSERT_EQUAL_FATAL(ftruncate(f.ram_fd, RAM_PAGES * 4096ll), 0);
+	config.ctx = &f;
+	config.socket_mode = 0666;
+	CU_ASSERT_EQUAL_FATAL(chmod(dir, 0755), 0);
+	CU_ASSERT_EQUAL_FATAL(gw_export_server_create(&config, &f.server, &why), 0);
+	CU_ASSERT_EQUAL(stat(path, &st), 0);
+	CU_ASSERT_EQUAL(st.st_mode & 07777, 0666);
+	CU_ASSERT_EQUAL(st.st_gid, 4343);
+	CU_ASSERT_EQUAL(hello_as(OTHER_UID), 100);
+	CU_ASSERT_EQUAL(hello_as(OTHER_UID + 1), 101);
+	CU_ASSERT_EQUAL(peer_open(&p, path), GW_EXPORT_HELLO); /* root */
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+}
+
+/* Another user's exporter is believed only where the user is on the list. */
+static void test_trust(void)
+{
+	struct gw_trust trust = {1, {OTHER_UID + 1}};
+	struct gw_exporter *x = NULL;
+	int ready[2], fd;
+	struct gw_err err;
+	pid_t child;
+	char c;
+
+	if (geteuid() != 0)
+		return;
+	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
+	CU_ASSERT_EQUAL_FATAL(chmod(dir, 0777), 0);
+	child = fork();
+	if (child == 0) {
+		if (setuid(OTHER_UID) < 0)
+			_exit(1);
+		fd = bind_at(path, true);
+		if (write(ready[1], "r", 1) != 1)
+			_exit(1);
+		close(ready[1]);
+		pause();
+		_exit(fd < 0);
+	}
+	CU_ASSERT_EQUAL(read(ready[0], &c, 1), 1);
+	CU_ASSERT_EQUAL(gw_exporter_connect(path, 0, &trust, &x, &err), -EPERM);
+	CU_ASSERT_PTR_NULL(x);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "user 4242 serves it; allowed: root"));
+	trust.uid[0] = OTHER_UID;
+	CU_ASSERT_EQUAL(gw_exporter_connect(path, 0, &trust, &x, &err), 0);
+	gw_exporter_free(&x);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	unlink(path);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 static int make_dir(void)
 {
 	strcpy(dir, "/tmp/godwit-test.XXXXXX");
@@ -460,6 +572,8 @@ int main(void)
 		{"stale socket", test_stale_socket_is_replaced},
 		{"lifecycle", test_lifecycle},
 		{"hang-up resumes", test_hang_up_resumes},
+		{"access", test_access},
+		{"trust", test_trust},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -86,6 +86,8 @@ static void on_answer(void *arg, int result, const json_t *ret, const struct gw_
 	free_if_wanted();
 }
 
+static const struct gw_trust trust; /* nobody else */
+
 /* Connects; greeting is what the peer says first. */
 static void peer_start(const char *greeting, bool free_in_callback)
 {
@@ -98,12 +100,12 @@ static void peer_start(const char *greeting, bool free_in_callback)
 	strcpy(t.dir, "/tmp/test-qmp-XXXXXX");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(t.dir));
 	snprintf(t.path, sizeof(t.path), "%s/qmp", t.dir);
-	CU_ASSERT_EQUAL(gw_qmp_connect(loop, t.path, &cb, &t.qmp, &err), -ENOENT);
+	CU_ASSERT_EQUAL(gw_qmp_connect(loop, t.path, &trust, &cb, &t.qmp, &err), -ENOENT);
 	t.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	strcpy(addr.sun_path, t.path);
 	CU_ASSERT_EQUAL_FATAL(bind(t.listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	CU_ASSERT_EQUAL_FATAL(listen(t.listener, 1), 0);
-	CU_ASSERT_EQUAL_FATAL(gw_qmp_connect(loop, t.path, &cb, &t.qmp, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(gw_qmp_connect(loop, t.path, &trust, &cb, &t.qmp, &err), 0);
 	t.fd = accept4(t.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	CU_ASSERT_FATAL(t.fd >= 0);
 	CU_ASSERT_EQUAL(write(t.fd, greeting, strlen(greeting)), (ssize_t)strlen(greeting));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* control/rpc*.c: a server on a loop of its own thread, clients here. */
-#include "../../control/rpc.h"
+#include "../../control/rpc_internal.h"
 
 #include <CUnit/Basic.h>
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -12,15 +13,20 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <sys/epoll.h>
 
 #define MAX_HELD 4096
+#define OTHER_UID 4242u
+#define OTHER_GID 4343u
 
 static char path[108];
 static struct gw_loop *loop;
 static struct gw_rpc *rpc;
+static char users_path[108];
+static struct gw_rpc *users_rpc; /* of OTHER_UID and OTHER_GID; NULL: this is not root */
 static struct gw_watch *stop_watch;
 static int stop_fd;
 static pthread_t thread;
@@ -100,11 +106,17 @@ static void *run(void *arg)
 
 static int setup(void)
 {
+	const struct gw_rpc_access users = {OTHER_UID, OTHER_GID, 0666};
 	struct gw_err err;
 
 	snprintf(path, sizeof(path), "/tmp/test-rpc-%d.sock", (int)getpid());
+	snprintf(users_path, sizeof(users_path), "/tmp/test-rpc-%d.users", (int)getpid());
 	stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (gw_loop_create(&loop) != 0 || gw_rpc_create(loop, path, methods, NULL, &rpc, &err) != 0)
+	if (gw_loop_create(&loop) != 0 ||
+		gw_rpc_create(loop, path, NULL, methods, NULL, &rpc, &err) != 0)
+		return -1;
+	if (geteuid() == 0 &&
+		gw_rpc_create(loop, users_path, &users, methods, NULL, &users_rpc, &err) != 0)
 		return -1;
 	stop_watch = gw_watch_add(loop, stop_fd, EPOLLIN, on_stop, NULL);
 	return pthread_create(&thread, NULL, run, NULL);
@@ -120,6 +132,7 @@ static int teardown(void)
 	pthread_join(thread, NULL);
 	/* Calls outlive their server. */
 	gw_rpc_free(&rpc);
+	gw_rpc_free(&users_rpc);
 	while (n_held > 0)
 		gw_rpc_reply(held[--n_held], json_null());
 	gw_watch_free(&stop_watch);
@@ -380,6 +393,96 @@ static void test_many_clients(void)
 	close(fd);
 }
 
+static void test_rights(void)
+{
+	const struct gw_rpc_access none = {GW_RPC_NO_ID, GW_RPC_NO_ID, GW_RPC_NO_ID};
+	const struct gw_rpc_access both = {OTHER_UID, OTHER_GID, 0660};
+	const gid_t groups[] = {1, OTHER_GID, 2}, wild[] = {GW_RPC_NO_ID};
+
+	CU_ASSERT_EQUAL(gw_rpc_rights_of(&none, 7, 0, 0, NULL, 0), GW_RPC_ALL);
+	CU_ASSERT_EQUAL(gw_rpc_rights_of(&none, 7, 7, 0, NULL, 0), GW_RPC_ALL);
+	CU_ASSERT_EQUAL(gw_rpc_rights_of(&none, 7, 8, 0, groups, 3), GW_RPC_NOTHING);
+	/* An ID that cannot be is not the one that nobody has been given. */
+	CU_ASSERT_EQUAL(
+		gw_rpc_rights_of(&none, 7, GW_RPC_NO_ID, GW_RPC_NO_ID, wild, 1), GW_RPC_NOTHING);
+	CU_ASSERT_EQUAL(gw_rpc_rights_of(&both, 7, OTHER_UID, 0, NULL, 0), GW_RPC_ALL);
+	CU_ASSERT_EQUAL(gw_rpc_rights_of(&both, 7, 8, OTHER_GID, NULL, 0), GW_RPC_READ);
+	CU_ASSERT_EQUAL(gw_rpc_rights_of(&both, 7, 8, 8, groups, 3), GW_RPC_READ);
+	CU_ASSERT_EQUAL(gw_rpc_rights_of(&both, 7, 8, 8, groups, 1), GW_RPC_NOTHING);
+}
+
+/* One request by a process of that user and groups; its answer in line. */
+static void ask_as(const char *socket_path, uid_t uid, gid_t group, const char *request, char *line,
+	size_t size)
+{
+	int pipe_fd[2];
+	ssize_t n;
+	pid_t child;
+
+	CU_ASSERT_EQUAL_FATAL(pipe(pipe_fd), 0);
+	child = fork();
+	if (child == 0) {
+		struct sockaddr_un addr = {.sun_family = AF_UNIX};
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		const char *text;
+
+		strcpy(addr.sun_path, socket_path);
+		if (setgroups(1, &group) < 0 || setgid(uid) < 0 || setuid(uid) < 0)
+			_exit(1);
+		if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+			text = strerror(errno);
+		} else {
+			if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
+				_exit(1);
+			text = hear(fd, 5000);
+		}
+		_exit(write(pipe_fd[1], text, strlen(text)) < 0);
+	}
+	close(pipe_fd[1]);
+	n = read(pipe_fd[0], line, size - 1);
+	line[n < 0 ? 0 : n] = '\0';
+	close(pipe_fd[0]);
+	waitpid(child, NULL, 0);
+}
+
+static bool says(const char *line, const char *part)
+{
+	if (strstr(line, part) != NULL)
+		return true;
+	fprintf(stderr, "got '%s', wanted '%s'\n", line, part);
+	return false;
+}
+
+/* Users other than this one: needs root. */
+static void test_users(void)
+{
+	static const char reads[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n";
+	static const char acts[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"release\"}\n";
+	const char *other = users_path;
+	char line[1024];
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	CU_ASSERT_EQUAL(stat(other, &st), 0);
+	CU_ASSERT_EQUAL(st.st_uid, OTHER_UID);
+	CU_ASSERT_EQUAL(st.st_gid, OTHER_GID);
+	CU_ASSERT_EQUAL(st.st_mode & 07777, 0666);
+	ask_as(other, OTHER_UID, 1, acts, line, sizeof(line));
+	CU_ASSERT_TRUE(says(line, "\"result\":{\"released\":"));
+	ask_as(other, 4, OTHER_GID, reads, line, sizeof(line));
+	CU_ASSERT_TRUE(says(line, "\"result\":{}"));
+	ask_as(other, 4, OTHER_GID, acts, line, sizeof(line));
+	CU_ASSERT_TRUE(says(line, "\"code\":6"));
+	CU_ASSERT_TRUE(
+		says(line, "'release' is not for group '4343', which may only read (echo, "));
+	ask_as(other, 4, 5, reads, line, sizeof(line));
+	CU_ASSERT_TRUE(says(line, "'echo' is not for this user"));
+	/* The first one's mode keeps others out. */
+	ask_as(path, 4, OTHER_GID, reads, line, sizeof(line));
+	CU_ASSERT_TRUE(says(line, "Permission denied"));
+}
+
 static void test_socket(void)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -394,7 +497,7 @@ static void test_socket(void)
 	CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
 	CU_ASSERT_EQUAL_FATAL(gw_loop_create(&second_loop), 0);
 	CU_ASSERT_EQUAL(
-		gw_rpc_create(second_loop, path, methods, NULL, &second, &err), -EADDRINUSE);
+		gw_rpc_create(second_loop, path, NULL, methods, NULL, &second, &err), -EADDRINUSE);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "another godwitd listens"));
 	CU_ASSERT_EQUAL(stat(path, &st), 0);
 
@@ -404,21 +507,23 @@ static void test_socket(void)
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	close(fd);
-	CU_ASSERT_EQUAL(gw_rpc_create(second_loop, other, methods, NULL, &second, &err), 0);
+	CU_ASSERT_EQUAL(gw_rpc_create(second_loop, other, NULL, methods, NULL, &second, &err), 0);
 	gw_rpc_free(&second);
 	CU_ASSERT_NOT_EQUAL(stat(other, &st), 0);
 
 	fd = mkstemp(strcpy(other, "/tmp/test-rpc-file-XXXXXX"));
 	close(fd);
-	CU_ASSERT_EQUAL(gw_rpc_create(second_loop, other, methods, NULL, &second, &err), -EEXIST);
+	CU_ASSERT_EQUAL(
+		gw_rpc_create(second_loop, other, NULL, methods, NULL, &second, &err), -EEXIST);
 	CU_ASSERT_EQUAL(stat(other, &st), 0);
 	unlink(other);
 	memset(long_path, 'a', sizeof(long_path) - 1);
 	long_path[0] = '/';
 	long_path[255] = '\0';
+	CU_ASSERT_EQUAL(gw_rpc_create(second_loop, long_path, NULL, methods, NULL, &second, &err),
+		-ENAMETOOLONG);
 	CU_ASSERT_EQUAL(
-		gw_rpc_create(second_loop, long_path, methods, NULL, &second, &err), -ENAMETOOLONG);
-	CU_ASSERT_EQUAL(gw_rpc_create(second_loop, "/nonexistent/x", methods, NULL, &second, &err),
+		gw_rpc_create(second_loop, "/nonexistent/x", NULL, methods, NULL, &second, &err),
 		-ENOENT);
 	CU_ASSERT_PTR_NULL(second);
 	gw_loop_free(&second_loop);
@@ -432,7 +537,8 @@ int main(void)
 		{"gone", test_gone_before_the_answer}, {"too long", test_too_long},
 		{"calls bounded", test_calls_bounded}, {"stalled reader", test_stalled_reader},
 		{"big answer", test_big_answer}, {"many clients", test_many_clients},
-		{"socket", test_socket}, CU_TEST_INFO_NULL};
+		{"rights", test_rights}, {"users", test_users}, {"socket", test_socket},
+		CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"rpc", setup, teardown, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

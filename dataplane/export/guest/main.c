@@ -73,6 +73,9 @@ int main(int argc, char **argv)
 	}
 	config = (struct gw_export_config){
 		.socket_path = options.socket_path,
+		.socket_mode = options.socket_mode,
+		.socket_group = options.socket_group,
+		.client_user = options.client,
 		.ring_entries = options.ring_entries,
 		.describe = guest_describe,
 		.lifecycle = guest_lifecycle_ops(),

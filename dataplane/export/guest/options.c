@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "options.h"
+#include "../access.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { SIZE, NUMBER, RATE, TEXT, FLAG, PATTERN, SOURCE };
+enum kind { SIZE, NUMBER, RATE, TEXT, FLAG, PATTERN, SOURCE, MODE };
 
 /* One row per option: it makes the parser and --help. */
 struct row {
@@ -77,6 +78,8 @@ static int parse_value(const struct row *r, const char *text)
 	case SOURCE:
 		*(bool *)r->value = strcmp(text, "push") == 0;
 		return strcmp(text, "push") == 0 || strcmp(text, "uffd") == 0 ? 0 : -EINVAL;
+	case MODE:
+		return gw_access_mode(text, r->value);
 	case FLAG:
 		*(bool *)r->value = true;
 		return 0;
@@ -134,6 +137,9 @@ int guest_options_parse(int argc, char **argv, struct guest_options *o)
 			&save_writes},
 		{"ring-entries", "N", "64..1048576, a power of two (default: 65536)", NUMBER,
 			&o->ring_entries},
+		{"mode", "MODE", "of the socket (default: 0600)", MODE, &o->socket_mode},
+		{"group", "GROUP", "of the socket", TEXT, &o->socket_group},
+		{"client", "USER", "may connect, beside root and its own user", TEXT, &o->client},
 	};
 	enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 	struct option longs[N_ROWS + 2] = {{NULL, 0, NULL, 0}};

@@ -13,6 +13,9 @@ struct guest_options {
 	const char *mem_path; /* NULL: memfd */
 	uint64_t save_writes; /* pages dirtied by saving the device state */
 	uint32_t ring_entries;
+	uint32_t socket_mode;     /* 0: 0600 */
+	const char *socket_group; /* NULL: as it comes */
+	const char *client;       /* user that may connect; NULL: root and its own */
 	bool incoming;
 	bool push_source; /* the writers push; else userfaultfd */
 };

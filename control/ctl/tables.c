@@ -13,6 +13,24 @@ static void add_row(struct table *table, const char *const *cells)
 		row[i] = text_format("%s", cells[i]);
 }
 
+/* What a method without parameters answers; NULL where there is nothing to lay out: it failed, or
+ * was printed as JSON. The exit code. */
+static int ask(const struct ctl *ctl, int argc, char **argv, const char *method, json_t **result)
+{
+	int rc;
+
+	*result = NULL;
+	if (!ctl_operands(argc, argv, 0, 0, "no operands"))
+		return CTL_USAGE;
+	rc = ctl_call(ctl, method, NULL, result);
+	if (rc != CTL_OK || !ctl->json)
+		return rc;
+	ctl_print_json(*result);
+	json_decref(*result);
+	*result = NULL;
+	return CTL_OK;
+}
+
 int ctl_list(const struct ctl *ctl, int argc, char **argv)
 {
 	static const char *const head[] = {
@@ -22,14 +40,10 @@ int ctl_list(const struct ctl *ctl, int argc, char **argv)
 	size_t i;
 	int rc;
 
-	if (!ctl_operands(argc, argv, 0, 0, "no operands"))
-		return CTL_USAGE;
-	rc = ctl_call(ctl, "list", NULL, &result);
-	if (rc != CTL_OK)
+	rc = ask(ctl, argc, argv, "list", &result);
+	if (result == NULL)
 		return rc;
-	if (ctl->json) {
-		ctl_print_json(result);
-	} else if (json_array_size(json_object_get(result, "sessions")) == 0) {
+	if (json_array_size(json_object_get(result, "sessions")) == 0) {
 		printf("no sessions\n");
 	} else {
 		add_row(&table, head);
@@ -65,16 +79,9 @@ int ctl_peers(const struct ctl *ctl, int argc, char **argv)
 	size_t i;
 	int rc;
 
-	if (!ctl_operands(argc, argv, 0, 0, "no operands"))
-		return CTL_USAGE;
-	rc = ctl_call(ctl, "peers", NULL, &result);
-	if (rc != CTL_OK)
+	rc = ask(ctl, argc, argv, "peers", &result);
+	if (result == NULL)
 		return rc;
-	if (ctl->json) {
-		ctl_print_json(result);
-		json_decref(result);
-		return CTL_OK;
-	}
 	add_row(&table, head);
 	json_array_foreach(json_object_get(result, "peers"), i, p)
 	{
@@ -125,16 +132,9 @@ int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 	size_t i;
 	int rc;
 
-	if (!ctl_operands(argc, argv, 0, 0, "no operands"))
-		return CTL_USAGE;
-	rc = ctl_call(ctl, "ports", NULL, &result);
-	if (rc != CTL_OK)
+	rc = ask(ctl, argc, argv, "ports", &result);
+	if (result == NULL)
 		return rc;
-	if (ctl->json) {
-		ctl_print_json(result);
-		json_decref(result);
-		return CTL_OK;
-	}
 	add_row(&table, head);
 	json_array_foreach(json_object_get(result, "ports"), i, p)
 	{

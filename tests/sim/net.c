@@ -225,22 +225,28 @@ static gw_packet *twin_of(const gw_packet *p)
 	return twin;
 }
 
-static void come_down(uint16_t port, gw_packet *p, uint64_t at_ns)
+/* Through a port's cable, to what is at its end. */
+static void pass(struct sim_cable *cable, uint16_t port, gw_packet *p, uint64_t at_ns,
+	void (*out)(uint16_t port, gw_packet *p, uint64_t at_ns))
 {
-	struct port *t = &net.port[port];
 	uint64_t out_ns, twin_ns;
 
-	switch (sim_cable_pass(&t->down, p, at_ns, &out_ns, &twin_ns)) {
+	switch (sim_cable_pass(cable, p, at_ns, &out_ns, &twin_ns)) {
 	case SIM_LOST:
 		sim_packet_free(p);
 		return;
 	case SIM_PASSES_TWICE:
-		arrive(port, twin_of(p), twin_ns);
+		out(port, twin_of(p), twin_ns);
 		/* fall through */
 	case SIM_PASSES:
-		arrive(port, p, out_ns);
+		out(port, p, out_ns);
 		return;
 	}
+}
+
+static void come_down(uint16_t port, gw_packet *p, uint64_t at_ns)
+{
+	pass(&net.port[port].down, port, p, at_ns, arrive);
 }
 
 /* The segment hands a frame to who has its address; a broadcast to all but the sender. */
@@ -270,20 +276,7 @@ static void spread(uint16_t from, gw_packet *p, uint64_t at_ns)
 
 static void go_up(uint16_t port, gw_packet *p, uint64_t at_ns)
 {
-	struct port *t = &net.port[port];
-	uint64_t out_ns, twin_ns;
-
-	switch (sim_cable_pass(&t->up, p, at_ns, &out_ns, &twin_ns)) {
-	case SIM_LOST:
-		sim_packet_free(p);
-		return;
-	case SIM_PASSES_TWICE:
-		spread(port, twin_of(p), twin_ns);
-		/* fall through */
-	case SIM_PASSES:
-		spread(port, p, out_ns);
-		return;
-	}
+	pass(&net.port[port].up, port, p, at_ns, spread);
 }
 
 /* The driver copies what is in guest RAM when it takes the packet. */

@@ -5,6 +5,8 @@
 #include "../../control/hypervisor/qemu_event.h"
 #include "../../control/hypervisor/ramblock.h"
 
+#include "json_text.h"
+
 #include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,21 +19,6 @@ static const char vm[] =
 	"{'name':'pc.rom','size':131072,'page_size':4096}],"
 	"'devices':['device net0 virtio-net-pci','cpu host-x86_64-cpu','cpu host-x86_64-cpu'],"
 	"'run_state':'running'}";
-
-/* JSON with single quotes, so that it can be read in C. */
-static json_t *json(const char *text)
-{
-	char *copy = strdup(text);
-	json_t *value;
-
-	for (char *c = copy; *c != '\0'; c++)
-		if (*c == '\'')
-			*c = '"';
-	value = json_loads(copy, JSON_DECODE_ANY, NULL);
-	free(copy);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(value);
-	return value;
-}
 
 static bool has_code(const json_t *reasons, const char *code)
 {

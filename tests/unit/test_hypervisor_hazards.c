@@ -2,25 +2,13 @@
 /* control/hypervisor/hazards.c, hazards_device.c, hazards_memory.c */
 #include "../../control/hypervisor/hazards.h"
 
+#include "json_text.h"
+
 #include <CUnit/Basic.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct gw_exporter_info info;
-
-static json_t *json(const char *text)
-{
-	char *copy = strdup(text);
-	json_t *value;
-
-	for (char *c = copy; *c != '\0'; c++)
-		if (*c == '\'')
-			*c = '"';
-	value = json_loads(copy, JSON_DECODE_ANY, NULL);
-	free(copy);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(value);
-	return value;
-}
 
 /* What a QEMU answers that has nothing against a migration. */
 static json_t *clean_answers(void)

@@ -4,6 +4,8 @@
 #include "../../control/hypervisor/hv.h"
 #include "../../dataplane/base/clock.h"
 
+#include "loop_run.h"
+
 #include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct gw_loop *loop;
 static struct gw_hv hv;
 static bool inside;  /* a call of the interface is running */
 static bool at_once; /* the kind finishes inside the call that starts it */
@@ -68,21 +69,6 @@ static void done_state(
 	CU_ASSERT_EQUAL(size, result == 0 ? 3 : 0);
 	free(state);
 	done(arg, result, err);
-}
-
-static void stop(void *ctx)
-{
-	(void)ctx;
-	gw_loop_stop(loop);
-}
-
-static void run(unsigned int limit_ms)
-{
-	struct gw_timer *t = gw_timer_create(loop, stop, NULL);
-
-	gw_timer_set(t, limit_ms * GW_NS_PER_MS, 0);
-	gw_loop_run(loop);
-	gw_timer_free(&t);
 }
 
 static void begin(void)

@@ -4,6 +4,8 @@
 #include "../../control/hypervisor/qmp_collect.h"
 #include "../../dataplane/base/clock.h"
 
+#include "loop_run.h"
+
 #include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,23 +16,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-static struct gw_loop *loop;
-
-static void stop(void *ctx)
-{
-	(void)ctx;
-	gw_loop_stop(loop);
-}
-
-static void run(unsigned int limit_ms)
-{
-	struct gw_timer *t = gw_timer_create(loop, stop, NULL);
-
-	gw_timer_set(t, limit_ms * GW_NS_PER_MS, 0);
-	gw_loop_run(loop);
-	gw_timer_free(&t);
-}
 
 #define GREETING                                                                              \
 	"{\"QMP\":{\"version\":{\"qemu\":{\"major\":7,\"minor\":2,\"micro\":22},\"package\":" \

@@ -4,6 +4,8 @@
 
 #include "../../dataplane/base/clock.h"
 
+#include "loop_run.h"
+
 #include <CUnit/Basic.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,8 +13,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-static struct gw_loop *loop;
 
 static int setup(void)
 {
@@ -23,22 +23,6 @@ static int teardown(void)
 {
 	gw_loop_free(&loop);
 	return loop == NULL ? 0 : -1;
-}
-
-static void stop(void *ctx)
-{
-	(void)ctx;
-	gw_loop_stop(loop);
-}
-
-/* Runs the loop for at most limit_ms. */
-static void run(unsigned int limit_ms)
-{
-	struct gw_timer *t = gw_timer_create(loop, stop, NULL);
-
-	gw_timer_set(t, limit_ms * GW_NS_PER_MS, 0);
-	CU_ASSERT_EQUAL(gw_loop_run(loop), 0);
-	gw_timer_free(&t);
 }
 
 /* ---- timers ---- */
@@ -285,20 +269,20 @@ static void test_free_waits_for_jobs(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-	        {"timers fire in order, stopped ones never", test_timer_order},
-	        {"periodic timer frees itself", test_timer_period},
-	        {"watches freed while their events wait", test_watch_free_in_callback},
-	        {"events of a watch change", test_watch_set},
-	        {"a timer due at once starves nobody", test_greedy_timer_starves_nobody},
-	        {"signal", test_signal},
-	        {"jobs", test_jobs},
-	        {"cancelled job", test_job_cancel},
-	        {"free waits for jobs", test_free_waits_for_jobs},
-	        CU_TEST_INFO_NULL,
+		{"timers fire in order, stopped ones never", test_timer_order},
+		{"periodic timer frees itself", test_timer_period},
+		{"watches freed while their events wait", test_watch_free_in_callback},
+		{"events of a watch change", test_watch_set},
+		{"a timer due at once starves nobody", test_greedy_timer_starves_nobody},
+		{"signal", test_signal},
+		{"jobs", test_jobs},
+		{"cancelled job", test_job_cancel},
+		{"free waits for jobs", test_free_waits_for_jobs},
+		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {
-	        {"loop", setup, teardown, NULL, NULL, tests},
-	        CU_SUITE_INFO_NULL,
+		{"loop", setup, teardown, NULL, NULL, tests},
+		CU_SUITE_INFO_NULL,
 	};
 	unsigned int failed;
 

@@ -43,6 +43,9 @@ static void on_hello(struct gw_hv *hv)
 	if (hv->op == NULL || hv->op->kind != GW_HV_OP_OPEN)
 		return; /* too late */
 	hv->info = info;
+	if (info->uffd_lent)
+		gw_info("%s: its hypervisor (process %d, user %u) was lent /dev/userfaultfd",
+			hv->name, (int)info->pid, info->uid);
 	if (gw_process_open(hv->loop, info->pid, &hv->process) != 0) {
 		gw_hv_fail(hv, -ESRCH, "the exporter's process %d cannot be held", (int)info->pid);
 		return;

@@ -18,7 +18,7 @@ union gw_packet {
 struct gw_exporter {
 	int sock;
 	uint64_t state_limit_bytes;
-	bool hello_seen;
+	bool hello_seen, uffd_lent;
 	uint32_t outstanding; /* bit per request type */
 	uint64_t sync_epoch;  /* of the outstanding SYNC */
 	uint64_t head_seen[GW_EXPORT_MAX_RINGS];

@@ -3,6 +3,7 @@
 #include "hello.h"
 #include "msg.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -77,6 +78,20 @@ const struct gw_exporter_info *gw_exporter_info(const struct gw_exporter *x)
 	return &x->info;
 }
 
+/* Where this process may not open it either, the exporter does without. */
+static bool lend_uffd(struct gw_exporter *x)
+{
+	struct gw_export_msg m = {GW_EXPORT_UFFD, sizeof(m)};
+	int dev = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+	int ret;
+
+	if (dev < 0)
+		return false;
+	ret = gw_msg_send(x->sock, &m, sizeof(m), &dev, 1);
+	close(dev);
+	return ret == 0;
+}
+
 /* Takes over the region descriptors on success. */
 static int read_hello(struct gw_exporter *x, const struct gw_export_hello *hello, size_t len,
         const int *fds, unsigned int n_fds, struct gw_err *err)
@@ -86,6 +101,14 @@ static int read_hello(struct gw_exporter *x, const struct gw_export_hello *hello
 
 	if (ret < 0)
 		return ret;
+	if ((hello->caps & GW_EXPORT_CAP_WANTS_UFFD) && !x->uffd_lent && lend_uffd(x)) {
+		/* This HELLO is void, and another one comes. */
+		x->uffd_lent = true;
+		while (n_fds > 0)
+			close(fds[--n_fds]);
+		return 0;
+	}
+	x->info.uffd_lent = x->uffd_lent;
 	if (ring_fds != 0) {
 		ret = gw_hello_map_rings(
 		        hello, fds[0], &x->info, &x->ring_map, &x->ring_map_bytes, err);

@@ -25,6 +25,7 @@ struct gw_exporter_info {
 	char track_error[GW_EXPORT_TEXT_MAX];
 	pid_t pid; /* from SO_PEERCRED */
 	uid_t uid; /* likewise */
+	bool uffd_lent; /* it was given a descriptor of /dev/userfaultfd */
 	uint32_t n_regions;
 	struct gw_export_region region[GW_EXPORT_MAX_REGIONS];
 	int region_fd[GW_EXPORT_MAX_REGIONS]; /* owned by the client object; O_RDWR */

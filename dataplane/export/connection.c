@@ -2,6 +2,8 @@
 #include "connection.h"
 #include "msg.h"
 #include "request.h"
+#include "uffd_open.h"
+#include "uffd_wp.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -51,6 +53,12 @@ static int check_credentials(struct gw_connection *c, const struct gw_access *ac
 	return ret;
 }
 
+/* Only a source of ours uses what is lent; where there is none it may be for want of it. */
+static bool wants_uffd(const struct gw_connection *c)
+{
+	return (c->d.source == NULL || c->d.source == gw_uffd_source_ops()) && gw_uffd_wanted();
+}
+
 static int send_hello(struct gw_connection *c)
 {
 	const struct gw_export_description *d = &c->d;
@@ -72,6 +80,8 @@ static int send_hello(struct gw_connection *c)
 		fds[n_fds++] = c->rings.fd;
 	} else
 		snprintf(h.track_error, sizeof(h.track_error), "%s", d->track_error);
+	if (wants_uffd(c))
+		h.caps |= GW_EXPORT_CAP_WANTS_UFFD;
 	if (c->config->lifecycle != NULL) {
 		h.caps |= GW_EXPORT_CAP_LIFECYCLE;
 		if (c->config->lifecycle->paused(c->config->ctx))
@@ -82,11 +92,13 @@ static int send_hello(struct gw_connection *c)
 	return gw_connection_send(c, &h, GW_EXPORT_HELLO, sizeof(h), fds, n_fds);
 }
 
-static int greet(struct gw_connection *c)
+int gw_connection_greet(struct gw_connection *c)
 {
 	struct gw_export_reason why = {""};
 	int ret;
 
+	gw_ring_area_free(&c->rings);
+	memset(&c->d, 0, sizeof(c->d));
 	for (unsigned int i = 0; i < GW_EXPORT_MAX_REGIONS; i++)
 		c->d.region_fd[i] = -1;
 	ret = c->config->describe(c->config->ctx, &c->d, &why);
@@ -138,6 +150,7 @@ static void wind_up(struct gw_connection *c)
 	else if (c->paused_here && !c->saved)
 		c->config->lifecycle->resume(c->config->ctx, &why);
 	gw_ring_area_free(&c->rings);
+	gw_uffd_lend(-1);
 }
 
 void gw_connection_serve(int sock, int wake_fd, const struct gw_export_config *config,
@@ -154,7 +167,7 @@ void gw_connection_serve(int sock, int wake_fd, const struct gw_export_config *c
 	c->sock = sock;
 	c->wake_fd = wake_fd;
 	c->config = config;
-	if (check_credentials(c, access) == 0 && greet(c) == 0) {
+	if (check_credentials(c, access) == 0 && gw_connection_greet(c) == 0) {
 		while (!c->over && p[1].revents == 0) {
 			poll(p, 2, -1);
 			serve_one(c);

@@ -4,11 +4,12 @@
  * Plain C11, host byte order (both ends are on one machine), no dependency. Stable within one
  * GW_EXPORT_ABI; a client refuses any other.
  *
- * The exporter listens on a SOCK_SEQPACKET unix socket and serves one client at a time. Each message
- * is one packet: a fixed-size struct that begins with struct gw_export_msg. Descriptors travel with
- * HELLO, SAVED and LOAD by SCM_RIGHTS. When the socket closes, tracking ends and a native guest that
- * the client paused is resumed, except after SAVED or QUIT: from SAVED on the guest may already run
- * elsewhere, so it stays paused until someone says RESUME or QUIT (the next HELLO has CAP_PAUSED).
+ * The exporter listens on a SOCK_SEQPACKET unix socket and serves one client at a time. Each
+ * message is one packet: a fixed-size struct that begins with struct gw_export_msg. Descriptors
+ * travel with HELLO, UFFD, SAVED and LOAD by SCM_RIGHTS. When the socket closes, tracking ends and
+ * a native guest that the client paused is resumed, except after SAVED or QUIT: from SAVED on the
+ * guest may already run elsewhere, so it stays paused until someone says RESUME or QUIT (the next
+ * HELLO has CAP_PAUSED).
  *
  * client                        exporter
  *   connect                  ->
@@ -21,9 +22,14 @@
  *   SAVE                     ->  SAVED(size, fd)    device state; may dirty RAM
  *   LOAD(size, fd)           ->  LOADED             guest stays paused
  *   QUIT                     ->  (closes)           the process ends
- * Any request may be answered by ERROR(request, code, text). Instead of HELLO, ERROR(HELLO, ...) says
- * why the connection is refused and the exporter closes. Requests are answered in the order in which
- * they came. A second client waits in the backlog and gets its HELLO when the first has gone.
+ * exporters that may not open /dev/userfaultfd themselves (caps & GW_EXPORT_CAP_WANTS_UFFD), at
+ * most once and before any other request, where the client can open it and is willing to lend it
+ *   UFFD(+ fd)               ->  HELLO              anew, instead of the first: that one is void
+ * A client that does not know that capability goes on with the first HELLO; an exporter that does
+ * not know it never sees UFFD. Any request may be answered by ERROR(request, code, text). Instead
+ * of HELLO, ERROR(HELLO, ...) says why the connection is refused and the exporter closes. Requests
+ * are answered in the order in which they came. A second client waits in the backlog and gets its
+ * HELLO when the first has gone.
  *
  * The ring memfd is new for each connection, its cursors start at 0 and go on over STOP and START;
  * entries left over from before a START name pages too many, never too few. A client that will not
@@ -109,6 +115,7 @@ enum gw_export_type {
 	GW_EXPORT_LOADED,
 	GW_EXPORT_QUIT,
 	GW_EXPORT_ERROR,
+	GW_EXPORT_UFFD,
 };
 
 struct gw_export_msg {
@@ -120,6 +127,8 @@ struct gw_export_msg {
 #define GW_EXPORT_CAP_TRACK 0x1u     /* START/SYNC/STOP work */
 #define GW_EXPORT_CAP_LIFECYCLE 0x2u /* PAUSE/RESUME/SAVE/LOAD/QUIT work ("native" hypervisor) */
 #define GW_EXPORT_CAP_PAUSED 0x4u    /* the guest was paused when HELLO was sent (native only) */
+#define GW_EXPORT_CAP_WANTS_UFFD \
+	0x8u /* a lent /dev/userfaultfd would make tracking possible, or better */
 
 /* Region flags. */
 #define GW_EXPORT_REGION_HUGETLB 0x1u /* backed by hugetlbfs: tracking is page_size coarse */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "request.h"
+#include "uffd_open.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -114,10 +116,22 @@ static int on_resume(struct gw_connection *c, struct gw_export_reason *why)
 	return send_plain(c, GW_EXPORT_RESUMED);
 }
 
+/* Readers of the first HELLO's rings would be left behind: only who has asked for nothing yet. */
+static void on_uffd(struct gw_connection *c, int fd)
+{
+	int dev = c->asked ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (dev >= 0)
+		gw_uffd_lend(dev);
+	if (dev < 0 || gw_connection_greet(c) < 0)
+		c->over = true;
+	c->asked = true;
+}
+
 /* Size and descriptors of each request; 0: not a request. */
 static size_t request_length(uint32_t type, unsigned int *n_fds)
 {
-	*n_fds = type == GW_EXPORT_LOAD ? 1 : 0;
+	*n_fds = type == GW_EXPORT_LOAD || type == GW_EXPORT_UFFD ? 1 : 0;
 	switch (type) {
 	case GW_EXPORT_START:
 	case GW_EXPORT_STOP:
@@ -125,6 +139,7 @@ static size_t request_length(uint32_t type, unsigned int *n_fds)
 	case GW_EXPORT_RESUME:
 	case GW_EXPORT_SAVE:
 	case GW_EXPORT_QUIT:
+	case GW_EXPORT_UFFD:
 		return sizeof(struct gw_export_msg);
 	case GW_EXPORT_SYNC:
 		return sizeof(struct gw_export_sync);
@@ -181,6 +196,11 @@ void gw_request_serve(struct gw_connection *c, const union gw_request *r, size_t
 		c->over = true;
 		return;
 	}
+	if (r->msg.type == GW_EXPORT_UFFD) {
+		on_uffd(c, fds[0]);
+		return;
+	}
+	c->asked = true;
 	if (!supported(c, r->msg.type))
 		ret = gw_export_why(&why, -EOPNOTSUPP, "this exporter does not offer that");
 	else

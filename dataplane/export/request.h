@@ -15,6 +15,7 @@ struct gw_connection {
 	struct gw_export_description d;
 	struct gw_ring_area rings;
 	struct gw_export_sink sink;
+	bool asked; /* something, since HELLO */
 	bool tracking;
 	bool paused_here; /* by this client, and not resumed */
 	bool saved;       /* from then on the guest may run elsewhere */
@@ -33,6 +34,9 @@ union gw_request {
 int gw_connection_send(struct gw_connection *c, void *packet, enum gw_export_type type, size_t len,
         const int *fds, unsigned int n_fds);
 int gw_connection_send_error(struct gw_connection *c, uint32_t request, int code, const char *text);
+
+/* Describes the guest and says HELLO: to a new client, and again to one that has lent something. */
+int gw_connection_greet(struct gw_connection *c);
 
 void gw_connection_stop_tracking(struct gw_connection *c);
 

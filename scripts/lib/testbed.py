@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 
+import places
 from host import Host
 from observer import Observer
 from procs import Failed, Process, Skip
@@ -156,14 +157,18 @@ class Testbed:
         return copy
 
     def become(self, user):
-        """The start of a command line that runs as the user, who may write in the test bed."""
+        """The start of a command line that runs as the user, who may write in the test bed.
+
+        Without any capability, and without userfaultfd(2).
+        """
         if not user:
             return []
         entry = pwd.getpwnam(user)
         for d in (self.directory, self.logs(), self.ram_directory):
             os.chown(d, entry.pw_uid, entry.pw_gid)
         return ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups",
-                "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
+                "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--", sys.executable,
+                self.reachable(places.CONFINE, user)]
 
     def native(self, name, **options):
         """A synthetic guest, not started yet."""

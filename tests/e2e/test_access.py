@@ -7,7 +7,7 @@ import stat
 import subprocess
 
 import places
-from common import check, check_equal, move
+from common import LOAD, check, check_equal, move
 from rpc import RpcError
 
 NOBODY = pwd.getpwnam("nobody")
@@ -66,6 +66,17 @@ def test_mode_keeps_out(tb):
     check_equal(_facts(a.run_dir / "control.sock"), (0, 0, "0o660"), "the socket")
     code, _, err = _ctl_as(tb, a, STRANGER, GROUP, "list")
     check(code == 3 and "permission denied" in err, f"{code} {err}")
+
+
+def test_unprivileged_qemu(tb):
+    """A QEMU without any right gets what it needs to track writes from godwitd."""
+    a, b = _hosts(tb, vm_owner="nobody")
+    guest = tb.qemu("vm1", load=LOAD, user="nobody")
+    source = guest.start(a)
+    source.wait_ready()
+    check_equal(os.stat(f"/proc/{source.process.pid}").st_uid, NOBODY.pw_uid, "QEMU's user")
+    move(guest, source, a, b)
+    check("was lent /dev/userfaultfd" in a.daemon.log(), "the source's godwitd lent its device")
 
 
 def test_other_users_exporter(tb):

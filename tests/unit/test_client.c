@@ -593,6 +593,34 @@ static void test_stalled(void)
 	finish(&l);
 }
 
+/* What is lent is lent once, and the HELLO that asked for it leaves nothing behind. */
+static void test_lending(void)
+{
+	struct gw_export_msg m;
+	int before, fds[GW_MSG_MAX_FDS];
+	unsigned int n_fds;
+	struct liar l;
+	size_t len;
+
+	if (geteuid() != 0 || access("/dev/userfaultfd", F_OK) != 0)
+		return;
+	prepare(&l);
+	before = open_fds();
+	l.hello.caps |= GW_EXPORT_CAP_WANTS_UFFD;
+	CU_ASSERT_EQUAL(say_hello(&l), 0);
+	CU_ASSERT_EQUAL(open_fds(), before);
+	CU_ASSERT_EQUAL(gw_msg_recv(l.sock, &m, sizeof(m), &len, fds, &n_fds), 1);
+	CU_ASSERT_EQUAL(m.type, GW_EXPORT_UFFD);
+	CU_ASSERT_EQUAL_FATAL(n_fds, 1);
+	close(fds[0]);
+	CU_ASSERT_EQUAL(gw_exporter_start(l.x), -EINVAL); /* no HELLO yet */
+	CU_ASSERT_EQUAL(say_hello(&l), 1);
+	CU_ASSERT_TRUE(gw_exporter_info(l.x)->uffd_lent);
+	CU_ASSERT_EQUAL(gw_msg_recv(l.sock, &m, sizeof(m), &len, fds, &n_fds), 0);
+	CU_ASSERT_EQUAL(say_hello(&l), -EPROTO); /* a third */
+	finish(&l);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -606,6 +634,7 @@ int main(void)
 		{"ERROR", test_error},
 		{"hang-up", test_hang_up},
 		{"stalled exporter", test_stalled},
+		{"lending", test_lending},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

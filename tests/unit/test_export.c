@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -522,7 +523,7 @@ static void test_trust(void)
 	CU_ASSERT_EQUAL_FATAL(chmod(dir, 0777), 0);
 	child = fork();
 	if (child == 0) {
-		if (setuid(OTHER_UID) < 0)
+		if (setuid(OTHER_UID) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 			_exit(1);
 		fd = bind_at(path, true);
 		if (write(ready[1], "r", 1) != 1)

@@ -7,10 +7,17 @@
 
 #include <CUnit/Basic.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define REGIONS 2u /* mapped apart */
@@ -157,6 +164,126 @@ static void test_no_page_lost(void)
 	gw_export_server_free(&server);
 }
 
+#define OTHER_UID 4242u
+
+/* As a container's sandbox does it: not even the kind that sees no fault of the kernel's. */
+static bool deny_userfaultfd(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_userfaultfd, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* As godwit-qemu.so does it: what is possible may differ from client to client. */
+static int describe_anew(void *ctx, struct gw_export_description *d, struct gw_export_reason *why)
+{
+	struct gw_uffd_range range[REGIONS];
+	struct gw_export_reason track_why;
+	struct ram *r = ctx;
+
+	for (uint32_t i = 0; i < REGIONS; i++)
+		range[i] = (struct gw_uffd_range){r->base[i], REGION_BYTES, (uint8_t)i};
+	describe(ctx, d, why);
+	gw_uffd_source_free(&r->source);
+	d->source = NULL;
+	if (gw_uffd_source_create(range, REGIONS, &r->source, &track_why) < 0) {
+		snprintf(d->track_error, sizeof(d->track_error), "%s", track_why.text);
+		return 0;
+	}
+	d->source = gw_uffd_source_ops();
+	d->source_ctx = r->source;
+	return 0;
+}
+
+/* A hypervisor without any right; says so when it can be connected to. */
+static void serve_without_rights(int ready)
+{
+	struct gw_export_config config = {.socket_path = ram.path,
+		.ring_entries = 64,
+		.describe = describe_anew,
+		.ctx = &ram};
+	struct gw_export_server *server = NULL;
+	struct gw_export_reason why = {""};
+
+	/* Dumpable, as a program that was started so is: else its own /proc is not its own. */
+	if (setuid(OTHER_UID) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+		prctl(PR_SET_DUMPABLE, 1) < 0 || !deny_userfaultfd() ||
+		gw_export_server_create(&config, &server, &why) < 0 || write(ready, "r", 1) != 1)
+		_exit(1);
+	for (;;) {
+		__atomic_add_fetch(&ram.base[1][77 * 4096], 1, __ATOMIC_RELAXED);
+		usleep(100);
+	}
+}
+
+/* A client that cannot open the device: what it is told, as its exit code. */
+static int client_without_rights(void)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		static struct peer p;
+
+		if (setuid(OTHER_UID) < 0 || peer_open(&p, ram.path) != GW_EXPORT_HELLO)
+			_exit(1);
+		if (gw_exporter_info(p.x)->uffd_lent || gw_exporter_start(p.x) != -EINVAL)
+			_exit(2);
+		_exit(strstr(gw_exporter_info(p.x)->track_error, "godwitd lent none") != NULL ? 100
+											      : 3);
+	}
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_lent(void)
+{
+	static struct peer p;
+	struct gw_trust trust = {1, {OTHER_UID}};
+	int ready[2];
+	pid_t child;
+	char c;
+
+	if (geteuid() != 0 || access("/dev/userfaultfd", F_OK) != 0)
+		return;
+	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
+	child = fork();
+	if (child == 0)
+		serve_without_rights(ready[1]);
+	close(ready[1]);
+	CU_ASSERT_EQUAL_FATAL(read(ready[0], &c, 1), 1);
+	/* One that does not lend is served as before. */
+	CU_ASSERT_EQUAL(client_without_rights(), 100);
+	for (int session = 0; session < 2; session++) {
+		memset(&p, 0, sizeof(p));
+		CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(ram.path, 0, &trust, &p.x, &p.err), 0);
+		CU_ASSERT_EQUAL_FATAL(peer_wait(&p), GW_EXPORT_HELLO);
+		memcpy(p.ring, gw_exporter_info(p.x)->ring, sizeof(p.ring));
+		p.drains = true;
+		CU_ASSERT_TRUE(gw_exporter_info(p.x)->uffd_lent);
+		CU_ASSERT_STRING_EQUAL(gw_exporter_info(p.x)->track_error, "");
+		CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
+		CU_ASSERT_EQUAL_FATAL(peer_wait(&p), GW_EXPORT_STARTED);
+		for (uint64_t epoch = 1; epoch < 1000 && p.dirty[1][77] == 0; epoch++)
+			CU_ASSERT_EQUAL_FATAL(peer_sync(&p, epoch), GW_EXPORT_SYNCED);
+		CU_ASSERT_NOT_EQUAL(p.dirty[1][77], 0);
+		gw_exporter_free(&p.x);
+		/* It was lent for that session only. */
+		CU_ASSERT_EQUAL(client_without_rights(), 100);
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	unlink(ram.path);
+	close(ready[0]);
+}
+
 static uint64_t minor_faults_of_writing(void)
 {
 	char line[512];
@@ -239,6 +366,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"no page lost", test_no_page_lost},
+		{"a lent device", test_lent},
 		{"STOP leaves no cost", test_stop_costs_nothing},
 		{"memory that cannot be tracked", test_private_memory_is_refused},
 		CU_TEST_INFO_NULL,

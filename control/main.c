@@ -3,6 +3,7 @@
 #include "../config/config.h"
 #include "../dataplane/base/log.h"
 #include "daemon_conf.h"
+#include "harden/harden.h"
 #include "manager.h"
 #include "service.h"
 
@@ -68,6 +69,7 @@ static int start(struct daemon *d, struct gw_err *err)
 	struct gw_dp_conf conf;
 	int rc;
 
+	gw_harden_dumps();
 	rc = gw_daemon_directories(d->config, err);
 	if (rc != 0)
 		return rc;

@@ -4,6 +4,7 @@
 #include "../config/class.h"
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
+#include "../dataplane/base/secret.h"
 #include "rpc.h"
 #include "run_hv.h"
 
@@ -29,11 +30,11 @@ static void saved(void *arg, int result, uint8_t *state, uint64_t size, const st
 {
 	struct gw_src_run *s = arg;
 
-	free(s->state);
+	gw_secret_free(s->state);
 	s->state = result == 0 ? state : NULL;
 	s->state_size = result == 0 ? size : 0;
 	if (result != 0)
-		free(state);
+		gw_secret_free(state);
 	gw_run_hv_done(&s->run, GW_EV_SAVED, result, err);
 }
 
@@ -239,7 +240,7 @@ static void free_source(struct gw_run *run)
 
 	gw_extents_free(&s->extents);
 	gw_verify_free(&s->verify);
-	free(s->state);
+	gw_secret_free(s->state);
 	if (s->machine != NULL)
 		gw_src_free(&s->machine);
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "port/eal.h"
 #include "port/ring.h"
 
@@ -94,7 +95,7 @@ static int create_worker(struct gw_dp *dp, uint32_t index, struct gw_err *err)
 	dp->worker[index] = w;
 	w->dp = dp;
 	w->index = index;
-	w->scratch = malloc(SCRATCH_BYTES);
+	w->scratch = gw_secret_alloc(SCRATCH_BYTES);
 	if (w->scratch == NULL)
 		return gw_err(err, -ENOMEM, "no memory for a worker");
 	w->lcore = UINT32_MAX;
@@ -206,7 +207,7 @@ static void free_worker(struct gw_worker *w)
 	rte_mempool_free(w->rx_pool);
 	rte_mempool_free(w->tx_pool);
 	rte_mempool_free(w->ram_pool);
-	free(w->scratch);
+	gw_secret_free(w->scratch);
 	free(w);
 }
 

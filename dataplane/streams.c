@@ -3,6 +3,8 @@
  * helper threads. */
 #include "internal.h"
 
+#include "base/secret.h"
+
 #include "memory/bitmap.h"
 
 #include <errno.h>
@@ -42,7 +44,7 @@ static void source_destroy(struct gw_dp_source *s)
 	for (uint32_t i = 0; i < GW_DP_MAX_WORKERS; i++)
 		gw_bitmap_free((void *)s->take[i], take_words(&s->core));
 	gw_source_release(&s->core);
-	free(s->state);
+	gw_secret_free(s->state);
 	free(s);
 }
 
@@ -165,12 +167,11 @@ int gw_dp_source_state(
 			(unsigned long long)(r->pages * GW_WIRE_PAGE_BYTES));
 	if (s->state != NULL)
 		return gw_err(err, -EALREADY, "the device state was given already");
-	s->state = aligned_alloc(GW_WIRE_PAGE_BYTES, pages * GW_WIRE_PAGE_BYTES);
+	s->state = gw_secret_alloc(pages * GW_WIRE_PAGE_BYTES);
 	if (s->state == NULL)
 		return gw_err(err, -ENOMEM, "no memory for %llu bytes of device state",
 			(unsigned long long)size);
 	memcpy(s->state, state, size);
-	memset(s->state + size, 0, pages * GW_WIRE_PAGE_BYTES - size);
 	s->state_bytes = size;
 	r->base = s->state;
 	gw_bitmap_set_range(s->core.open, r->first, pages);

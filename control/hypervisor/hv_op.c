@@ -3,6 +3,7 @@
 #include "hv.h"
 
 #include "../../dataplane/base/clock.h"
+#include "../../dataplane/base/secret.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -117,7 +118,7 @@ void gw_hv_ops_free(struct gw_hv *hv)
 	for (struct gw_hv_op *op = hv->op_slots; op < hv->op_slots + GW_HV_OP_SLOTS; op++) {
 		if (!op->used)
 			continue;
-		free(op->saved);
+		gw_secret_free(op->saved);
 		json_decref(op->reasons);
 	}
 }

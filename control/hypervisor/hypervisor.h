@@ -101,7 +101,8 @@ uint64_t gw_hv_stopped_ns(const struct gw_hv *hv);
  * A guest that still waits for its state is refused with -EBUSY: it would start by itself as soon
  * as that were loaded. */
 void gw_hv_resume(struct gw_hv *hv, gw_hv_done done, void *arg);
-/* Device state of a paused guest into memory. *state is malloc'ed, freed by done's owner. */
+/* Device state of a paused guest into memory. *state is gw_secret_alloc'ed, freed by done's owner.
+ */
 typedef void (*gw_hv_state_done)(
 	void *arg, int result, uint8_t *state, uint64_t size, const struct gw_err *err);
 void gw_hv_save(struct gw_hv *hv, gw_hv_state_done done, void *arg);

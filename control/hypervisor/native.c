@@ -3,6 +3,7 @@
 #include "hv.h"
 
 #include "../../dataplane/base/log.h"
+#include "../../dataplane/base/secret.h"
 #include "describe.h"
 #include "hazards.h"
 
@@ -100,7 +101,7 @@ static void native_quit(struct gw_hv *hv)
 
 static void native_saved(struct gw_hv *hv, const struct gw_exporter_event *ev)
 {
-	uint8_t *state = malloc(ev->saved.size > 0 ? ev->saved.size : 1);
+	uint8_t *state = gw_secret_alloc(ev->saved.size > 0 ? ev->saved.size : 1);
 	uint64_t got = 0;
 
 	while (state != NULL && got < ev->saved.size) {
@@ -113,7 +114,7 @@ static void native_saved(struct gw_hv *hv, const struct gw_exporter_event *ev)
 		got += (uint64_t)n;
 	}
 	if (state == NULL || got < ev->saved.size) {
-		free(state);
+		gw_secret_free(state);
 		gw_hv_fail(hv, -EIO, "the device state is shorter than the exporter said");
 		return;
 	}

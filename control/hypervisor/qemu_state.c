@@ -10,6 +10,8 @@
  */
 #include "qemu.h"
 
+#include "../../dataplane/base/secret.h"
+
 #include "describe.h"
 
 #include <errno.h>
@@ -47,7 +49,7 @@ void gw_qemu_state_drop(struct gw_hv *hv)
 	gw_watch_free(&s->watch);
 	if (s->fd >= 0)
 		close(s->fd);
-	free(s->buf);
+	gw_secret_free(s->buf);
 	free(s);
 }
 
@@ -95,7 +97,7 @@ static int save_room(struct gw_qemu_stream *s)
 		capacity = limit + 1;
 	if (s->size == capacity)
 		return -EFBIG;
-	buf = realloc(s->buf, capacity);
+	buf = gw_secret_grow(s->buf, capacity);
 	if (buf == NULL)
 		return -ENOMEM;
 	s->buf = buf;

@@ -3,16 +3,19 @@
  * sealed): the SIGBUS handler puts anonymous memory in its place and marks the RAM as broken, so
  * that one guest costs only its own session. */
 #include "../dataplane.h"
+#include "../base/secret.h"
 #include "../export/kernel_names.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
@@ -59,8 +62,10 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 		 * call here. */
 		if (mmap((void *)base, guards[i].bytes, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-			    0) != MAP_FAILED)
+			    0) != MAP_FAILED) {
+			gw_secret_mark((void *)base, guards[i].bytes);
 			return;
+		}
 	}
 	/* Not ours: fault again with whatever was there before. */
 	sigaction(signo, &previous, NULL);
@@ -102,6 +107,15 @@ static void unguard(const struct mapping *m)
 	pthread_mutex_unlock(&guards_lock);
 }
 
+/* A page fault on a file of any other kind ends when a disk, a server or a FUSE process wants it
+ * to, whatever the exporter says of the file. */
+static bool in_memory(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC);
+}
+
 static int map_one(struct gw_ram *ram, const struct gw_ram_region *r, struct gw_err *err)
 {
 	struct mapping *m = &ram->region[ram->n];
@@ -114,10 +128,17 @@ static int map_one(struct gw_ram *ram, const struct gw_ram_region *r, struct gw_
 		return gw_err(err, -EINVAL,
 			"region %u: %llu bytes at %llu: whole pages below 16 TiB are allowed",
 			r->id, (unsigned long long)r->size, (unsigned long long)r->file_offset);
-	if (fstat(r->fd, &st) != 0 || (uint64_t)st.st_size < r->file_offset + r->size)
+	if (fstat(r->fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return gw_err(err, -EINVAL, "region %u: its descriptor is no file", r->id);
+	if ((uint64_t)st.st_size < r->file_offset + r->size)
 		return gw_err(err, -EINVAL,
 			"region %u: its file is smaller than the region of %llu bytes", r->id,
 			(unsigned long long)r->size);
+	if (!in_memory(r->fd))
+		return gw_err(err, -EINVAL,
+			"region %u: its file is on neither tmpfs nor hugetlbfs: poll cores would "
+			"wait for its pages",
+			r->id);
 	m->fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
 	if (m->fd < 0)
 		return gw_err(err, -errno, "region %u: %s", r->id, strerror(errno));
@@ -129,6 +150,7 @@ static int map_one(struct gw_ram *ram, const struct gw_ram_region *r, struct gw_
 		close(m->fd);
 		return ret;
 	}
+	gw_secret_mark(base, r->size);
 	m->base = base;
 	m->bytes = r->size;
 	m->file_offset = r->file_offset;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sink.h"
 
+#include "../base/secret.h"
 #include "../memory/bitmap.h"
 #include "../memory/stamp.h"
 
@@ -21,9 +22,8 @@ int gw_sink_init(
 	s->space = *regions;
 	s->n_cores = n_cores;
 	s->state_bytes = state_pages * GW_WIRE_PAGE_BYTES;
-	m = mmap(NULL, s->state_bytes, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (m == MAP_FAILED)
+	m = gw_secret_alloc(s->state_bytes);
+	if (m == NULL)
 		return -ENOMEM;
 	s->state = m;
 	madvise(m, s->state_bytes < STATE_POPULATE_BYTES ? s->state_bytes : STATE_POPULATE_BYTES,
@@ -49,8 +49,7 @@ void gw_sink_release(struct gw_sink *s)
 {
 	if (s->stamp != NULL)
 		munmap(s->stamp, s->space.words * 64 * sizeof(*s->stamp));
-	if (s->state != NULL)
-		munmap(s->state, s->state_bytes);
+	gw_secret_free(s->state);
 	gw_bitmap_free(s->punch, s->space.words);
 	s->stamp = NULL;
 	s->state = NULL;

@@ -2,6 +2,7 @@
 /* control/hypervisor/hv_op.c: the callback discipline, with a kind that does what the test wants.
  */
 #include "../../control/hypervisor/hv.h"
+#include "../../dataplane/base/secret.h"
 #include "../../dataplane/base/clock.h"
 
 #include "loop_run.h"
@@ -67,7 +68,7 @@ static void done_state(
 	void *arg, int result, uint8_t *state, uint64_t size, const struct gw_err *err)
 {
 	CU_ASSERT_EQUAL(size, result == 0 ? 3 : 0);
-	free(state);
+	gw_secret_free(state);
 	done(arg, result, err);
 }
 
@@ -132,14 +133,14 @@ static void test_state_is_handed_over(void)
 
 	begin();
 	gw_hv_save(&hv, done_state, &save);
-	hv.op->saved = calloc(1, 3);
+	hv.op->saved = gw_secret_alloc(3);
 	hv.op->size = 3;
 	gw_hv_finish(&hv, 0, NULL);
 	run(5);
 	CU_ASSERT_EQUAL(save.calls, 1);
 	/* Not told yet when the object goes: freed with it. */
 	gw_hv_save(&hv, done_state, &save);
-	hv.op->saved = calloc(1, 3);
+	hv.op->saved = gw_secret_alloc(3);
 	gw_hv_finish(&hv, 0, NULL);
 	gw_hv_ops_free(&hv);
 	run(5);

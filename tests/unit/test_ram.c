@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* dataplane/memory/ram.c: files of guests that do not mean well. */
+#include "../../dataplane/memory/ram.c"
+
+#include "smaps.h"
+
+#include <CUnit/Basic.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#define PAGES 1024u
+#define BYTES (PAGES * 4096ull)
+
+static int memfd(uint64_t bytes)
+{
+	int fd = memfd_create("ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	CU_ASSERT_EQUAL_FATAL(ftruncate(fd, (off_t)bytes), 0);
+	return fd;
+}
+
+static struct gw_ram *map_of(int fd, bool writable)
+{
+	struct gw_ram_region r = {.id = 3, .size = BYTES, .fd = fd};
+	struct gw_ram *ram = NULL;
+	struct gw_err err = {""};
+
+	CU_ASSERT_EQUAL_FATAL(gw_ram_map(&r, 1, writable, &ram, &err), 0);
+	return ram;
+}
+
+static void test_not_dumped(void)
+{
+	int fd = memfd(BYTES);
+	struct gw_ram *ram = map_of(fd, true);
+	uint8_t *base = gw_ram_region(ram, 0, NULL, NULL);
+
+	CU_ASSERT_TRUE(smaps_has_flag(base, "dd"));
+	CU_ASSERT_TRUE(smaps_has_flag(base + BYTES - 1, "dd"));
+	/* What takes the place of a file that shrank holds pages too. */
+	CU_ASSERT_EQUAL(ftruncate(fd, 0), 0);
+	__atomic_store_n(base + 5 * 4096, 1, __ATOMIC_RELAXED);
+	CU_ASSERT_TRUE(gw_ram_broken(ram));
+	CU_ASSERT_TRUE(smaps_has_flag(base, "dd"));
+	gw_ram_free(&ram);
+	close(fd);
+}
+
+/* One guest's file shrinks while threads read and write both: the other is not touched by it. */
+struct toucher {
+	uint8_t *base;
+	bool writes;
+	uint32_t rounds; /* atomic */
+};
+
+static void *touch(void *arg)
+{
+	struct toucher *t = arg;
+
+	while (__atomic_load_n(&t->rounds, __ATOMIC_RELAXED) < 2000) {
+		for (uint32_t page = 0; page < PAGES; page += 7) {
+			uint8_t *at = t->base + page * 4096ull;
+
+			if (t->writes)
+				__atomic_store_n(at, 1, __ATOMIC_RELAXED);
+			else
+				(void)__atomic_load_n(at, __ATOMIC_RELAXED);
+		}
+		__atomic_add_fetch(&t->rounds, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void test_shrinks_under_threads(void)
+{
+	int bad_fd = memfd(BYTES), good_fd = memfd(BYTES);
+	struct gw_ram *bad = map_of(bad_fd, true), *good = map_of(good_fd, true);
+	struct toucher t[4] = {{gw_ram_region(bad, 0, NULL, NULL), true, 0},
+		{gw_ram_region(bad, 0, NULL, NULL), false, 0},
+		{gw_ram_region(good, 0, NULL, NULL), true, 0},
+		{gw_ram_region(good, 0, NULL, NULL), false, 0}};
+	pthread_t thread[4];
+
+	for (int i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&thread[i], NULL, touch, &t[i]), 0);
+	while (__atomic_load_n(&t[0].rounds, __ATOMIC_RELAXED) < 3)
+		sched_yield();
+	CU_ASSERT_EQUAL(ftruncate(bad_fd, BYTES / 2), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	CU_ASSERT_TRUE(gw_ram_broken(bad));
+	CU_ASSERT_FALSE(gw_ram_broken(good));
+	gw_ram_free(&bad);
+	/* Grown again and mapped anew it is memory like any other. */
+	CU_ASSERT_EQUAL(ftruncate(bad_fd, BYTES), 0);
+	bad = map_of(bad_fd, true);
+	CU_ASSERT_FALSE(gw_ram_broken(bad));
+	gw_ram_free(&bad);
+	gw_ram_free(&good);
+	close(bad_fd);
+	close(good_fd);
+}
+
+static int count(void *ctx, uint64_t first, uint64_t n)
+{
+	(void)first;
+	*(uint64_t *)ctx += n;
+	return 0;
+}
+
+/* What goes by system calls gets an error, or finds nothing, but no signal. */
+static void test_shrinks_under_calls(void)
+{
+	int fd = memfd(BYTES);
+	struct gw_ram *ram = map_of(fd, true);
+	uint64_t pages = 0;
+
+	CU_ASSERT_EQUAL(ftruncate(fd, 4096), 0);
+	CU_ASSERT_EQUAL(gw_ram_extents(ram, 0, 0, PAGES, count, &pages), 0);
+	CU_ASSERT_EQUAL(pages, 0);
+	CU_ASSERT_NOT_EQUAL(gw_ram_populate(ram, 0, PAGES / 2, 16), 0);
+	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, 0, PAGES), 0);
+	gw_ram_free(&ram);
+	close(fd);
+}
+
+static void refused(int fd, uint64_t size, bool writable, const char *says)
+{
+	struct gw_ram_region r = {.id = 3, .size = size, .fd = fd};
+	struct gw_ram *ram = NULL;
+	struct gw_err err = {""};
+	int rc = gw_ram_map(&r, 1, writable, &ram, &err);
+
+	if (rc >= 0 || strstr(err.text, says) == NULL)
+		fprintf(stderr, "rc %d, got '%s', wanted '%s'\n", rc, err.text, says);
+	CU_ASSERT(rc < 0);
+	CU_ASSERT_PTR_NULL(ram);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, says));
+	close(fd);
+}
+
+static void test_wrong_descriptors(void)
+{
+	struct statfs fs;
+	int fds[2], fd;
+
+	refused(memfd(BYTES - 4096), BYTES, true, "smaller than the region");
+	CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
+	close(fds[1]);
+	refused(fds[0], BYTES, true, "is no file");
+	refused(open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC), BYTES, false, "is no file");
+	refused(open("/dev/zero", O_RDWR | O_CLOEXEC), BYTES, true, "is no file");
+	fd = memfd(BYTES);
+	CU_ASSERT_EQUAL(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	refused(fd, BYTES, true, "cannot be mapped");
+	/* A page of it may come from a disk, a network, or a FUSE process that lets it wait. */
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CU_ASSERT_EQUAL_FATAL(fstatfs(fd, &fs), 0);
+	if (fs.f_type == TMPFS_MAGIC)
+		close(fd);
+	else
+		refused(fd, 4096, false, "neither tmpfs nor hugetlbfs");
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {{"not dumped", test_not_dumped},
+		{"shrinks under threads", test_shrinks_under_threads},
+		{"shrinks under system calls", test_shrinks_under_calls},
+		{"wrong descriptors", test_wrong_descriptors}, CU_TEST_INFO_NULL};
+	CU_SuiteInfo suites[] = {{"ram", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+	unsigned int failures;
+
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+		return 1;
+	CU_basic_run_tests();
+	failures = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failures == 0 ? 0 : 1;
+}

@@ -41,6 +41,7 @@ struct gw_config_class {
 };
 
 enum gw_config_integrity { GW_CONFIG_CRC32C, GW_CONFIG_INTEGRITY_NONE };
+enum gw_config_switch { GW_CONFIG_OFF, GW_CONFIG_ON };
 enum gw_config_on_limit { GW_CONFIG_ABORT, GW_CONFIG_SWITCHOVER };
 
 struct gw_config {
@@ -49,6 +50,7 @@ struct gw_config {
 	char *vm_dir;        /* default /run/godwit/vms: NAME.export and NAME.qmp sockets */
 	char *report_dir;    /* default /var/lib/godwit/reports */
 	char *log_level;     /* error|warning|info|debug */
+	enum gw_config_switch sandbox; /* default on */
 	struct {
 		char *listen;    /* default 127.0.0.1:7411 */
 		bool insecure;   /* allow a control address that is not loopback, without TLS */

@@ -16,6 +16,7 @@ static const cyaml_strval_t integrities[] = {
 	{"crc32c", GW_CONFIG_CRC32C}, {"none", GW_CONFIG_INTEGRITY_NONE}};
 static const cyaml_strval_t on_limits[] = {
 	{"abort", GW_CONFIG_ABORT}, {"switchover", GW_CONFIG_SWITCHOVER}};
+static const cyaml_strval_t switches[] = {{"off", GW_CONFIG_OFF}, {"on", GW_CONFIG_ON}};
 static const cyaml_strval_t afters[] = {{"quit", 0}, {"leave", 1}};
 
 static const struct gw_option host[] = {
@@ -32,6 +33,10 @@ static const struct gw_option host[] = {
 		.help = "Where the report of each migration is kept."},
 	{"log_level", GW_OPTION_WORD, AT(struct gw_config, log_level), CHOICES(log_levels),
 		.fallback = "info", .help = "Log lines up to this level."},
+	{"sandbox", GW_OPTION_CHOICE, AT(struct gw_config, sandbox), CHOICES(switches),
+		.fallback = "on",
+		.help = "After start-up give up all capabilities and system calls that are not "
+			"needed any more."},
 };
 
 static const struct gw_option control[] = {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,6 +132,21 @@ static int port_conf(
 		return gw_err(err, -EINVAL, "port '%s': gateway '%s'; allowed: A.B.C.D", p->name,
 			p->gateway);
 	return 0;
+}
+
+uint64_t gw_daemon_capabilities(const struct gw_config *config, const struct gw_dp *dp)
+{
+	uint64_t keep = gw_dp_capabilities(dp);
+	bool others =
+		config->access.vm_owner != GW_CONFIG_NONE && config->access.vm_owner != geteuid();
+
+	for (uint32_t i = 0; i < config->access.n_exporters; i++)
+		others |= config->access.exporters[i] != geteuid();
+	/* Another user's sockets are connected to, and at the end its hypervisor is killed if it
+	 * does not go. */
+	if (others)
+		keep |= 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_KILL;
+	return keep;
 }
 
 int gw_daemon_dp_conf(const struct gw_config *config, struct gw_dp_conf *conf, struct gw_err *err)

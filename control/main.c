@@ -24,6 +24,7 @@ struct daemon {
 	struct gw_dp *dp;
 	struct gw_manager *manager;
 	struct gw_watch *sigterm, *sigint;
+	struct gw_harden_watch *sandbox;
 };
 
 static void usage(FILE *f)
@@ -64,6 +65,19 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Last of all: what starts before may open and ask for anything. */
+static int confine(struct daemon *d, struct gw_err *err)
+{
+	int rc;
+
+	if (d->config->sandbox == GW_CONFIG_OFF) {
+		gw_warn("sandbox: off: all capabilities and system calls stay");
+		return 0;
+	}
+	rc = gw_harden_capabilities(gw_daemon_capabilities(d->config, d->dp), err);
+	return rc != 0 ? rc : gw_harden_syscalls(d->loop, &d->sandbox, err);
+}
+
 static int start(struct daemon *d, struct gw_err *err)
 {
 	struct gw_dp_conf conf;
@@ -93,7 +107,7 @@ static int start(struct daemon *d, struct gw_err *err)
 	d->sigint = gw_watch_signal(d->loop, SIGINT, on_signal, d);
 	if (d->sigterm == NULL || d->sigint == NULL)
 		return gw_err(err, -ENOMEM, "signals: %s", strerror(errno));
-	return 0;
+	return confine(d, err);
 }
 
 static void unwind(struct daemon *d)
@@ -104,6 +118,7 @@ static void unwind(struct daemon *d)
 		gw_watch_free(&d->sigint);
 	gw_service_free(&d->service);
 	gw_manager_free(&d->manager);
+	gw_harden_watch_free(&d->sandbox);
 	if (d->loop != NULL)
 		gw_loop_free(&d->loop);
 	if (d->dp != NULL)

@@ -199,6 +199,11 @@ fail:
 	return ret;
 }
 
+uint64_t gw_dp_capabilities(const struct gw_dp *dp)
+{
+	return gw_eal_capabilities(&dp->conf);
+}
+
 static void free_worker(struct gw_worker *w)
 {
 	for (uint32_t i = 0; i < w->n_queues; i++)

@@ -65,6 +65,9 @@ struct gw_dp;
  * pinned to control_cpu. */
 int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_err *err);
 void gw_dp_free(struct gw_dp **dp);
+/* Capabilities (capabilities(7), a bit for each CAP_...) that the ports need as long as they run.
+ */
+uint64_t gw_dp_capabilities(const struct gw_dp *dp);
 
 /* ---- ports ---- */
 struct gw_dp_port_info {

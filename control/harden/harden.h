@@ -3,6 +3,9 @@
 #pragma once
 
 #include "../../dataplane/base/error.h"
+#include "../loop.h"
+
+#include <stdint.h>
 
 /*
  * Leaves shared memory and huge pages out of this process's core dumps, whoever mapped them: guest
@@ -12,3 +15,18 @@
  * failure is logged.
  */
 void gw_harden_dumps(void);
+
+/* Every thread of this process keeps those of its capabilities that are in keep (a bit for each
+ * CAP_..., capabilities(7)), and can get no others. -errno with err: some thread has more. */
+int gw_harden_capabilities(uint64_t keep, struct gw_err *err);
+
+struct gw_harden_watch;
+
+/* Every thread of this process, and those to come, may make the system calls that a started godwitd
+ * needs. Others fail with EPERM; the loop logs them. For good: freeing the watch only ends the
+ * logging. */
+int gw_harden_syscalls(struct gw_loop *loop, struct gw_harden_watch **out, struct gw_err *err);
+void gw_harden_watch_free(struct gw_harden_watch **watch);
+
+/* System calls that were refused so far. */
+uint64_t gw_harden_refused(void);

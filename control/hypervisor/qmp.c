@@ -229,7 +229,8 @@ int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_trust
 	qmp->cb = *cb;
 	qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (qmp->fd < 0 || connect(qmp->fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
-		rc = gw_err(err, -errno, "cannot connect to QMP at %s: %s", path, strerror(errno));
+		rc = gw_err(err, -errno, "cannot connect to QMP at %s: %s%s", path, strerror(errno),
+			errno == EACCES ? GW_TRUST_HINT : "");
 		goto fail;
 	}
 	rc = gw_trust_peer(trust, qmp->fd, path, &peer, err);

@@ -34,7 +34,8 @@ int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, const stru
 		goto fail;
 	}
 	if (connect(x->sock, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		ret = gw_err(err, -errno, "%s: connect: %s", path, strerror(errno));
+		ret = gw_err(err, -errno, "%s: connect: %s%s", path, strerror(errno),
+			errno == EACCES ? GW_TRUST_HINT : "");
 		goto fail;
 	}
 	ret = gw_trust_peer(trust, x->sock, path, &peer, err);

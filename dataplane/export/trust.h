@@ -10,6 +10,11 @@
 
 #define GW_TRUST_MAX 17u
 
+/* Of a socket that may not be connected to. */
+#define GW_TRUST_HINT                                                                              \
+	" (another user's hypervisors are served where access.exporters or access.vm_owner names " \
+	"it)"
+
 /* Beside root and this process's own user. All zero: nobody else. */
 struct gw_trust {
 	uint32_t n;

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -42,6 +43,20 @@ static bool is_pci(const char *device)
 static bool is_vdev(const char *device)
 {
 	return !is_pci(device) && strncmp(device, "net_ring_", 9) != 0;
+}
+
+uint64_t gw_eal_capabilities(const struct gw_dp_conf *conf)
+{
+	uint64_t keep = 0;
+
+	for (uint32_t i = 0; i < conf->n_ports; i++)
+		if (is_pci(conf->port[i].device))
+			keep |= 1ull << CAP_IPC_LOCK   /* memory for DMA, as DPDK's heap grows */
+				| 1ull << CAP_NET_RAW; /* mlx5: its queues are the kernel's */
+	/* Of memory that is added the physical address must be seen. */
+	if (keep != 0 && rte_eal_iova_mode() == RTE_IOVA_PA)
+		keep |= 1ull << CAP_SYS_ADMIN;
+	return keep;
 }
 
 static unsigned long free_huge_pages(void)
@@ -99,8 +114,10 @@ int gw_eal_start(const struct gw_dp_conf *conf, struct gw_err *err)
 			add(&a, "--vdev=%s", conf->port[i].device);
 		}
 	}
-	if (!pci)
+	if (!pci) {
 		add(&a, "--no-pci");
+		add(&a, "--iova-mode=va"); /* no device wants physical addresses */
+	}
 	if (rte_eal_init(a.n, a.argv) < 0)
 		return gw_err(err, -rte_errno,
 			"DPDK's environment does not start: %s (its own messages are above; memory "

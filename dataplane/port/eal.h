@@ -9,3 +9,6 @@
  * with vdev devargs are created by EAL, PCI ports are the only ones probed. A second call is a
  * no-op that answers 0. */
 int gw_eal_start(const struct gw_dp_conf *conf, struct gw_err *err);
+
+/* After start: capabilities that conf's devices go on needing, a bit for each CAP_... */
+uint64_t gw_eal_capabilities(const struct gw_dp_conf *conf);

@@ -56,6 +56,14 @@ def _print_tails(folder):
             print(f"    {line[:300]}")
 
 
+def _check_sandbox(tb):
+    """Whatever a test is about: no godwitd may have missed a system call."""
+    for log in tb.logs().glob("godwitd-*.log"):
+        for line in log.read_text(errors="replace").splitlines():
+            if "sandbox: system call" in line:
+                raise Failed(f"{log.name}: {line}")
+
+
 def run_one(function, name, log_root):
     """'passed', 'failed' or 'skipped', and a remark."""
     signal.signal(signal.SIGALRM, _too_long)
@@ -67,6 +75,7 @@ def run_one(function, name, log_root):
         with Testbed(blackout_limit_ms=1000) as tb:
             try:
                 function(tb)
+                _check_sandbox(tb)
             except Skip as e:
                 return "skipped", str(e)
             except Exception:  # whatever it is, the test has failed and the next one runs

@@ -84,14 +84,17 @@ def test_other_users_exporter(tb):
     a, b = _hosts(tb)
     for host in (a, b):
         os.chown(host.vm_dir, NOBODY.pw_uid, -1)
-    guest = tb.native("vm1", user="nobody")
-    source = guest.start(a)
-    source.wait_ready()
-    try:
-        a.migrate("vm1", b)
-        raise AssertionError("a stranger's hypervisor was believed")
-    except RpcError as e:
-        check(f"user {NOBODY.pw_uid} serves it" in str(e) and "access.exporters" in str(e), str(e))
+    # godwitd has no right to connect to it; one that lets anybody connect is not believed.
+    for name, mode, words in (("vm2", "0600", "Permission denied"),
+                              ("vm1", "0666", f"user {NOBODY.pw_uid} serves it")):
+        guest = tb.native(name, user="nobody", extra=["--mode", mode])
+        source = guest.start(a)
+        source.wait_ready()
+        try:
+            a.migrate(name, b)
+            raise AssertionError("a stranger's hypervisor was believed")
+        except RpcError as e:
+            check(words in str(e) and "access.exporters" in str(e), str(e))
     for host, key in ((a, "exporters"), (b, "vm_owner")):
         host.daemon.stop()
         host.config["access"] = {key: ["nobody"] if key == "exporters" else "nobody"}

@@ -84,6 +84,7 @@ static void test_defaults(void)
 	CU_ASSERT_STRING_EQUAL(c->migration.after, "quit");
 	CU_ASSERT_STRING_EQUAL(c->migration.class_name, "default");
 	CU_ASSERT_FALSE(c->ports[0].standby);
+	CU_ASSERT_EQUAL(c->sandbox, GW_CONFIG_ON);
 	CU_ASSERT_EQUAL(c->access.owner, GW_CONFIG_NONE);
 	CU_ASSERT_EQUAL(c->access.group, GW_CONFIG_NONE);
 	CU_ASSERT_EQUAL(c->access.mode, 0660);
@@ -168,6 +169,10 @@ static void test_access(void)
 	CU_ASSERT_EQUAL(c->access.exporters[1], 0);
 	gw_config_free(&c);
 
+	CU_ASSERT_EQUAL_FATAL(load("sandbox: off\n" PORT, &c, &err), 0);
+	CU_ASSERT_EQUAL(c->sandbox, GW_CONFIG_OFF);
+	gw_config_free(&c);
+	refused("sandbox: false\n" PORT, "'false' is not valid; allowed: off or on");
 	refused("access: {owner: no-such-user}\n" PORT, "f.yaml:1: access.owner: 'no-such-user' is "
 							"not valid; allowed: a user of this host");
 	refused("access: {group: no-such-group}\n" PORT, "allowed: a group of this host");

@@ -45,7 +45,8 @@ static int make_directory(const char *key, const char *path, struct gw_err *err)
 		if (was != '/' && was != '\0')
 			continue;
 		*p = '\0';
-		if (mkdir(part, 0755) != 0 && errno != EEXIST)
+		/* The umask is for files: through these folders others reach their sockets. */
+		if (mkdir(part, 0755) == 0 ? chmod(part, 0755) != 0 : errno != EEXIST)
 			return gw_err(err, -errno, "%s: cannot create %s: %s", key, part,
 				strerror(errno));
 		*p = was;

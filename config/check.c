@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "check.h"
+#include "allow.h"
 #include "config.h"
 #include "options.h"
 #include "value.h"
@@ -76,6 +77,8 @@ static void known_or_not(
 		unknown(c, node, section);
 	else if (option->type == GW_OPTION_CPUS || option->type == GW_OPTION_USERS)
 		scalars(c, node, option);
+	else if (option->type == GW_OPTION_ALLOW)
+		gw_allow_check(c->outline, node, c->problems);
 	else
 		scalar(c, node, option);
 }
@@ -119,16 +122,21 @@ static void section_of(
 		options(c, item, section);
 }
 
-/* The value of an option that is there and valid by itself; NULL: nothing more to say about it. */
-static const struct gw_node *valid(const struct check *c, const struct gw_node *map,
+const struct gw_node *gw_config_value(const struct gw_outline *outline, const struct gw_node *map,
 	const struct gw_section *section, const char *key)
 {
-	const struct gw_node *node = gw_outline_get(c->outline, map, key);
+	const struct gw_node *node = gw_outline_get(outline, map, key);
 
 	if (node == NULL || node->kind != GW_NODE_SCALAR || node->empty ||
 		gw_value_check(gw_option_find(section, key), node->text) < 0)
 		return NULL;
 	return node;
+}
+
+static const struct gw_node *valid(const struct check *c, const struct gw_node *map,
+	const struct gw_section *section, const char *key)
+{
+	return gw_config_value(c->outline, map, section, key);
 }
 
 /* What two entries of a list must not share, brought into one spelling. */
@@ -280,9 +288,6 @@ static void control_plane(struct check *c)
 	const struct gw_node *map =
 		gw_outline_get(c->outline, gw_outline_root(c->outline), "control");
 	const struct gw_node *cpu = valid(c, map, section, "cpu");
-	const struct gw_node *listen = valid(c, map, section, "listen");
-	const struct gw_node *insecure = valid(c, map, section, "insecure");
-	bool loopback = true, allowed = false;
 	uint64_t number = 0;
 
 	if (cpu != NULL && gw_value_uint(cpu->text, &number) == 0 && !CPU_ISSET(number, c->online))
@@ -290,17 +295,6 @@ static void control_plane(struct check *c)
 			"control.cpu: CPU %s is not online; allowed: those in "
 			"/sys/devices/system/cpu/online",
 			cpu->text);
-	if (listen != NULL)
-		gw_value_endpoint(listen->text, &loopback);
-	if (insecure != NULL)
-		gw_value_bool(insecure->text, &allowed);
-	if (!loopback && !allowed)
-		gw_problem(c->problems, listen->line,
-			"control.listen: '" SHOWN
-			"' is open to the network and the connection is not "
-			"encrypted; allowed: a loopback address, or any with control.insecure: "
-			"true",
-			listen->text);
 	workers(c, number);
 }
 
@@ -341,4 +335,5 @@ void gw_config_check(
 	default_class(&c);
 	gateways(&c);
 	control_plane(&c);
+	gw_config_check_security(outline, problems);
 }

@@ -14,6 +14,8 @@
 #define GW_CONFIG_MAX_CLASSES 32
 #define GW_CONFIG_MAX_USERS 16
 #define GW_CONFIG_NONE UINT32_MAX         /* no user, group or mode */
+#define GW_CONFIG_MAX_PATTERNS 64
+#define GW_CONFIG_ANY_PEER "*" /* the entry that stands for every host without one of its own */
 #define GW_CONFIG_DEFAULT_CLASS "default" /* exists also where it is not configured */
 
 struct gw_config_port {
@@ -28,9 +30,16 @@ struct gw_config_port {
 	bool standby;    /* carries pages only while no other port does */
 };
 
+/* Patterns (fnmatch) of the names of VMs. */
+struct gw_config_allow {
+	char **send, **receive; /* to and from that peer */
+	uint32_t n_send, n_receive;
+};
+
 struct gw_config_peer {
-	char *name;    /* what `godwitctl migrate VM NAME` takes */
-	char *address; /* of its control port: "127.0.0.1:7411", "host:port" or "[::1]:7411" */
+	char *name;    /* what `godwitctl migrate VM NAME` takes, and what its certificate says; or "*" */
+	char *address; /* of its control port: "127.0.0.1:7411", "host:port" or "[::1]:7411"; of "*": NULL */
+	struct gw_config_allow allow; /* default: all */
 };
 
 /* A class of traffic: what its sessions get where nobody says otherwise. */
@@ -51,9 +60,13 @@ struct gw_config {
 	char *report_dir;    /* default /var/lib/godwit/reports */
 	char *log_level;     /* error|warning|info|debug */
 	enum gw_config_switch sandbox; /* default on */
+	enum gw_config_switch security; /* default on; off: private addresses only */
+	struct {
+		char *ca, *certificate, *key; /* PEM files; default /etc/godwit/pki/{ca.pem,host.pem,host.key} */
+		char *crl;                    /* or NULL */
+	} tls;
 	struct {
 		char *listen;    /* default 127.0.0.1:7411 */
-		bool insecure;   /* allow a control address that is not loopback, without TLS */
 		uint32_t cpu;    /* of the control thread; default 0 */
 	} control;
 	struct {

@@ -18,6 +18,9 @@ static const char *const allowed_text[GW_OPTION_TYPES] = {
 	[GW_OPTION_ADDRESS] = "a host's IPv4 address with prefix length 8..31, such as 10.0.0.1/24",
 	[GW_OPTION_GATEWAY] = "a host's IPv4 address, such as 10.0.0.254",
 	[GW_OPTION_BOOL] = "true or false",
+	[GW_OPTION_PEER] =
+		"up to 63 letters, digits, '.', '_' or '-', a letter or digit first; or '*'",
+	[GW_OPTION_ALLOW] = "lists send and receive of up to 64 patterns, such as 'web-*'",
 	[GW_OPTION_CPUS] = "a list of online CPUs, such as [2, 3]",
 	[GW_OPTION_USER] = "a user of this host by name or number, or none",
 	[GW_OPTION_GROUP] = "a group of this host by name or number, or none",

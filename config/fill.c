@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fill.h"
+#include "allow.h"
 #include "options.h"
 #include "value.h"
 
@@ -94,7 +95,10 @@ static int fill(const struct gw_outline *outline, const struct gw_node *map,
 		const struct gw_option *o = &section->options[i];
 		const struct gw_node *node = gw_outline_get(outline, map, o->key);
 
-		if (node != NULL)
+		if (o->type == GW_OPTION_ALLOW)
+			rc = gw_allow_fill(outline, node,
+				(struct gw_config_allow *)(void *)(base + o->offset));
+		else if (node != NULL)
 			rc = set_own_type(outline, node, o, base);
 		else if (o->fallback != NULL)
 			rc = set_field(o, o->fallback, base);

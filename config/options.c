@@ -37,15 +37,33 @@ static const struct gw_option host[] = {
 		.fallback = "on",
 		.help = "After start-up give up all capabilities and system calls that are not "
 			"needed any more."},
+	{"security", GW_OPTION_CHOICE, AT(struct gw_config, security), CHOICES(switches),
+		.fallback = "on",
+		.help = "Certificates at both ends and encryption. off is for labs: whoever "
+			"reaches this host can take its guests; it is refused unless every "
+			"address is private."},
+};
+
+static const struct gw_option tls[] = {
+	{"ca", GW_OPTION_PATH, IN(struct gw_config, tls, ca), .max = 250,
+		.fallback = "/etc/godwit/pki/ca.pem",
+		.help = "Authorities whose certificates count (PEM); scripts/pki makes one."},
+	{"certificate", GW_OPTION_PATH, IN(struct gw_config, tls, certificate), .max = 250,
+		.fallback = "/etc/godwit/pki/host.pem",
+		.help = "Of this host (PEM): carries its name. A new file is noticed and used for "
+			"new connections."},
+	{"key", GW_OPTION_PATH, IN(struct gw_config, tls, key), .max = 250,
+		.fallback = "/etc/godwit/pki/host.key",
+		.help = "Of the certificate (PEM); nobody else may read it."},
+	{"crl", GW_OPTION_PATH, IN(struct gw_config, tls, crl), .max = 250,
+		.sample = "/etc/godwit/pki/crl.pem",
+		.help = "Revoked certificates (PEM); without it revocation is not looked at."},
 };
 
 static const struct gw_option control[] = {
 	{"listen", GW_OPTION_ENDPOINT, IN(struct gw_config, control, listen),
 		.fallback = "127.0.0.1:7411",
 		.help = "Where peers reach this host's control port."},
-	{"insecure", GW_OPTION_BOOL, IN(struct gw_config, control, insecure), .fallback = "false",
-		.help = "Allow a listen address that is not loopback although the control "
-			"connection is not encrypted: whoever reaches it can move guests."},
 	{"cpu", NUMBER, IN(struct gw_config, control, cpu), .max = 1023, .fallback = "0",
 		.help = "CPU of the control thread; better not a worker's."},
 };
@@ -147,10 +165,17 @@ static const struct gw_option class[] = {
 };
 
 static const struct gw_option peer[] = {
-	{"name", GW_OPTION_NAME, AT(struct gw_config_peer, name), .required = true,
-		.sample = "host-b", .help = "What `godwitctl migrate VM NAME` takes; unique."},
-	{"address", GW_OPTION_ENDPOINT, AT(struct gw_config_peer, address), .required = true,
-		.sample = "host-b:7411", .help = "Of the peer's control port."},
+	{"name", GW_OPTION_PEER, AT(struct gw_config_peer, name), .required = true,
+		.sample = "host-b",
+		.help = "What `godwitctl migrate VM NAME` takes; unique. Its certificate must "
+			"carry this name. '*' stands for every host that has no entry and a valid "
+			"certificate; without it they are refused."},
+	{"address", GW_OPTION_ENDPOINT, AT(struct gw_config_peer, address), .sample = "host-b:7411",
+		.help = "Of the peer's control port; '*' has none."},
+	{"allow", GW_OPTION_ALLOW, AT(struct gw_config_peer, allow),
+		.fallback = "{send: ['*'], receive: ['*']}",
+		.help = "Which VMs may be sent to this peer and received from it, by patterns of "
+			"their names; [] is none."},
 };
 
 static const struct gw_option migration[] = {
@@ -199,6 +224,7 @@ static const struct gw_option migration[] = {
 
 const struct gw_section gw_sections[GW_CONFIG_SECTIONS] = {
 	{.key = "", .size = sizeof(struct gw_config), .help = "This host", OPTIONS(host)},
+	{SECTION("tls", tls), .help = "Certificates, with security on", OPTIONS(tls)},
 	{SECTION("control", control), .help = "The control plane", OPTIONS(control)},
 	{SECTION("dataplane", dataplane), .help = "The poll workers", OPTIONS(dataplane)},
 	{SECTION("access", access), .help = "Who may use godwitd, and whom it serves",

@@ -21,6 +21,8 @@ enum gw_option_type {
 	GW_OPTION_UINT,     /* uint32_t: min..max */
 	GW_OPTION_BOOL,     /* bool */
 	GW_OPTION_RATE,     /* uint64_t: bits per second */
+	GW_OPTION_PEER,     /* char *: a name, or "*" */
+	GW_OPTION_ALLOW,    /* struct gw_config_allow */
 	GW_OPTION_CPUS,     /* uint32_t array and count: min..max is a CPU's number */
 	GW_OPTION_USER,     /* uint32_t: uid, of a name or number; GW_CONFIG_NONE: "none" */
 	GW_OPTION_GROUP,    /* uint32_t: gid, likewise */
@@ -57,7 +59,7 @@ struct gw_section {
 	uint32_t n_options;
 };
 
-#define GW_CONFIG_SECTIONS 8
+#define GW_CONFIG_SECTIONS 9
 #define GW_SECTION_MAX_OPTIONS 16
 extern const struct gw_section gw_sections[GW_CONFIG_SECTIONS];
 

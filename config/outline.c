@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH 4 /* section, entry, option, and one to see that an option is no scalar */
+/* Section, entry, option, list, pattern, and one to see that it is no scalar. */
+#define MAX_DEPTH 6
 
 struct gw_outline {
 	yaml_document_t document; /* owns every text */

@@ -37,11 +37,29 @@ static void schema_option(
 			(cyaml_schema_value_t){CYAML_VALUE_SEQUENCE(presence | CYAML_FLAG_POINTER,
 				uint32_t, &schema->cpu, 1, GW_CONFIG_MAX_WORKERS)};
 		break;
+	case GW_OPTION_ALLOW:
+		f->value = (cyaml_schema_value_t){
+			CYAML_VALUE_MAPPING(presence, struct gw_config_allow, schema->allow)};
+		break;
 	default:
 		f->value = (cyaml_schema_value_t){CYAML_VALUE_STRING(
 			presence | CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
 		break;
 	}
+}
+
+static void schema_allow(struct gw_schema *schema)
+{
+	const enum cyaml_flag flags = CYAML_FLAG_OPTIONAL | CYAML_FLAG_POINTER;
+
+	schema->pattern = (cyaml_schema_value_t){
+		CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, CYAML_UNLIMITED)};
+	schema->allow[0] = (cyaml_schema_field_t)CYAML_FIELD_SEQUENCE_COUNT("send", flags,
+		struct gw_config_allow, send, n_send, &schema->pattern, 0, GW_CONFIG_MAX_PATTERNS);
+	schema->allow[1] = (cyaml_schema_field_t)CYAML_FIELD_SEQUENCE_COUNT("receive", flags,
+		struct gw_config_allow, receive, n_receive, &schema->pattern, 0,
+		GW_CONFIG_MAX_PATTERNS);
+	schema->allow[2] = (cyaml_schema_field_t)CYAML_FIELD_END;
 }
 
 static void schema_section(struct gw_schema *schema, uint32_t i, cyaml_schema_field_t *f)
@@ -74,6 +92,7 @@ void gw_schema_build(struct gw_schema *schema)
 
 	memset(schema, 0, sizeof(*schema));
 	schema->cpu = (cyaml_schema_value_t){CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint32_t)};
+	schema_allow(schema);
 	schema->top = (cyaml_schema_value_t){
 		CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct gw_config, top)};
 	for (uint32_t i = 0; i < GW_CONFIG_SECTIONS; i++)

@@ -5,7 +5,8 @@
 #include "options.h"
 
 struct gw_schema {
-	cyaml_schema_value_t top, cpu;
+	cyaml_schema_value_t top, cpu, pattern;
+	cyaml_schema_field_t allow[3];
 	cyaml_schema_value_t entries[GW_CONFIG_SECTIONS];
 	cyaml_schema_field_t fields[GW_CONFIG_SECTIONS][GW_SECTION_MAX_OPTIONS + 1];
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "value.h"
+#include "config.h"
 #include "options.h"
+#include "private.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -117,7 +119,7 @@ int gw_value_address(const char *text, uint32_t *out_ip, uint32_t *out_prefix)
 	return 0;
 }
 
-int gw_value_endpoint(const char *text, bool *out_loopback)
+int gw_value_endpoint(const char *text, enum gw_endpoint *out)
 {
 	const char *colon = strrchr(text, ':');
 	char host[256];
@@ -139,17 +141,17 @@ int gw_value_endpoint(const char *text, bool *out_loopback)
 		host[n - 1] = '\0';
 		if (inet_pton(AF_INET6, host + 1, &v6) != 1)
 			return -EINVAL;
-		*out_loopback = IN6_IS_ADDR_LOOPBACK(&v6);
+		*out = gw_private_ipv6(&v6) ? GW_ENDPOINT_PRIVATE : GW_ENDPOINT_PUBLIC;
 		return 0;
 	}
 	if (inet_pton(AF_INET, host, &v4) == 1) {
-		*out_loopback = ntohl(v4.s_addr) >> 24 == 127;
+		*out = gw_private_ipv4(ntohl(v4.s_addr)) ? GW_ENDPOINT_PRIVATE : GW_ENDPOINT_PUBLIC;
 		return 0;
 	}
 	/* Digits and dots that are no address are a mistyped one, not a host name. */
 	if (host[strspn(host, "0123456789.")] == '\0' || !made_of(host, ".-") || host[0] == '-')
 		return -EINVAL;
-	*out_loopback = strcmp(host, "localhost") == 0;
+	*out = strcmp(host, "localhost") == 0 ? GW_ENDPOINT_PRIVATE : GW_ENDPOINT_NAME;
 	return 0;
 }
 
@@ -269,6 +271,13 @@ int gw_value_mode(const char *text, uint32_t *out)
 	return 0;
 }
 
+int gw_value_pattern(const char *text)
+{
+	return text[0] != '\0' && strlen(text) <= NAME_MAX_BYTES && made_of(text, "._-*?[]!^")
+		       ? 0
+		       : -EINVAL;
+}
+
 static int check_rate(const struct gw_option *option, const char *text)
 {
 	uint64_t bps;
@@ -289,6 +298,7 @@ static int check_choice(const struct gw_option *option, const char *text)
 int gw_value_check(const struct gw_option *option, const char *text)
 {
 	uint32_t ip, prefix, id_number;
+	enum gw_endpoint endpoint;
 	uint64_t number;
 	char id[64];
 	bool flag;
@@ -296,10 +306,12 @@ int gw_value_check(const struct gw_option *option, const char *text)
 	switch (option->type) {
 	case GW_OPTION_NAME:
 		return check_name(text);
+	case GW_OPTION_PEER:
+		return strcmp(text, GW_CONFIG_ANY_PEER) == 0 ? 0 : check_name(text);
 	case GW_OPTION_PATH:
 		return text[0] == '/' && strlen(text) <= option->max ? 0 : -EINVAL;
 	case GW_OPTION_ENDPOINT:
-		return gw_value_endpoint(text, &flag);
+		return gw_value_endpoint(text, &endpoint);
 	case GW_OPTION_DEVICE:
 		return gw_value_device(text, id, sizeof(id));
 	case GW_OPTION_ADDRESS:
@@ -328,6 +340,7 @@ int gw_value_check(const struct gw_option *option, const char *text)
 		return gw_value_group(text, &id_number);
 	case GW_OPTION_MODE:
 		return gw_value_mode(text, &id_number);
+	case GW_OPTION_ALLOW: /* not one value */
 	case GW_OPTION_TYPES:
 		break;
 	}

@@ -8,6 +8,9 @@
 
 struct gw_option;
 
+/* Whether an address is private (private.h); a name may stand for any. */
+enum gw_endpoint { GW_ENDPOINT_PRIVATE, GW_ENDPOINT_PUBLIC, GW_ENDPOINT_NAME };
+
 /* Decimal digits only: no sign, no octal or hexadecimal. */
 int gw_value_uint(const char *text, uint64_t *out);
 /* "true" or "false". */
@@ -18,7 +21,9 @@ int gw_value_rate(const char *text, uint64_t *out_bps);
 int gw_value_address(const char *text, uint32_t *out_ip, uint32_t *out_prefix);
 int gw_value_ipv4(const char *text, uint32_t *out_ip);
 /* "host:port", "192.0.2.1:7411" or "[2001:db8::1]:7411". */
-int gw_value_endpoint(const char *text, bool *out_loopback);
+int gw_value_endpoint(const char *text, enum gw_endpoint *out);
+/* Of VMs' names: what a name may have, and "*", "?", "[...]". */
+int gw_value_pattern(const char *text);
 /* A PCI address or a virtual device; id gets what names it, in one spelling. */
 int gw_value_device(const char *text, char *id, size_t size);
 

@@ -161,8 +161,8 @@ int gw_conn_accept(const struct gw_peer_conf *conf, struct gw_dp *dp, int fd, co
 	int rc;
 
 	if (c == NULL) {
-		gw_transport_accepted(fd, &t);
-		t.ops->close(&t);
+		if (gw_transport_accepted(fd, NULL, &t) == 0)
+			t.ops->close(&t);
 		return gw_err(err, -ENOMEM, "out of memory");
 	}
 	rc = gw_peer_accept(conf, fd, address, &pcb, &c->peer, err);
@@ -201,6 +201,11 @@ struct gw_link *gw_conn_link(const struct gw_conn *c)
 const char *gw_conn_link_error(const struct gw_conn *c)
 {
 	return c->link_error;
+}
+
+void gw_conn_refuse(struct gw_conn *c, const char *reason)
+{
+	gw_peer_refuse(c->peer, reason);
 }
 
 void gw_conn_hold(struct gw_conn *c)

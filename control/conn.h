@@ -32,6 +32,9 @@ const struct gw_peer *gw_conn_peer(const struct gw_conn *conn);
 struct gw_link *gw_conn_link(const struct gw_conn *conn);
 const char *gw_conn_link_error(const struct gw_conn *conn); /* "" where none */
 
+/* Ends it, and tells the peer why. */
+void gw_conn_refuse(struct gw_conn *conn, const char *reason);
+
 /* Sessions and requests that need the connection: an unused one is closed after a while. */
 void gw_conn_hold(struct gw_conn *conn);
 void gw_conn_release(struct gw_conn *conn);

@@ -5,6 +5,7 @@
 #include "daemon_conf.h"
 #include "harden/harden.h"
 #include "manager.h"
+#include "security.h"
 #include "service.h"
 
 #include <errno.h>
@@ -20,10 +21,11 @@
 struct daemon {
 	struct gw_config *config;
 	struct gw_loop *loop;
+	struct gw_security *security;
 	struct gw_service *service;
 	struct gw_dp *dp;
 	struct gw_manager *manager;
-	struct gw_watch *sigterm, *sigint;
+	struct gw_watch *sigterm, *sigint, *sighup;
 	struct gw_harden_watch *sandbox;
 };
 
@@ -53,6 +55,24 @@ static void on_signal(void *ctx, uint32_t signo)
 	gw_manager_stop(d->manager, stopped, d);
 }
 
+static void on_hangup(void *ctx, uint32_t signo)
+{
+	struct daemon *d = ctx;
+	struct gw_err err = {.text = ""};
+
+	(void)signo;
+	/* What is wrong with the files has been logged. */
+	if (gw_security_reload(d->security, &err) == -ENOTSUP)
+		gw_warn("SIGHUP: %s", err.text);
+}
+
+static void renewed(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	gw_peers_renewed(gw_manager_peers(d->manager));
+}
+
 static void block_signals(void)
 {
 	sigset_t set;
@@ -60,6 +80,7 @@ static void block_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	/* Before any thread exists, so that all inherit it. */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -78,6 +99,16 @@ static int confine(struct daemon *d, struct gw_err *err)
 	return rc != 0 ? rc : gw_harden_syscalls(d->loop, &d->sandbox, err);
 }
 
+static int watch_signals(struct daemon *d, struct gw_err *err)
+{
+	d->sigterm = gw_watch_signal(d->loop, SIGTERM, on_signal, d);
+	d->sigint = gw_watch_signal(d->loop, SIGINT, on_signal, d);
+	d->sighup = gw_watch_signal(d->loop, SIGHUP, on_hangup, d);
+	if (d->sigterm == NULL || d->sigint == NULL || d->sighup == NULL)
+		return gw_err(err, -ENOMEM, "signals: %s", strerror(errno));
+	return 0;
+}
+
 static int start(struct daemon *d, struct gw_err *err)
 {
 	struct gw_dp_conf conf;
@@ -93,20 +124,25 @@ static int start(struct daemon *d, struct gw_err *err)
 	rc = gw_loop_create(&d->loop);
 	if (rc != 0)
 		return gw_err(err, rc, "event loop: %s", strerror(-rc));
-	rc = gw_service_create(d->loop, d->config, &d->service, err);
+	rc = gw_security_create(d->loop, d->config, &d->security, err);
+	if (rc != 0)
+		return rc;
+	rc = gw_service_create(d->loop, d->config, d->security, &d->service, err);
+	if (rc != 0)
+		return rc;
+	/* They are looked at when the loop runs. */
+	rc = watch_signals(d, err);
 	if (rc != 0)
 		return rc;
 	rc = gw_dp_create(&conf, &d->dp, err);
 	if (rc != 0)
 		return rc;
-	rc = gw_manager_create(d->loop, d->dp, d->config, &d->manager, err);
+	rc = gw_manager_create(
+		d->loop, d->dp, d->config, gw_security_tls(d->security), &d->manager, err);
 	if (rc != 0)
 		return rc;
 	gw_service_set_manager(d->service, d->manager);
-	d->sigterm = gw_watch_signal(d->loop, SIGTERM, on_signal, d);
-	d->sigint = gw_watch_signal(d->loop, SIGINT, on_signal, d);
-	if (d->sigterm == NULL || d->sigint == NULL)
-		return gw_err(err, -ENOMEM, "signals: %s", strerror(errno));
+	gw_security_on_renewed(d->security, renewed, d);
 	return confine(d, err);
 }
 
@@ -116,9 +152,12 @@ static void unwind(struct daemon *d)
 		gw_watch_free(&d->sigterm);
 	if (d->sigint != NULL)
 		gw_watch_free(&d->sigint);
+	if (d->sighup != NULL)
+		gw_watch_free(&d->sighup);
 	gw_service_free(&d->service);
 	gw_manager_free(&d->manager);
 	gw_harden_watch_free(&d->sandbox);
+	gw_security_free(&d->security);
 	if (d->loop != NULL)
 		gw_loop_free(&d->loop);
 	if (d->dp != NULL)

@@ -4,6 +4,7 @@
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
 #include "answers.h"
+#include "policy.h"
 #include "reasons.h"
 #include "sink_run.h"
 
@@ -93,6 +94,8 @@ static void keep(struct gw_manager *m, struct gw_run *run)
 	json_t *report = gw_meter_report(run->meter, &v, run->conf.verify);
 	struct gw_err err;
 
+	json_object_set_new(report, "security", json_string(gw_policy_security(m->env.config)));
+
 	gw_info("session %s (%s): %s%s%s", run->id, run->vm,
 		gw_result_name(v.result) != NULL ? gw_result_name(v.result) : "ended",
 		v.error[0] != '\0' ? ": " : "", v.error);
@@ -115,12 +118,12 @@ static void finished(void *ctx, struct gw_run *run)
 
 /* ---- what peers say ---- */
 
-static void refuse(struct gw_conn *conn, const char *id, const char *code, const char *message)
+static void refuse(struct gw_conn *conn, const char *id, const char *code, const char *message,
+	const char *remedy)
 {
 	json_t *reasons = json_array();
 
-	gw_reasons_add(reasons, "destination", code, message,
-		"try again when the other session has ended");
+	gw_reasons_add(reasons, "destination", code, message, remedy);
 	gw_conn_send(conn, GW_MESSAGE_PREPARED,
 		json_pack("{s:s, s:o}", "session", id, "reasons", reasons));
 }
@@ -129,6 +132,7 @@ static int on_prepare(
 	struct gw_manager *m, struct gw_conn *conn, const char *id, const json_t *body)
 {
 	struct gw_dst_params p = {.description = json_object_get(body, "description")};
+	const char *peer = gw_peer_name(gw_conn_peer(conn));
 	struct gw_run *run;
 
 	if (gw_peer_initiator(gw_conn_peer(conn)) || gw_manager_find_id(m, id) != NULL ||
@@ -139,13 +143,17 @@ static int on_prepare(
 	snprintf(p.id, sizeof(p.id), "%s", id);
 	p.conf.dry = gw_message_bool(body, "dry");
 	p.conf.verify = gw_message_bool(body, "verify");
-	if (m->runs == GW_MANAGER_MAX_RUNS || m->stop_ns != 0 ||
-		gw_manager_find_vm(m, p.vm) != NULL)
+	if (!gw_policy_receive(m->env.config, peer, p.vm))
+		refuse(conn, id, "not_allowed", "this VM is not to be received from that host",
+			"change allow.receive of the peer in the destination's configuration");
+	else if (m->runs == GW_MANAGER_MAX_RUNS || m->stop_ns != 0 ||
+		 gw_manager_find_vm(m, p.vm) != NULL)
 		refuse(conn, id, "busy",
 			gw_manager_find_vm(m, p.vm) != NULL ? "a session for this VM exists already"
-							    : "no more sessions are taken");
+							    : "no more sessions are taken",
+			"try again when the other session has ended");
 	else if (gw_dst_run_start(&m->env, &p, conn, &run) != 0)
-		refuse(conn, id, "no_memory", "out of memory");
+		refuse(conn, id, "no_memory", "out of memory", "free memory there");
 	else
 		gw_manager_add(m, run);
 	return 0;
@@ -240,12 +248,13 @@ void gw_manager_stop(struct gw_manager *m, void (*done)(void *arg), void *arg)
 }
 
 int gw_manager_create(struct gw_loop *loop, struct gw_dp *dp, const struct gw_config *config,
-	struct gw_manager **out, struct gw_err *err)
+	const struct gw_tls *tls, struct gw_manager **out, struct gw_err *err)
 {
 	struct gw_manager *m = calloc(1, sizeof(*m));
 	const struct gw_peers_conf peers = {.loop = loop,
 		.dp = dp,
 		.config = config,
+		.tls = tls,
 		.message = on_message,
 		.gone = on_gone,
 		.ctx = m};

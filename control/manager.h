@@ -6,9 +6,10 @@
 
 struct gw_manager;
 
-/* Starts to listen for peers and takes up what an earlier godwitd left unfinished. */
+/* Starts to listen for peers and takes up what an earlier godwitd left unfinished. tls: NULL where
+ * security is off. */
 int gw_manager_create(struct gw_loop *loop, struct gw_dp *dp, const struct gw_config *config,
-	struct gw_manager **out, struct gw_err *err);
+	const struct gw_tls *tls, struct gw_manager **out, struct gw_err *err);
 void gw_manager_free(struct gw_manager **m);
 
 /* What a migration may be told; 0 or NULL: as configured. */

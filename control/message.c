@@ -33,7 +33,8 @@ static int type_of(const char *name)
 	return -1;
 }
 
-int gw_message_encode(enum gw_message_type type, json_t *body, uint8_t **out, size_t *len)
+int gw_message_encode(
+	uint32_t version, enum gw_message_type type, json_t *body, uint8_t **out, size_t *len)
 {
 	json_t *o = body != NULL ? body : json_object();
 	uint32_t be;
@@ -41,7 +42,7 @@ int gw_message_encode(enum gw_message_type type, json_t *body, uint8_t **out, si
 	size_t n;
 	int rc = -ENOMEM;
 
-	if (o == NULL || json_object_set_new(o, "v", json_integer(GW_MESSAGE_VERSION)) != 0 ||
+	if (o == NULL || json_object_set_new(o, "v", json_integer(version)) != 0 ||
 		json_object_set_new(o, "type", json_string(gw_message_name(type))) != 0)
 		goto done;
 	n = json_dumpb(o, NULL, 0, JSON_COMPACT);
@@ -128,8 +129,11 @@ static int parse(const uint8_t *text, size_t n, enum gw_message_type *type, json
 		gw_err(err, 0, "message is not a JSON object");
 		goto bad;
 	}
-	if (gw_message_u64(o, "v", UINT32_MAX, &version) != 0 || version != GW_MESSAGE_VERSION) {
-		gw_err(err, 0, "message version is not %d", GW_MESSAGE_VERSION);
+	if (gw_message_u64(o, "v", UINT32_MAX, &version) != 0 || version < GW_MESSAGE_OLDEST ||
+		version > GW_MESSAGE_VERSION) {
+		gw_err(err, 0,
+			"message version is none of %u..%u: the two godwit are too far apart",
+			GW_MESSAGE_OLDEST, GW_MESSAGE_VERSION);
 		goto bad;
 	}
 	name = json_string_value(json_object_get(o, "type"));

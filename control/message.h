@@ -14,7 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define GW_MESSAGE_VERSION 1
+/* A version speaks with the one before it: hello is said in the older form with the newest one that
+ * this end knows ("protocol"), everything after it in the newest that both know. */
+#define GW_MESSAGE_VERSION 2u
+#define GW_MESSAGE_OLDEST 1u
 #define GW_MESSAGE_MAX (1u << 20)
 #define GW_MESSAGE_HEADER 4u
 #define GW_UUID_TEXT 37u /* with the terminating NUL */
@@ -22,7 +25,8 @@
 
 /* X(enumerator, name on the wire). S: source of the session, D: its destination. */
 #define GW_MESSAGE_TYPES(X)                                                                      \
-	X(HELLO, "hello")               /* both: version, name, host, abi */                     \
+	X(HELLO, "hello")               /* both: version, protocol, name, host, abi */           \
+	X(BYE, "bye")                   /* both, from protocol 2 on: reason; the last message */ \
 	X(PING, "ping")                 /* both: t */                                            \
 	X(PONG, "pong")                 /* both: t of the ping */                                \
 	X(PATHS, "paths")               /* initiator: the planned paths */                       \
@@ -63,7 +67,8 @@ const char *gw_message_name(enum gw_message_type type);
 
 /* Body (stolen, an object or NULL for an empty one) to bytes with header; *out is malloc'ed.
  * -EMSGSIZE where it is over the limit, -ENOMEM. */
-int gw_message_encode(enum gw_message_type type, json_t *body, uint8_t **out, size_t *len);
+int gw_message_encode(
+	uint32_t version, enum gw_message_type type, json_t *body, uint8_t **out, size_t *len);
 
 /* Reassembles messages from a byte stream. Its buffer grows with what has arrived, not with what
  * was announced. */

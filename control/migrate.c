@@ -4,6 +4,8 @@
 
 #include "../config/class.h"
 #include "../dataplane/base/clock.h"
+#include "policy.h"
+#include "reasons.h"
 #include "rpc.h"
 
 #include <stdlib.h>
@@ -90,6 +92,22 @@ static void connected(void *arg, struct gw_conn *conn, const char *why)
 	free(st);
 }
 
+static bool may_send(
+	struct gw_manager *m, const struct gw_migrate *what, gw_admission admission, void *arg)
+{
+	json_t *reasons;
+
+	if (gw_policy_peer(m->env.config, what->host) == NULL ||
+		gw_policy_send(m->env.config, what->host, what->vm))
+		return true;
+	reasons = json_array();
+	gw_reasons_add(reasons, "source", "not_allowed", "this VM is not to be sent to that host",
+		"change allow.send of the peer in the source's configuration");
+	admission(arg, NULL, GW_RPC_REFUSED, "the configuration forbids it", reasons);
+	json_decref(reasons);
+	return false;
+}
+
 void gw_manager_migrate(
 	struct gw_manager *m, const struct gw_migrate *what, gw_admission admission, void *arg)
 {
@@ -99,6 +117,8 @@ void gw_manager_migrate(
 		admission(arg, NULL, GW_RPC_CONFLICT, "a session for this VM exists already", NULL);
 		return;
 	}
+	if (!may_send(m, what, admission, arg))
+		return;
 	st = calloc(1, sizeof(*st));
 	if (st == NULL) {
 		admission(arg, NULL, GW_RPC_STATE, "out of memory", NULL);

@@ -7,10 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #define HEARTBEAT_NS GW_NS_PER_S
 #define MESSAGES_PER_WAKE 64
+#define HELLO_NS (5 * GW_NS_PER_S) /* for the handshake and hello, or the time limit if longer */
+#define TLS_ALERT 0x15
+#define TLS_HANDSHAKE 0x16
 
 void gw_peer_end(struct gw_peer *p, const char *reason)
 {
@@ -24,7 +26,8 @@ void gw_peer_end(struct gw_peer *p, const char *reason)
 
 static void want(struct gw_peer *p)
 {
-	bool writes = !p->connected || gw_sendq_waiting(&p->out) > 0;
+	bool writes =
+		p->write_failed == 0 && (gw_sendq_waiting(&p->out) > 0 || p->transport.read_waits);
 
 	if (p->watch != NULL)
 		gw_watch_set(p->watch, writes ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -32,12 +35,17 @@ static void want(struct gw_peer *p)
 
 static void flush(struct gw_peer *p)
 {
-	int rc = p->connected ? gw_sendq_flush(&p->out, &p->transport) : 0;
+	int rc;
 
-	if (rc != 0)
-		gw_peer_end(p, strerror(-rc));
-	else
-		want(p);
+	if (!p->connected || p->write_failed != 0)
+		return;
+	rc = gw_sendq_flush(&p->out, &p->transport);
+	if (rc != 0) {
+		/* The peer may have said why before it went: the timer reads that. */
+		p->write_failed = rc;
+		gw_timer_set(p->timer, 1, HEARTBEAT_NS);
+	}
+	want(p);
 }
 
 void gw_peer_send(struct gw_peer *p, enum gw_message_type type, json_t *body)
@@ -50,7 +58,7 @@ void gw_peer_send(struct gw_peer *p, enum gw_message_type type, json_t *body)
 		json_decref(body);
 		return;
 	}
-	rc = gw_message_encode(type, body, &bytes, &n);
+	rc = gw_message_encode(p->protocol, type, body, &bytes, &n);
 	if (rc == 0)
 		rc = gw_sendq_add(&p->out, bytes, n);
 	free(bytes);
@@ -77,9 +85,17 @@ static void drain(struct gw_peer *p)
 		gw_peer_end(p, err.text);
 }
 
+/* A message begins with its length, of which the first byte is 0. */
+static bool is_tls(const struct gw_peer *p, const uint8_t *at)
+{
+	return !p->transport.secure && !p->heard && (at[0] == TLS_HANDSHAKE || at[0] == TLS_ALERT);
+}
+
 static void readable(struct gw_peer *p)
 {
-	for (int i = 0; i < MESSAGES_PER_WAKE && !p->ended; i++) {
+	for (int i = 0;
+		!p->ended && (i < MESSAGES_PER_WAKE || p->transport.ops->pending(&p->transport));
+		i++) {
 		uint8_t *at;
 		size_t room;
 		ssize_t n;
@@ -89,16 +105,51 @@ static void readable(struct gw_peer *p)
 			return;
 		}
 		n = p->transport.ops->read(&p->transport, at, room);
-		if (n == -EAGAIN)
-			return;
-		if (n <= 0) {
-			gw_peer_end(p, n == 0 ? "it closed the connection" : strerror((int)-n));
+		if (n == -EAGAIN) {
+			if (p->transport.read_waits)
+				want(p);
 			return;
 		}
+		if (n <= 0) {
+			gw_peer_end(p, n == 0 ? "it closed the connection"
+					      : gw_transport_why(&p->transport, strerror((int)-n)));
+			return;
+		}
+		if (is_tls(p, at)) {
+			gw_peer_refuse(p, "it speaks TLS: `security` is on there and off here");
+			return;
+		}
+		p->heard = true;
 		p->heard_ns = gw_now_ns();
 		gw_message_reader_got(p->reader, (size_t)n);
 		drain(p);
 	}
+}
+
+/* One more step towards a connection. */
+static void establish(struct gw_peer *p)
+{
+	struct gw_err err = {.text = ""};
+	uint32_t events = 0;
+	int rc = p->transport.ops->establish(&p->transport, &events, &err);
+
+	p->heard_ns = gw_now_ns();
+	if (rc == -EAGAIN) {
+		gw_watch_set(p->watch, events);
+		return;
+	}
+	if (rc == -EPROTONOSUPPORT && !p->initiator)
+		gw_peer_refuse_in_clear(p);
+	if (rc != 0) {
+		gw_peer_end(p, err.text);
+		return;
+	}
+	p->connected = true;
+	if (p->initiator)
+		gw_peer_say_hello(p);
+	flush(p);
+	if (!p->ended && (!p->initiator || p->transport.ops->pending(&p->transport)))
+		readable(p);
 }
 
 static void on_socket(void *ctx, uint32_t events)
@@ -106,23 +157,12 @@ static void on_socket(void *ctx, uint32_t events)
 	struct gw_peer *p = ctx;
 
 	if (!p->connected) {
-		int rc = gw_transport_connected(&p->transport);
-
-		if (rc != 0) {
-			gw_peer_end(p, strerror(-rc));
-			return;
-		}
-		if (!(events & EPOLLOUT))
-			return;
-		p->connected = true;
-		p->heard_ns = gw_now_ns();
-		gw_peer_say_hello(p);
-		flush(p);
+		establish(p);
 		return;
 	}
 	if (events & EPOLLOUT)
 		flush(p);
-	if (!p->ended && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	if (!p->ended && (events & (EPOLLIN | EPOLLHUP | EPOLLERR) || p->transport.read_waits))
 		readable(p);
 }
 
@@ -136,6 +176,17 @@ static void on_timer(void *ctx)
 		gw_timer_stop(p->timer);
 		p->transport.ops->close(&p->transport);
 		p->cb.gone(p->cb.ctx, p, p->reason);
+		return;
+	}
+	if (p->write_failed != 0) {
+		readable(p);
+		if (!p->ended)
+			gw_peer_end(p, strerror(-p->write_failed));
+		return;
+	}
+	if (!p->up && now - p->begun_ns > p->conf.timeout_ns && now - p->begun_ns > HELLO_NS) {
+		gw_peer_end(p, p->connected || !p->initiator ? "it did not say hello in time"
+							     : "it did not answer in time");
 		return;
 	}
 	if (now - p->heard_ns > p->conf.timeout_ns) {
@@ -161,8 +212,8 @@ static int create(const struct gw_peer_conf *conf, const char *address,
 	p->cb = *cb;
 	p->transport = transport;
 	p->initiator = initiator;
-	p->connected = !initiator;
-	p->heard_ns = p->said_ns = gw_now_ns();
+	p->protocol = GW_MESSAGE_OLDEST;
+	p->begun_ns = p->heard_ns = p->said_ns = gw_now_ns();
 	snprintf(p->address, sizeof(p->address), "%s", address);
 	rc = gw_message_reader_create(&p->reader);
 	if (rc != 0)
@@ -194,7 +245,7 @@ int gw_peer_connect(const struct gw_peer_conf *conf, const char *address,
 	const struct gw_peer_callbacks *cb, struct gw_peer **out, struct gw_err *err)
 {
 	struct gw_transport t;
-	int rc = gw_transport_connect(address, &t, err);
+	int rc = gw_transport_connect(address, conf->tls, conf->expect, &t, err);
 
 	if (rc != 0)
 		return rc;
@@ -207,10 +258,10 @@ static int take_over(const struct gw_peer_conf *conf, int fd, const char *addres
 	struct gw_err *err)
 {
 	struct gw_transport t;
-	int rc;
+	int rc = gw_transport_accepted(fd, initiator ? NULL : conf->tls, &t);
 
-	gw_transport_accepted(fd, &t);
-	rc = create(conf, address, cb, t, initiator, out);
+	if (rc == 0)
+		rc = create(conf, address, cb, t, initiator, out);
 	return rc == 0 ? 0 : gw_err(err, rc, "peer %s: %s", address, strerror(-rc));
 }
 
@@ -239,44 +290,4 @@ void gw_peer_free(struct gw_peer **peer)
 	gw_sendq_clear(&p->out);
 	free(p);
 	*peer = NULL;
-}
-
-size_t gw_peer_backlog(const struct gw_peer *p)
-{
-	return gw_sendq_waiting(&p->out);
-}
-
-bool gw_peer_is_up(const struct gw_peer *p)
-{
-	return p->up && !p->ended;
-}
-
-bool gw_peer_initiator(const struct gw_peer *p)
-{
-	return p->initiator;
-}
-
-const char *gw_peer_name(const struct gw_peer *p)
-{
-	return p->name;
-}
-
-const char *gw_peer_address(const struct gw_peer *p)
-{
-	return p->address;
-}
-
-const char *gw_peer_version(const struct gw_peer *p)
-{
-	return p->version;
-}
-
-uint64_t gw_peer_rtt_ns(const struct gw_peer *p)
-{
-	return p->rtt_ns;
-}
-
-const struct gw_dp_host *gw_peer_host(const struct gw_peer *p)
-{
-	return &p->host;
 }

@@ -18,6 +18,14 @@ struct gw_peer_conf {
 	const char *self_name;         /* of this host */
 	const struct gw_dp_host *host; /* of this host */
 	uint64_t timeout_ns;
+	const struct gw_tls *tls; /* NULL: in the clear */
+	const char *expect;       /* when connecting: what its certificate must carry; NULL: the
+				     address' host */
+	bool nameless; /* hello names a program, not a host of which a certificate speaks */
+	/* Hello has come, and the name in it is the certificate's: a negative return turns the peer
+	 * away, with err. NULL: all are welcome. */
+	int (*admit)(void *ctx, const struct gw_peer *peer, struct gw_err *err);
+	void *admit_ctx;
 };
 
 struct gw_peer_callbacks {
@@ -50,9 +58,19 @@ void gw_peer_send(struct gw_peer *peer, enum gw_message_type type, json_t *body)
 size_t gw_peer_backlog(const struct gw_peer *peer);
 
 bool gw_peer_is_up(const struct gw_peer *peer);
+bool gw_peer_was_up(const struct gw_peer *peer); /* or is */
 bool gw_peer_initiator(const struct gw_peer *peer);
-const char *gw_peer_name(const struct gw_peer *peer); /* as it calls itself; "" before up */
+const char *gw_peer_name(const struct gw_peer *peer); /* as it calls itself; "" before hello */
 const char *gw_peer_address(const struct gw_peer *peer);
 const char *gw_peer_version(const struct gw_peer *peer);
-uint64_t gw_peer_rtt_ns(const struct gw_peer *peer); /* of the heartbeat; 0: unknown */
+uint64_t gw_peer_rtt_ns(const struct gw_peer *peer);   /* of the heartbeat; 0: unknown */
+uint32_t gw_peer_protocol(const struct gw_peer *peer); /* that both know */
+bool gw_peer_secure(const struct gw_peer *peer);
+int64_t gw_peer_certificate_left_s(const struct gw_peer *peer); /* INT64_MAX in the clear */
+/* Secret bytes that the peer has too: transport.h, export. */
+int gw_peer_export(const struct gw_peer *peer, const char *label, uint8_t *out, size_t len);
+/* 0, or why its certificate would not be accepted any more. */
+int gw_peer_trusted(const struct gw_peer *peer, struct gw_err *err);
+/* Ends the connection, telling the peer why; gone follows. */
+void gw_peer_refuse(struct gw_peer *peer, const char *reason);
 const struct gw_dp_host *gw_peer_host(const struct gw_peer *peer);

@@ -3,26 +3,39 @@
 
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
+#include "policy.h"
+#include "security.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define UNUSED_NS (60 * GW_NS_PER_S)
 #define TIDY_NS (5 * GW_NS_PER_S)
-#define MAX_ACCEPTED 64u
+#define DAY_NS (24 * 3600 * GW_NS_PER_S)
 
-static struct gw_peer_conf peer_conf(struct gw_peers *p)
+static int admit(void *ctx, const struct gw_peer *peer, struct gw_err *err)
+{
+	const struct gw_peers *p = ctx;
+	const char *name = gw_peer_name(peer);
+
+	if (gw_peer_initiator(peer) || gw_policy_peer(p->conf.config, name) != NULL)
+		return 0;
+	return gw_err(err, -EACCES,
+		"'%s' has no entry under peers in the configuration of godwitd '%s', nor "
+		"has '*'",
+		name, p->conf.config->name);
+}
+
+struct gw_peer_conf gw_peers_peer_conf(struct gw_peers *p)
 {
 	return (struct gw_peer_conf){.loop = p->conf.loop,
 		.self_name = p->conf.config->name,
 		.host = &p->host,
-		.timeout_ns = p->conf.config->migration.peer_timeout_ms * GW_NS_PER_MS};
+		.timeout_ns = p->conf.config->migration.peer_timeout_ms * GW_NS_PER_MS,
+		.tls = p->conf.tls,
+		.admit = admit,
+		.admit_ctx = p};
 }
 
 /* Answers all who wait for this entry. An answer may add requests or drop others. */
@@ -37,11 +50,37 @@ static void answer(struct gw_peers_entry *e, struct gw_conn *conn, const char *w
 	}
 }
 
+/* Once a day, also where the connection comes and goes. */
+static void warn_of_end(struct gw_peers *p, const struct gw_peer *peer)
+{
+	const struct gw_config_peer *config = gw_policy_peer(p->conf.config, gw_peer_name(peer));
+	int64_t left_s = gw_peer_certificate_left_s(peer);
+	uint64_t now = gw_now_ns(), *warned_ns;
+
+	if (left_s >= GW_SECURITY_WARN_S || config == NULL)
+		return;
+	warned_ns = &p->warned_ns[config - p->conf.config->peers];
+	if (*warned_ns != 0 && now - *warned_ns < DAY_NS)
+		return;
+	*warned_ns = now;
+	gw_warn("peer %s (%s): its certificate ends in %lld days", gw_peer_name(peer),
+		gw_peer_address(peer), (long long)(left_s / GW_SECURITY_DAY_S));
+}
+
+static void known(struct gw_peers_entry *e)
+{
+	gw_door_leave(&e->peers->door, e->place);
+	e->place = -1;
+}
+
 static void on_up(void *ctx, struct gw_conn *conn)
 {
 	struct gw_peers_entry *e = ctx;
 
+	known(e);
+	warn_of_end(e->peers, gw_conn_peer(conn));
 	e->error[0] = '\0';
+	e->distrusted = false;
 	gw_conn_hold(conn);
 	answer(e, conn, NULL);
 	gw_conn_release(conn);
@@ -55,11 +94,12 @@ static int on_message(
 	return e->peers->conf.message(e->peers->conf.ctx, conn, type, body);
 }
 
-static void drop(struct gw_peers_entry *e)
+void gw_peers_drop(struct gw_peers_entry *e)
 {
 	gw_conn_free(&e->conn);
 	if (e->config != NULL)
 		return;
+	known(e);
 	e->peers->accepted--;
 	LIST_REMOVE(e, link);
 	free(e);
@@ -69,7 +109,7 @@ static void on_gone(void *ctx, struct gw_conn *conn, const char *reason)
 {
 	struct gw_peers_entry *e = ctx;
 	const struct gw_peer *peer = gw_conn_peer(conn);
-	bool was_up = gw_peer_name(peer)[0] != '\0';
+	bool was_up = gw_peer_was_up(peer);
 
 	gw_info("peer %s (%s): %s: %s",
 		was_up ? gw_peer_name(peer) : (e->config != NULL ? e->config->name : "?"),
@@ -78,54 +118,44 @@ static void on_gone(void *ctx, struct gw_conn *conn, const char *reason)
 	/* Detached first: whoever is told may ask for the peer again, which makes a new connection.
 	 */
 	e->conn = NULL;
+	e->distrusted = false;
 	if (was_up)
 		e->peers->conf.gone(e->peers->conf.ctx, conn, reason);
 	if (e->conn == NULL)
 		answer(e, NULL, reason);
 	gw_conn_free(&conn);
 	if (e->config == NULL)
-		drop(e);
+		gw_peers_drop(e);
 }
 
-static void add_accepted(struct gw_peers *p, int fd, const char *address)
+struct gw_conn_callbacks gw_peers_callbacks(struct gw_peers_entry *e)
 {
-	struct gw_peers_entry *e = p->accepted < MAX_ACCEPTED ? calloc(1, sizeof(*e)) : NULL;
-	const struct gw_conn_callbacks cb = {on_up, on_message, on_gone, e};
-	struct gw_peer_conf conf = peer_conf(p);
-	struct gw_err err = {.text = "too many connections"};
-
-	if (e == NULL) {
-		close(fd);
-		gw_warn("peer %s: %s", address, err.text);
-		return;
-	}
-	e->peers = p;
-	LIST_INIT(&e->requests);
-	if (gw_conn_accept(&conf, p->conf.dp, fd, address, &cb, &e->conn, &err) != 0) {
-		gw_warn("peer %s: %s", address, err.text);
-		free(e);
-		return;
-	}
-	p->accepted++;
-	LIST_INSERT_HEAD(&p->entries, e, link);
+	return (struct gw_conn_callbacks){on_up, on_message, on_gone, e};
 }
 
-static void on_listen(void *ctx, uint32_t events)
+/* A guest that is on its way is not cut off. */
+static void part_if_unused(struct gw_peers_entry *e)
 {
-	struct gw_peers *p = ctx;
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof(sa);
-	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?", address[NI_MAXHOST + NI_MAXSERV + 4];
-	int fd = accept4(p->listen_fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (e->distrusted && e->conn != NULL && gw_conn_used_ns(e->conn) != UINT64_MAX)
+		gw_conn_refuse(e->conn, e->error);
+}
 
-	(void)events;
-	if (fd < 0)
-		return;
-	getnameinfo((struct sockaddr *)&sa, len, host, sizeof(host), port, sizeof(port),
-		NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(address, sizeof(address), sa.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-		port);
-	add_accepted(p, fd, address);
+void gw_peers_renewed(struct gw_peers *p)
+{
+	struct gw_peers_entry *e;
+	struct gw_err err;
+
+	LIST_FOREACH(e, &p->entries, link)
+	{
+		if (e->conn == NULL || gw_peer_trusted(gw_conn_peer(e->conn), &err) == 0)
+			continue;
+		gw_warn("peer %s (%s): its certificate is not accepted any more: %s",
+			gw_peer_name(gw_conn_peer(e->conn)), gw_peer_address(gw_conn_peer(e->conn)),
+			err.text);
+		snprintf(e->error, sizeof(e->error), "%s", err.text);
+		e->distrusted = true;
+		part_if_unused(e);
+	}
 }
 
 static void tidy(void *ctx)
@@ -138,6 +168,9 @@ static void tidy(void *ctx)
 	{
 		uint64_t used = e->conn != NULL ? gw_conn_used_ns(e->conn) : UINT64_MAX;
 
+		if (e->conn != NULL && gw_peer_is_up(gw_conn_peer(e->conn)))
+			warn_of_end(p, gw_conn_peer(e->conn));
+		part_if_unused(e);
 		if (e->config != NULL && used != UINT64_MAX && now - used > UNUSED_NS &&
 			LIST_EMPTY(&e->requests))
 			gw_conn_free(&e->conn);
@@ -156,23 +189,27 @@ int gw_peers_create(const struct gw_peers_conf *conf, struct gw_peers **out, str
 	LIST_INIT(&p->entries);
 	gw_dp_host(conf->dp, &p->host);
 	for (uint32_t i = 0; i < conf->config->n_peers; i++) {
-		struct gw_peers_entry *e = calloc(1, sizeof(*e));
+		struct gw_peers_entry *e;
 
-		if (e == NULL)
+		if (strcmp(conf->config->peers[i].name, GW_CONFIG_ANY_PEER) == 0)
+			continue;
+		e = calloc(1, sizeof(*e));
+		if (e == NULL) {
+			gw_err(err, rc, "out of memory");
 			goto fail;
+		}
 		e->peers = p;
+		e->place = -1;
 		e->config = &conf->config->peers[i];
 		LIST_INIT(&e->requests);
 		LIST_INSERT_HEAD(&p->entries, e, link);
 	}
-	rc = gw_transport_listen(
-		conf->config->control.listen, conf->config->control.insecure, &p->listen_fd, err);
+	rc = gw_peers_listen(p, err);
 	if (rc != 0)
 		goto fail;
-	p->watch = gw_watch_add(conf->loop, p->listen_fd, EPOLLIN, on_listen, p);
 	p->timer = gw_timer_create(conf->loop, tidy, p);
-	if (p->watch == NULL || p->timer == NULL) {
-		rc = gw_err(err, -ENOMEM, "control.listen: out of memory");
+	if (p->timer == NULL) {
+		rc = gw_err(err, -ENOMEM, "out of memory");
 		goto fail;
 	}
 	gw_timer_set(p->timer, TIDY_NS, TIDY_NS);
@@ -201,10 +238,8 @@ void gw_peers_free(struct gw_peers **peers)
 		LIST_REMOVE(e, link);
 		free(e);
 	}
-	gw_watch_free(&p->watch);
+	gw_peers_unlisten(p);
 	gw_timer_free(&p->timer);
-	if (p->listen_fd >= 0)
-		close(p->listen_fd);
 	free(p);
 	*peers = NULL;
 }
@@ -212,7 +247,7 @@ void gw_peers_free(struct gw_peers **peers)
 int gw_peers_get(struct gw_peers *p, const char *name,
 	void (*fn)(void *arg, struct gw_conn *conn, const char *why), void *arg)
 {
-	struct gw_peer_conf conf = peer_conf(p);
+	struct gw_peer_conf conf = gw_peers_peer_conf(p);
 	struct gw_err err = {.text = ""};
 	struct gw_peers_request *r;
 	struct gw_peers_entry *e;
@@ -227,8 +262,9 @@ int gw_peers_get(struct gw_peers *p, const char *name,
 		return 0;
 	}
 	if (e->conn == NULL) {
-		const struct gw_conn_callbacks cb = {on_up, on_message, on_gone, e};
+		const struct gw_conn_callbacks cb = gw_peers_callbacks(e);
 
+		conf.expect = name;
 		if (gw_conn_connect(&conf, p->conf.dp, e->config->address, &cb, &e->conn, &err) !=
 			0) {
 			snprintf(e->error, sizeof(e->error), "%s", err.text);

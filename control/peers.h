@@ -12,6 +12,7 @@ struct gw_peers_conf {
 	struct gw_loop *loop;
 	struct gw_dp *dp;
 	const struct gw_config *config;
+	const struct gw_tls *tls; /* NULL: security is off */
 	int (*message)(
 		void *ctx, struct gw_conn *conn, enum gw_message_type type, const json_t *body);
 	/* conn is freed after this call. */
@@ -28,6 +29,9 @@ void gw_peers_free(struct gw_peers **peers);
  * (fn is not called). */
 int gw_peers_get(struct gw_peers *peers, const char *name,
 	void (*fn)(void *arg, struct gw_conn *conn, const char *why), void *arg);
+/* There are new credentials: whoever they do not let in goes, at once or when its last session has
+ * ended. */
+void gw_peers_renewed(struct gw_peers *peers);
 /* Drops the requests that have this arg. */
 void gw_peers_forget(struct gw_peers *peers, const void *arg);
 

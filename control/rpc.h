@@ -60,14 +60,16 @@ void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *
  *   list {}                     -> {sessions:[status]}
  *   show {id? | vm?}            -> status (the newest session of that VM; finished ones stay until 64 newer ones)
  *   abort {id? | vm?, reason?}  -> {id}   returns when the abort is under way; follow with show
- *   peers {}                    -> {peers:[{name, address, connected, rtt_us, version, paths, paths_up, error?}]}
+ *   peers {}                    -> {peers:[{name, address, connected, rtt_us, version, paths, paths_up, certificate_days_left?, error?}],
+ *                                   security:"on|off", certificate_names, certificates:[{key, file, ends, days_left}], error?}   of this host
  *   ports {}                    -> {ports:[{name, device, driver, mac, address, mtu, link_up, stopped, standby, rate_bps, queues, rx_packets, rx_bytes,
  *                                   tx_packets, tx_bytes, drops:{name:count}}]}
  *   set {id? | vm?, class?, weight?, rate?, blackout_limit_ms?} -> status   of a running session, at its source
  *   set {port, rate?, state?: "up|down"} -> the port as `ports` has it   down: out of service; rates as in the configuration
  *   report {id? | vm?}          -> the report (see README), -> NOT_FOUND until the session has ended
+ *   reload {}                   -> {security, certificate_names, certificates, error?}   looks at the certificates' files now
  *   version {}                  -> {version, name, dpdk, abi}
  * status: {id, vm, role:"source|destination", peer, phase:"prepare|trace|precopy|switchover|done|abort", result:null|"completed|aborted|failed",
  *   error:null|text, epoch, elapsed_ms, remaining_bytes, total_bytes, dirty_rate_bps, wire_rate_bps,
- *   ports:[{name, bps, up}], ports_down_ms:null|n, class, weight, rate_bps, blackout_limit_ms (the last four: of a source), predicted_blackout_ms:null|n, blackout_ms:null|n, eta_ms:null|n, verify:bool, integrity}
+ *   ports:[{name, bps, up}], ports_down_ms:null|n, class, weight, rate_bps, blackout_limit_ms (the last four: of a source), predicted_blackout_ms:null|n, blackout_ms:null|n, eta_ms:null|n, verify:bool, integrity, security:"on|off"}
  */

@@ -4,6 +4,7 @@
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
 #include "link_message.h"
+#include "policy.h"
 #include "reasons.h"
 #include "run_hv.h"
 
@@ -294,6 +295,7 @@ json_t *gw_run_status(const struct gw_run *run)
 		result != NULL ? json_string(result) : json_null(), "error",
 		v.error[0] != '\0' ? gw_message_string(v.error) : json_null(), "verify",
 		run->conf.verify ? 1 : 0, "integrity", gw_integrity_name(host.integrity));
+	json_object_set_new(o, "security", json_string(gw_policy_security(run->env->config)));
 	json_object_set_new(o, "predicted_blackout_ms",
 		v.predicted_ns == 0 ? json_null()
 				    : json_real((double)v.predicted_ns / GW_NS_PER_MS));

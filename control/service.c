@@ -19,6 +19,7 @@ struct gw_service {
 	struct gw_loop *loop;
 	struct gw_rpc *rpc;
 	struct gw_manager *manager;
+	struct gw_security *security;
 	LIST_HEAD(, peers_query) queries;
 };
 
@@ -154,12 +155,15 @@ static void peers_step(void *ctx)
 {
 	struct peers_query *q = ctx;
 	struct gw_peers *peers = gw_manager_peers(q->s->manager);
+	json_t *o;
 
 	if (++q->steps < PEERS_STEPS && (q->waiting > 0 || !gw_peers_settled(peers)))
 		return;
 	if (q->waiting > 0)
 		gw_peers_forget(peers, q);
-	gw_rpc_reply(q->call, json_pack("{s:o}", "peers", gw_peers_json(peers)));
+	o = json_pack("{s:o}", "peers", gw_peers_json(peers));
+	gw_security_json(q->s->security, o);
+	gw_rpc_reply(q->call, o);
 	LIST_REMOVE(q, link);
 	gw_timer_free(&q->timer);
 	free(q);
@@ -229,6 +233,22 @@ static void set(void *ctx, const json_t *params, struct gw_rpc_call *call)
 	gw_service_set(s->manager, params, call);
 }
 
+static void reload(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+	struct gw_err err = {.text = ""};
+	json_t *o = json_object();
+
+	(void)params;
+	if (gw_security_reload(s->security, &err) != 0) {
+		json_decref(o);
+		gw_rpc_error(call, GW_RPC_STATE, NULL, "%s", err.text);
+		return;
+	}
+	gw_security_json(s->security, o);
+	gw_rpc_reply(call, o);
+}
+
 static void version(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	struct gw_service *s = ctx;
@@ -243,10 +263,11 @@ static void version(void *ctx, const json_t *params, struct gw_rpc_call *call)
 static const struct gw_rpc_method methods[] = {{"migrate", migrate, false}, {"check", check, false},
 	{"list", list, true}, {"show", show, true}, {"abort", abort_session, false},
 	{"peers", peers, true}, {"ports", ports, true}, {"report", report, true},
-	{"set", set, false}, {"version", version, true}, {NULL, NULL, false}};
+	{"set", set, false}, {"reload", reload, false}, {"version", version, true},
+	{NULL, NULL, false}};
 
-int gw_service_create(struct gw_loop *loop, const struct gw_config *config, struct gw_service **out,
-	struct gw_err *err)
+int gw_service_create(struct gw_loop *loop, const struct gw_config *config,
+	struct gw_security *security, struct gw_service **out, struct gw_err *err)
 {
 	const struct gw_rpc_access access = {
 		config->access.owner, config->access.group, config->access.mode};
@@ -257,6 +278,7 @@ int gw_service_create(struct gw_loop *loop, const struct gw_config *config, stru
 	if (s == NULL)
 		return gw_err(err, -ENOMEM, "out of memory");
 	s->loop = loop;
+	s->security = security;
 	LIST_INIT(&s->queries);
 	snprintf(path, sizeof(path), "%s/control.sock", config->run_dir);
 	rc = gw_rpc_create(loop, path, &access, methods, s, &s->rpc, err);

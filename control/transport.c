@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "transport.h"
 
+#include "../config/private.h"
+#include "transport_tls.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +12,11 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 16
+#define BACKLOG 64
 
 static ssize_t tcp_read(struct gw_transport *t, void *buf, size_t n)
 {
@@ -41,17 +45,82 @@ static void tcp_close(struct gw_transport *t)
 	t->fd = -1;
 }
 
-static const struct gw_transport_ops tcp_ops = {tcp_read, tcp_write, tcp_close};
-
-static int resolve(const char *address, int flags, struct addrinfo **out, struct gw_err *err)
+int gw_transport_tcp_connected(const struct gw_transport *t)
 {
-	struct addrinfo hints = {
-		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
-	char host[256];
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		return -errno;
+	if (error != 0)
+		return -error;
+	len = sizeof(sa);
+	if (getpeername(t->fd, (struct sockaddr *)&sa, &len) != 0)
+		return errno == ENOTCONN ? -EAGAIN : -errno;
+	return 0;
+}
+
+static int tcp_establish(struct gw_transport *t, uint32_t *events, struct gw_err *err)
+{
+	int rc = gw_transport_tcp_connected(t);
+
+	*events = EPOLLOUT;
+	return rc == 0 || rc == -EAGAIN ? rc : gw_err(err, rc, "%s", strerror(-rc));
+}
+
+static bool tcp_pending(const struct gw_transport *t)
+{
+	(void)t;
+	return false;
+}
+
+static const char *tcp_why(const struct gw_transport *t)
+{
+	(void)t;
+	return NULL;
+}
+
+static int tcp_identity(const struct gw_transport *t, const char *name, struct gw_err *err)
+{
+	(void)t;
+	(void)name;
+	(void)err;
+	return 0;
+}
+
+static int tcp_trusted(const struct gw_transport *t, const struct gw_tls *tls, struct gw_err *err)
+{
+	(void)t;
+	(void)tls;
+	(void)err;
+	return 0;
+}
+
+static int64_t tcp_left_s(const struct gw_transport *t)
+{
+	(void)t;
+	return INT64_MAX;
+}
+
+static int tcp_export(const struct gw_transport *t, const char *label, uint8_t *out, size_t len)
+{
+	(void)t;
+	(void)label;
+	(void)out;
+	(void)len;
+	return -ENOTSUP;
+}
+
+static const struct gw_transport_ops tcp_ops = {tcp_establish, tcp_read, tcp_write, tcp_pending,
+	tcp_why, tcp_identity, tcp_trusted, tcp_left_s, tcp_export, tcp_close};
+
+/* The host of "host:port" or "[v6]:port", without brackets. */
+static int host_of(const char *address, char *host, size_t size, struct gw_err *err)
+{
 	const char *colon = strrchr(address, ':');
 	const char *start = address;
 	size_t n;
-	int rc;
 
 	if (colon == NULL || colon[1] == '\0')
 		return gw_err(err, -EINVAL, "address '%s': expected host:port", address);
@@ -60,11 +129,23 @@ static int resolve(const char *address, int flags, struct addrinfo **out, struct
 		start++;
 		n -= 2;
 	}
-	if (n == 0 || n >= sizeof(host))
+	if (n == 0 || n >= size)
 		return gw_err(err, -EINVAL, "address '%s': expected host:port", address);
 	memcpy(host, start, n);
 	host[n] = '\0';
-	rc = getaddrinfo(host, colon + 1, &hints, out);
+	return 0;
+}
+
+static int resolve(const char *address, int flags, struct addrinfo **out, struct gw_err *err)
+{
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
+	char host[256];
+	int rc = host_of(address, host, sizeof(host), err);
+
+	if (rc != 0)
+		return rc;
+	rc = getaddrinfo(host, strrchr(address, ':') + 1, &hints, out);
 	if (rc != 0)
 		return gw_err(err, -EADDRNOTAVAIL, "address '%s': %s", address, gai_strerror(rc));
 	return 0;
@@ -76,52 +157,6 @@ static void tune(int fd)
 
 	/* Commit messages are small and wait for nothing. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-}
-
-int gw_transport_connect(const char *address, struct gw_transport *out, struct gw_err *err)
-{
-	struct addrinfo *list;
-	int rc = resolve(address, 0, &list, err);
-
-	if (rc != 0)
-		return rc;
-	rc = -EADDRNOTAVAIL;
-	for (struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
-		int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-		if (fd < 0) {
-			rc = -errno;
-			continue;
-		}
-		if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0 || errno == EINPROGRESS) {
-			tune(fd);
-			out->ops = &tcp_ops;
-			out->fd = fd;
-			rc = 0;
-			break;
-		}
-		rc = -errno;
-		close(fd);
-	}
-	freeaddrinfo(list);
-	return rc == 0 ? 0 : gw_err(err, rc, "connect to %s: %s", address, strerror(-rc));
-}
-
-int gw_transport_connected(const struct gw_transport *t)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-		return -errno;
-	return -error;
-}
-
-void gw_transport_accepted(int fd, struct gw_transport *out)
-{
-	tune(fd);
-	out->ops = &tcp_ops;
-	out->fd = fd;
 }
 
 static bool loopback(const struct sockaddr *sa)
@@ -136,7 +171,78 @@ static bool loopback(const struct sockaddr *sa)
 	return false;
 }
 
-int gw_transport_listen(const char *address, bool insecure, int *out, struct gw_err *err)
+static bool reached(const struct sockaddr *sa, enum gw_reach reach)
+{
+	return reach == GW_REACH_ANY ||
+	       (reach == GW_REACH_PRIVATE ? gw_private_sockaddr(sa) : loopback(sa));
+}
+
+/* The first address that is willing. */
+static int connect_any(const struct addrinfo *list, enum gw_reach reach, int *out)
+{
+	int rc = -EPERM;
+
+	for (const struct addrinfo *ai = list; ai != NULL; ai = ai->ai_next) {
+		int fd;
+
+		if (!reached(ai->ai_addr, reach))
+			continue;
+		fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fd >= 0 &&
+			(connect(fd, ai->ai_addr, ai->ai_addrlen) == 0 || errno == EINPROGRESS)) {
+			tune(fd);
+			*out = fd;
+			return 0;
+		}
+		rc = -errno;
+		if (fd >= 0)
+			close(fd);
+	}
+	return rc;
+}
+
+int gw_transport_connect(const char *address, const struct gw_tls *tls, const char *name,
+	struct gw_transport *out, struct gw_err *err)
+{
+	struct addrinfo *list;
+	char host[256];
+	int rc = resolve(address, 0, &list, err);
+
+	if (rc != 0)
+		return rc;
+	*out = (struct gw_transport){.ops = &tcp_ops, .fd = -1};
+	rc = connect_any(list, tls != NULL ? GW_REACH_ANY : GW_REACH_PRIVATE, &out->fd);
+	freeaddrinfo(list);
+	if (rc == -EPERM && tls == NULL)
+		return gw_err(err, rc,
+			"connect to %s: with `security: off` only private addresses are allowed",
+			address);
+	if (rc != 0)
+		return gw_err(err, rc, "connect to %s: %s", address, strerror(-rc));
+	if (tls == NULL)
+		return 0;
+	host_of(address, host, sizeof(host), err);
+	rc = gw_transport_secure(out, tls, name != NULL ? name : host);
+	if (rc != 0) {
+		tcp_close(out);
+		gw_err(err, rc, "connect to %s: %s", address, strerror(-rc));
+	}
+	return rc;
+}
+
+int gw_transport_accepted(int fd, const struct gw_tls *tls, struct gw_transport *out)
+{
+	int rc;
+
+	tune(fd);
+	*out = (struct gw_transport){.ops = &tcp_ops, .fd = fd};
+	rc = tls != NULL ? gw_transport_secure(out, tls, NULL) : 0;
+	if (rc != 0)
+		tcp_close(out);
+	return rc;
+}
+
+int gw_transport_listen(const char *address, enum gw_reach reach, int *out, struct gw_err *err)
 {
 	struct addrinfo *list;
 	int fd, one = 1;
@@ -144,22 +250,21 @@ int gw_transport_listen(const char *address, bool insecure, int *out, struct gw_
 
 	if (rc != 0)
 		return rc;
-	if (!insecure && !loopback(list->ai_addr)) {
+	if (!reached(list->ai_addr, reach)) {
 		rc = gw_err(err, -EPERM,
-			"control.listen: %s is not a loopback address and the control connection "
-			"is not "
-			"encrypted; allowed: a loopback address, or control.insecure: true",
-			address);
+			"listen: %s is not a %s address, and whoever reaches it would be let in "
+			"without a certificate",
+			address, reach == GW_REACH_LOOPBACK ? "loopback" : "private");
 		goto out_list;
 	}
 	fd = socket(list->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
-		rc = gw_err(err, -errno, "control.listen: socket: %s", strerror(errno));
+		rc = gw_err(err, -errno, "listen: socket: %s", strerror(errno));
 		goto out_list;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(fd, list->ai_addr, list->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-		rc = gw_err(err, -errno, "control.listen: %s: %s", address, strerror(errno));
+		rc = gw_err(err, -errno, "listen: %s: %s", address, strerror(errno));
 		close(fd);
 		goto out_list;
 	}

@@ -163,7 +163,11 @@ int mode_listen(struct program *p, struct gw_err *err)
 	if (rc == 0)
 		rc = program_ports(p, BENCH_RECEIVER, NULL, err);
 	if (rc == 0)
-		rc = gw_transport_listen(p->o.listen, p->o.insecure, &l.fd, err);
+		rc = program_tls(p, err);
+	if (rc == 0)
+		rc = gw_transport_listen(p->o.listen,
+			p->tls != NULL || p->o.insecure ? GW_REACH_ANY : GW_REACH_LOOPBACK, &l.fd,
+			err);
 	if (rc == 0)
 		rc = gw_dp_create(&p->ports->dp, &p->dp, err);
 	if (rc == 0) {
@@ -212,6 +216,8 @@ int mode_run(struct program *p, struct gw_err *err)
 
 	if (rc == 0)
 		rc = program_ports(p, BENCH_SENDER, NULL, err);
+	if (rc == 0)
+		rc = program_tls(p, err);
 	if (rc != 0)
 		return rc;
 	/* The hello first: whoever is not godwit-bench is told so before anything is started. */

@@ -27,9 +27,12 @@ static const struct option_row rows[] = {
 		"ports, workers and integrity from a godwitd configuration"},
 	{"listen", "HOST:PORT", TEXT, AT(listen), 0, 0, BENCH_DEFAULT_ADDRESS, M(LISTEN),
 		"where the other end is waited for"},
+	{"pki", "DIR", TEXT, AT(pki), 0, 0, NULL, M(LISTEN) | M(RUN),
+		"certificates for the connection between the two ends, as scripts/pki makes them: "
+		"DIR/ca.pem, host.pem, host.key; a configuration with security on says it too"},
 	{"insecure", NULL, FLAG, AT(insecure), 0, 0, NULL, M(LISTEN),
-		"allow an address that is not loopback: whoever reaches it can make this machine "
-		"work"},
+		"without certificates allow an address that is not loopback: whoever reaches it "
+		"can make this machine work"},
 	{"time", "S", SECONDS, AT(time_s), 0, 86400, "3", SENDS, "of each measurement"},
 	{"warmup", "S", SECONDS, AT(warmup_s), 0, 3600, "0.5", SENDS,
 		"before each measurement, not counted"},
@@ -160,7 +163,7 @@ static void help_mode(FILE *f, enum bench_mode mode)
 static int check_config(const struct bench_options *o, const bool *given)
 {
 	static const char *const said[] = {"port", "address", "mtu", "rate", "integrity", "workers",
-		"cpus", "queues", "descriptors", "populate-threads", "no-zero-copy",
+		"cpus", "queues", "descriptors", "pki", "populate-threads", "no-zero-copy",
 		"no-huge-pages"};
 
 	if ((o->mode == BENCH_LISTEN ? o->operand : o->config) == NULL)

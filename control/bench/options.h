@@ -23,6 +23,7 @@ struct bench_options {
 	const char *config;
 	const char *listen;
 	bool insecure;
+	const char *pki; /* a folder as scripts/pki makes it; NULL: none */
 	double time_s, warmup_s;
 	uint32_t rounds; /* 0: by what is measured */
 	uint32_t mtu, rsize, ram_mib, workers, queues, descriptors;

@@ -39,6 +39,28 @@ int program_ports(
 	return 0;
 }
 
+int program_tls(struct program *p, struct gw_err *err)
+{
+	static const char *const names[] = {"ca.pem", "host.pem", "host.key"};
+	const struct gw_config *c = p->ports->config;
+	struct gw_tls_conf conf = {
+		.ca = p->tls_file[0], .certificate = p->tls_file[1], .key = p->tls_file[2]};
+
+	if (c != NULL && c->security == GW_CONFIG_ON) {
+		conf.ca = c->tls.ca;
+		conf.certificate = c->tls.certificate;
+		conf.key = c->tls.key;
+		conf.crl = c->tls.crl;
+	} else if (p->o.pki == NULL) {
+		return 0;
+	}
+	for (int i = 0; c == NULL && i < 3; i++)
+		if ((size_t)snprintf(p->tls_file[i], PATH_MAX, "%s/%s", p->o.pki, names[i]) >=
+			PATH_MAX)
+			return gw_err(err, -ENAMETOOLONG, "--pki %s: too long", p->o.pki);
+	return gw_tls_create(&conf, &p->tls, err);
+}
+
 int program_start_loop(struct program *p, struct gw_err *err)
 {
 	int rc = gw_loop_create(&p->loop);
@@ -61,6 +83,7 @@ void program_unwind(struct program *p)
 	talk_free(&p->twin);
 	if (p->dp != NULL)
 		gw_dp_free(&p->dp);
+	gw_tls_free(&p->tls);
 	bench_ports_free(&p->ports);
 	gw_watch_free(&p->sigint);
 	gw_watch_free(&p->sigterm);
@@ -70,7 +93,7 @@ void program_unwind(struct program *p)
 
 struct talk_conf program_talk_conf(struct program *p)
 {
-	return (struct talk_conf){p->loop, &p->host, &p->interrupted};
+	return (struct talk_conf){p->loop, &p->host, &p->interrupted, p->tls};
 }
 
 static int print(const struct bench *b, struct gw_err *err)

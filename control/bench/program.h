@@ -2,12 +2,15 @@
 /* What every mode starts and unwinds. */
 #pragma once
 
+#include "../tls.h"
 #include "bench.h"
 #include "loopback.h"
 #include "ports.h"
 #include "receiver.h"
 #include "sender.h"
 #include "talk.h"
+
+#include <limits.h>
 
 struct program {
 	struct bench_options o;
@@ -20,6 +23,8 @@ struct program {
 	struct gw_dp_host host;
 	struct gw_dp *dp;
 	struct bench_events events;
+	struct gw_tls *tls; /* of the connection to another machine; NULL: in the clear */
+	char tls_file[3][PATH_MAX];
 	struct talk *talk, *twin;
 	struct receiver *receiver;
 	struct bench bench;
@@ -28,6 +33,8 @@ struct program {
 /* p->ports, from options or a configuration; what a configuration says goes into the options. */
 int program_ports(
 	struct program *p, enum bench_side side, const char *directory, struct gw_err *err);
+/* p->tls, from a configuration or --pki; NULL where neither speaks of it. After program_ports(). */
+int program_tls(struct program *p, struct gw_err *err);
 int program_start_loop(struct program *p, struct gw_err *err);
 void program_unwind(struct program *p);
 struct talk_conf program_talk_conf(struct program *p);

@@ -86,7 +86,12 @@ enum how { CONNECT, OPEN, ACCEPT };
 static int begin(const struct talk_conf *conf, enum how how, const char *address, int fd,
 	struct talk **out, struct gw_err *err)
 {
-	const struct gw_peer_conf pc = {conf->loop, SELF_NAME, conf->host, SILENCE_NS};
+	const struct gw_peer_conf pc = {.loop = conf->loop,
+		.self_name = SELF_NAME,
+		.host = conf->host,
+		.timeout_ns = SILENCE_NS,
+		.tls = conf->tls,
+		.nameless = true};
 	struct gw_peer_callbacks cb = {on_up, on_message, on_gone, NULL};
 	struct talk *t = NULL;
 	int rc = create(conf, &t);

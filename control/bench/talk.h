@@ -16,6 +16,7 @@ struct talk_conf {
 	struct gw_loop *loop;
 	const struct gw_dp_host *host; /* of this end */
 	bool *interrupted;             /* ends every wait, until somebody clears it */
+	const struct gw_tls *tls;      /* of connections between two machines; NULL: in the clear */
 };
 
 /* A connection to address, or over a connected descriptor (which becomes the talk's); and one that

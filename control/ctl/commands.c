@@ -3,6 +3,8 @@
 #include "ctl.h"
 #include "text.h"
 
+#include <string.h>
+
 int ctl_check(const struct ctl *ctl, int argc, char **argv)
 {
 	json_t *result = NULL;
@@ -86,6 +88,8 @@ int ctl_show(const struct ctl *ctl, int argc, char **argv)
 	printf("predicted blackout  %s\n", text_ms(text_number(s, "predicted_blackout_ms", -1)).s);
 	printf("blackout            %s\n", text_ms(text_number(s, "blackout_ms", -1)).s);
 	printf("time left           %s\n", text_ms(text_number(s, "eta_ms", -1)).s);
+	if (strcmp(text_of(s, "security").s, "off") == 0)
+		printf("security            OFF: nothing is encrypted\n");
 	printf("verify, integrity   %s, %s\n", text_of(s, "verify").s, text_of(s, "integrity").s);
 	json_decref(s);
 	return CTL_OK;

@@ -29,7 +29,7 @@ struct ctl {
 typedef int ctl_command(const struct ctl *ctl, int argc, char **argv);
 
 ctl_command ctl_migrate, ctl_check, ctl_list, ctl_show, ctl_abort, ctl_peers, ctl_ports, ctl_report,
-	ctl_set, ctl_version;
+	ctl_set, ctl_reload, ctl_version;
 
 /* Prints why a call failed, with reasons and remedies if it was refused, and returns the exit code.
  */
@@ -43,6 +43,10 @@ bool ctl_operands(int argc, char **argv, int min, int max, const char *names);
 void ctl_print_json(const json_t *value);
 /* Why a session was refused: each reason and its remedy, wrapped. */
 void ctl_print_reasons(FILE *f, const json_t *reasons);
+
+/* What `peers` and `reload` say of this host's certificates, and of a peer's that ends soon. */
+void ctl_print_security(const json_t *result);
+void ctl_print_peer_end(const json_t *peer);
 
 /* Connects, calls and disconnects; explains a failure. Steals params. */
 int ctl_call(const struct ctl *ctl, const char *method, json_t *params, json_t **result);

@@ -56,6 +56,9 @@ static const struct {
 		"It holds until it is set again; the configuration file stays as it is.\n"},
 	{"peers", ctl_peers, "peers", "The hosts that guests may move to.\n"},
 	{"ports", ctl_ports, "ports", "The ports of this host, with their counters.\n"},
+	{"reload", ctl_reload, "reload",
+		"Look at the files of the certificates now.\n\nGodwitd does so every few seconds, "
+		"too.\n"},
 	{"report", ctl_report,
 		"report VM|ID [--plot FILE.svg] | report --from FILE.json [--plot FILE.svg]",
 		"What a finished migration did; with --json all of it.\n"

@@ -73,8 +73,9 @@ int ctl_list(const struct ctl *ctl, int argc, char **argv)
 
 int ctl_peers(const struct ctl *ctl, int argc, char **argv)
 {
-	static const char *const head[] = {"NAME", "ADDRESS", "STATE", "RTT", "PATHS", "VERSION"};
-	struct table table = {.n_columns = 6, .align = "lllrll"};
+	static const char *const head[] = {
+		"NAME", "ADDRESS", "STATE", "RTT", "PATHS", "VERSION", "CERTIFICATE"};
+	struct table table = {.n_columns = 7, .align = "lllrlll"};
 	json_t *result = NULL, *p;
 	size_t i;
 	int rc;
@@ -97,8 +98,14 @@ int ctl_peers(const struct ctl *ctl, int argc, char **argv)
 				   : text_format("-");
 		row[4] = text_format("%s of %s", text_of(p, "paths_up").s, text_of(p, "paths").s);
 		row[5] = text_of(p, "version");
+		row[6] = json_object_get(p, "certificate_days_left") != NULL
+				 ? text_format(
+					   "%.0f days", text_number(p, "certificate_days_left", 0))
+				 : text_format("-");
 	}
 	table_print(&table, stdout);
+	ctl_print_security(result);
+	json_array_foreach(json_object_get(result, "peers"), i, p) ctl_print_peer_end(p);
 	json_array_foreach(json_object_get(result, "peers"), i,
 		p) if (json_is_string(json_object_get(p, "error")))
 	{

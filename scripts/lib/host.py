@@ -81,6 +81,12 @@ class Host:
         """Makes another host known here."""
         self.config["peers"].append({"name": other.name, "address": f"127.0.0.1:{other.port}"})
 
+    def secure(self, security="on", pki=None):
+        """Says whether connections need certificates, and whose they are."""
+        self.config["security"] = security
+        if security == "on":
+            self.config["tls"] = (pki or self.testbed.pki).files(self.name)
+
     def write_config(self):
         """The configuration file, written anew."""
         path = self.directory / "godwitd.yaml"

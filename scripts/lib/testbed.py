@@ -13,6 +13,7 @@ import sys
 import places
 from host import Host
 from observer import Observer
+from pki import Pki
 from procs import Failed, Process, Skip
 from vm import NativeGuest, QemuGuest
 from wires import MemifPair, VethPair, make_netns, remove_netns
@@ -60,6 +61,7 @@ class Testbed:
         self.migration = migration  # for each host's configuration
         self.name = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(3)}"
         self.directory = ROOTS[0] / self.name
+        self.pki = Pki(self.directory / "pki")
         self.ram_directory = ROOTS[1] / self.name
         self.processes = []
         self.netns = None
@@ -124,13 +126,16 @@ class Testbed:
             make_netns(self.netns)
         return [VethPair(self.netns, i, mtu, rate) for i in range(count)]
 
-    def hosts(self, wires, names=("a", "b"), start=True, **migration):
+    def hosts(self, wires, names=("a", "b"), start=True, security="on", **migration):
         """Host A and host B, joined by wires, each knowing the other, and started."""
         self.check_memory()
+        if security == "on":
+            self.pki.hosts(*names)
         pair = [Host(self, n, side, [w.sides[side] for w in wires], wires[0].netns)
                 for side, n in enumerate(names)]
         for host, other in (pair, pair[::-1]):
             host.add_peer(other)
+            host.secure(security)
             host.config["migration"].update({**self.migration, **migration})
         if start:
             for host in pair:

@@ -183,6 +183,21 @@ def test_two_hosts(tb):
         _check_rates(d["bound"], 1)
 
 
+def test_two_hosts_with_certificates(tb):
+    """--pki at both ends; whoever has none is told."""
+    tb.pki.hosts("a", "b")
+    port = free_port()
+    listener = Run(tb, "listen", "--listen", f"127.0.0.1:{port}", "--port", _memif(tb, "server"),
+                   "--address", "10.79.0.2/24", "--pki", tb.pki.directory / "b")
+    wait_for("the listener", lambda: "listening" in listener.process.log(), 30)
+    sender = ["run", f"127.0.0.1:{port}", "--port", _memif(tb, "client"), "--address",
+              "10.79.0.1/24", *QUICK]
+    r = Run(tb, *sender)
+    check_equal(r.wait(), 7, "exit code without certificates")
+    check("`security` is on here and off there" in r.process.log(), r.process.log())
+    _check_rates(Run(tb, *sender, "--json", "--pki", tb.pki.directory / "a").done()["protocol"], 1)
+
+
 def test_two_hosts_over_a_switch(tb):
     """The same over a bridge between two kernel ports."""
     wire = tb.veths(1)[0]
@@ -224,6 +239,9 @@ def test_example_configuration(tb):
     text = (places.TOP / "config" / "bench.yaml").read_text()
     text = text.replace("/run/godwit-bench", str(tb.directory / "run"))
     text = text.replace("workers: [1]", f"workers: [{cpu_plan()[0][0]}]")
+    tb.pki.hosts("bench-a")
+    files = "".join(f"\n  {k}: {v}" for k, v in tb.pki.files("bench-a").items())
+    text = text.replace("#tls:", f"tls:{files}")
     (tb.directory / "a.yaml").write_text(text)
     other = text.replace("role=server", "role=client").replace(".1/24", ".2/24")
     other = other.replace(f"workers: [{cpu_plan()[0][0]}]", f"workers: [{cpu_plan()[1][0]}]")
@@ -331,7 +349,7 @@ def test_random_peer(tb):
 
 def test_godwitd_is_no_bench(tb):
     """A godwitd at the other end is named as such."""
-    a, _ = tb.hosts(tb.memifs(1), start=False)
+    a, _ = tb.hosts(tb.memifs(1), start=False, security="off")
     a.start()
     _refused_by(tb, f"127.0.0.1:{a.port}", "godwitd")
     check(a.daemon.running(), "godwitd lives on")

@@ -37,9 +37,19 @@ def test_config_without_ports(tb):
 
 
 def test_config_insecure_address(tb):
-    """A control port for everybody needs a word of consent."""
-    text = _config_error(tb, lambda c: c["control"].update(listen="0.0.0.0:7411"))
-    check("insecure" in text, text)
+    """Without certificates only private addresses are served."""
+    def change(config):
+        config["security"] = "off"
+        config["control"]["listen"] = "0.0.0.0:7411"
+    text = _config_error(tb, change)
+    check("control.listen: '0.0.0.0:7411' is not private; `security: off`" in text, text)
+
+
+def test_config_without_certificates(tb):
+    """What `security: on` needs is named where it is missing."""
+    text = _config_error(tb, lambda c: c["tls"].update(certificate="/nonexistent/host.pem"))
+    check("tls.certificate: /nonexistent/host.pem: No such file" in text, text)
+    check("scripts/pki" in text, text)
 
 
 def test_second_daemon(tb):

@@ -209,7 +209,61 @@ static void sim_close(struct gw_transport *t)
 	}
 }
 
-static const struct gw_transport_ops ops = {sim_read, sim_write, sim_close};
+static int sim_establish(struct gw_transport *t, uint32_t *events, struct gw_err *err)
+{
+	const struct end *e = end_of(t->fd);
+
+	*events = EPOLLOUT;
+	if (e->error != 0)
+		return gw_err(err, -e->error, "%s", strerror(e->error));
+	return e->established ? 0 : -EAGAIN;
+}
+
+static bool sim_pending(const struct gw_transport *t)
+{
+	(void)t;
+	return false;
+}
+
+static const char *sim_why(const struct gw_transport *t)
+{
+	(void)t;
+	return NULL;
+}
+
+static int sim_identity(const struct gw_transport *t, const char *name, struct gw_err *err)
+{
+	(void)t;
+	(void)name;
+	(void)err;
+	return 0;
+}
+
+static int sim_trusted(const struct gw_transport *t, const struct gw_tls *tls, struct gw_err *err)
+{
+	(void)t;
+	(void)tls;
+	(void)err;
+	return 0;
+}
+
+static int64_t sim_left_s(const struct gw_transport *t)
+{
+	(void)t;
+	return INT64_MAX;
+}
+
+static int sim_export(const struct gw_transport *t, const char *label, uint8_t *out, size_t len)
+{
+	(void)t;
+	(void)label;
+	(void)out;
+	(void)len;
+	return -ENOTSUP;
+}
+
+static const struct gw_transport_ops ops = {sim_establish, sim_read, sim_write, sim_pending,
+	sim_why, sim_identity, sim_trusted, sim_left_s, sim_export, sim_close};
 
 /* The SYN's answer. */
 static void connected(void *ctx)
@@ -225,13 +279,15 @@ static void connected(void *ctx)
 	arrived(e);
 }
 
-int gw_transport_connect(const char *address, struct gw_transport *out, struct gw_err *err)
+int gw_transport_connect(const char *address, const struct gw_tls *tls, const char *name,
+	struct gw_transport *out, struct gw_err *err)
 {
 	struct end *e = new_end(c.caller), *other;
 
+	(void)tls;
+	(void)name;
 	(void)err;
-	out->ops = &ops;
-	out->fd = e->fd;
+	*out = (struct gw_transport){.ops = &ops, .fd = e->fd};
 	for (uint32_t i = 0; i < MAX_LISTENERS; i++) {
 		if (c.listener[i].fd == 0 || strcmp(c.listener[i].address, address) != 0)
 			continue;
@@ -249,22 +305,18 @@ int gw_transport_connect(const char *address, struct gw_transport *out, struct g
 	return 0;
 }
 
-int gw_transport_connected(const struct gw_transport *t)
+int gw_transport_accepted(int fd, const struct gw_tls *tls, struct gw_transport *out)
 {
-	return -end_of(t->fd)->error;
+	(void)tls;
+	*out = (struct gw_transport){.ops = &ops, .fd = fd};
+	return 0;
 }
 
-void gw_transport_accepted(int fd, struct gw_transport *out)
-{
-	out->ops = &ops;
-	out->fd = fd;
-}
-
-int gw_transport_listen(const char *address, bool insecure, int *fd, struct gw_err *err)
+int gw_transport_listen(const char *address, enum gw_reach reach, int *fd, struct gw_err *err)
 {
 	struct listener *l = &c.listener[c.caller];
 
-	(void)insecure;
+	(void)reach;
 	(void)err;
 	*l = (struct listener){.host = c.caller, .fd = sim_fd_new()};
 	snprintf(l->address, sizeof(l->address), "%s", address);
@@ -287,6 +339,7 @@ int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 		if (!e->open || !e->server || e->accepted || c.listener[e->host].fd != fd)
 			continue;
 		e->accepted = true;
+		in.sin_addr.s_addr = htonl(0x0aff0000 + (e->peer != NULL ? e->peer->host : 0));
 		memcpy(sa, &in, sizeof(in));
 		*len = sizeof(in);
 		arrived(e);

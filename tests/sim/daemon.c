@@ -82,6 +82,7 @@ uint32_t sim_hosts(void)
 
 static void configure(struct host *h)
 {
+	static char every[] = "*", *all[] = {every};
 	const struct sim_host_conf *f = &h->conf;
 	struct gw_config *c = &h->config;
 
@@ -91,7 +92,7 @@ static void configure(struct host *h)
 		.report_dir = h->run_dir,
 		.peers = h->peer};
 	c->control.listen = h->listen;
-	c->control.insecure = true;
+	c->security = GW_CONFIG_OFF;
 	c->dataplane.n_workers = f->plane.n_workers;
 	c->dataplane.integrity =
 		f->plane.integrity == GW_DP_CRC32C ? GW_CONFIG_CRC32C : GW_CONFIG_INTEGRITY_NONE;
@@ -109,7 +110,8 @@ static void configure(struct host *h)
 	for (uint32_t i = 0; i < hosts; i++) {
 		snprintf(h->peer_name[i], sizeof(h->peer_name[i]), "host%u", i);
 		snprintf(h->peer_address[i], sizeof(h->peer_address[i]), SIM_ADDRESS, i);
-		h->peer[i] = (struct gw_config_peer){h->peer_name[i], h->peer_address[i]};
+		h->peer[i] = (struct gw_config_peer){
+			h->peer_name[i], h->peer_address[i], {all, all, 1, 1}};
 	}
 	c->n_peers = hosts;
 }
@@ -125,8 +127,8 @@ void sim_daemon_start(uint32_t n)
 	sim_control_caller(n);
 	if (gw_loop_create(&h->loop) != 0)
 		abort();
-	if (gw_manager_create(h->loop, sim_plane_dp(h->plane), &h->config, &h->manager, &err) !=
-		0) {
+	if (gw_manager_create(
+		    h->loop, sim_plane_dp(h->plane), &h->config, NULL, &h->manager, &err) != 0) {
 		fprintf(stderr, "simulator: host %u: %s\n", n, err.text);
 		abort();
 	}

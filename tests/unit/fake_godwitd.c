@@ -204,16 +204,35 @@ static void on_set(void *ctx, const json_t *params, struct gw_rpc_call *call)
 					   "rate_bps", (json_int_t)0, "blackout_limit_ms", 20));
 }
 
+static json_t *certificates(void)
+{
+	return json_pack("{s:s, s:s, s:[{s:s, s:s, s:s, s:i}, {s:s, s:s, s:s, s:i}]}", "security",
+		"on", "certificate_names", "host-a, 192.0.2.1", "certificates", "key",
+		"tls.certificate", "file", "/etc/godwit/pki/host.pem", "ends", "2026-12-01",
+		"days_left", 7, "key", "tls.ca", "file", "/etc/godwit/pki/ca.pem", "ends",
+		"2036-12-01", "days_left", 3659);
+}
+
 static void on_peers(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	(void)ctx;
 	(void)params;
-	gw_rpc_reply(
-		call, json_pack("{s:[{s:s, s:s, s:b, s:i, s:s, s:i, s:i}, {s:s, s:s, s:b, s:s}]}",
-			      "peers", "name", "host-b", "address", "192.0.2.2:7411", "connected",
-			      1, "rtt_us", 183, "version", "0.1.0", "paths", 4, "paths_up", 3,
-			      "name", "host-c", "address", "192.0.2.3:7411", "connected", 0,
-			      "error", "connection refused"));
+	json_t *o =
+		json_pack("{s:[{s:s, s:s, s:b, s:i, s:s, s:i, s:i, s:i}, {s:s, s:s, s:b, s:s}]}",
+			"peers", "name", "host-b", "address", "192.0.2.2:7411", "connected", 1,
+			"rtt_us", 183, "version", "0.1.0", "paths", 4, "paths_up", 3,
+			"certificate_days_left", 11, "name", "host-c", "address", "192.0.2.3:7411",
+			"connected", 0, "error", "connection refused");
+
+	json_object_update_new(o, certificates());
+	gw_rpc_reply(call, o);
+}
+
+static void on_reload(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	(void)ctx;
+	(void)params;
+	gw_rpc_reply(call, certificates());
 }
 
 static void on_ports(void *ctx, const json_t *params, struct gw_rpc_call *call)
@@ -283,5 +302,5 @@ static void on_version(void *ctx, const json_t *params, struct gw_rpc_call *call
 const struct gw_rpc_method fake_methods[] = {{"migrate", on_migrate, false},
 	{"check", on_check, true}, {"list", on_list, true}, {"show", on_show, true},
 	{"abort", on_abort, false}, {"peers", on_peers, true}, {"ports", on_ports, true},
-	{"report", on_report, true}, {"set", on_set, false}, {"version", on_version, true},
-	{NULL, NULL, false}};
+	{"report", on_report, true}, {"set", on_set, false}, {"reload", on_reload, false},
+	{"version", on_version, true}, {NULL, NULL, false}};

@@ -57,7 +57,11 @@ static void test_defaults(void)
 	CU_ASSERT_STRING_EQUAL(c->report_dir, "/var/lib/godwit/reports");
 	CU_ASSERT_STRING_EQUAL(c->log_level, "info");
 	CU_ASSERT_STRING_EQUAL(c->control.listen, "127.0.0.1:7411");
-	CU_ASSERT_FALSE(c->control.insecure);
+	CU_ASSERT_EQUAL(c->security, GW_CONFIG_ON);
+	CU_ASSERT_STRING_EQUAL(c->tls.ca, "/etc/godwit/pki/ca.pem");
+	CU_ASSERT_STRING_EQUAL(c->tls.certificate, "/etc/godwit/pki/host.pem");
+	CU_ASSERT_STRING_EQUAL(c->tls.key, "/etc/godwit/pki/host.key");
+	CU_ASSERT_PTR_NULL(c->tls.crl);
 	CU_ASSERT_EQUAL(c->control.cpu, 0);
 	CU_ASSERT_EQUAL_FATAL(c->dataplane.n_workers, 1);
 	CU_ASSERT_EQUAL(c->dataplane.workers[0], 1);
@@ -105,7 +109,8 @@ static void test_everything_set(void)
 {
 	static const char text[] =
 		"name: a-host\nrun_dir: /r\nlog_level: debug\n"
-		"control: {listen: '0.0.0.0:80', insecure: true, cpu: 3}\n"
+		"control: {listen: '0.0.0.0:80', cpu: 3}\n"
+		"tls: {ca: /ca, certificate: /cert, key: /key, crl: /crl}\n"
 		"dataplane:\n  workers: [2, 1]\n  integrity: none\n  huge_pages: false\n"
 		"ports:\n"
 		"- {name: a, device: '3b:00.0', address: 10.0.0.1/24, gateway: 10.0.0.9, mtu: "
@@ -122,7 +127,10 @@ static void test_everything_set(void)
 	CU_ASSERT_EQUAL_FATAL(load(text, &c, &err), 0);
 	CU_ASSERT_STRING_EQUAL(c->name, "a-host");
 	CU_ASSERT_STRING_EQUAL(c->control.listen, "0.0.0.0:80");
-	CU_ASSERT_TRUE(c->control.insecure);
+	CU_ASSERT_STRING_EQUAL(c->tls.ca, "/ca");
+	CU_ASSERT_STRING_EQUAL(c->tls.certificate, "/cert");
+	CU_ASSERT_STRING_EQUAL(c->tls.key, "/key");
+	CU_ASSERT_STRING_EQUAL(c->tls.crl, "/crl");
 	CU_ASSERT_EQUAL(c->control.cpu, 3);
 	CU_ASSERT_EQUAL_FATAL(c->dataplane.n_workers, 2);
 	CU_ASSERT_EQUAL(c->dataplane.workers[0], 2);
@@ -204,7 +212,8 @@ static void test_refused_values(void)
 	refused("control:\n  cpu: [1]\n" PORT, "is a list, not one value");
 	refused("control:\n  cpu:\n" PORT, "has no value");
 	refused("control:\n" PORT, "f.yaml:1: control: must hold options");
-	refused("control:\n  insecure: off\n" PORT, "'off' is not valid; allowed: true or false");
+	refused("migration:\n  verify: off\n" PORT, "'off' is not valid; allowed: true or false");
+	refused("security: maybe\n" PORT, "'maybe' is not valid; allowed: off or on");
 	refused("migration:\n  after: die\n" PORT, "'die' is not valid; allowed: quit or leave");
 	refused("migration:\n  blackout_limit_ms: 0\n" PORT, "allowed: 1..60000 ms");
 	refused("run_dir: run\n" PORT, "run_dir: 'run' is not valid; allowed: an absolute path");
@@ -273,8 +282,78 @@ static void test_contradictions(void)
 	refused("dataplane: {workers: []}\n" PORT, "must be a list of 1 to 16 CPUs");
 	refused("dataplane: {workers: 1}\n" PORT, "must be a list of 1 to 16 CPUs");
 	refused("dataplane: {workers: [a]}\n" PORT, "dataplane.workers[0]: 'a' is not valid");
-	refused("control: {listen: '10.0.0.1:7411'}\n" PORT, "is open to the network");
 	refused("control: {listen: ':7411'}\n" PORT, "is not valid; allowed: host:port");
+}
+
+/* `security: off` takes addresses that do not leave a network of one's own. */
+static void test_security(void)
+{
+#define OFF "security: off\n"
+	static const char *const fine[] = {OFF PORT,
+		OFF "control: {listen: '192.168.7.1:1'}\n" PORT,
+		OFF "control: {listen: '[fd00::1]:1'}\n" PORT,
+		OFF "control: {listen: '[fe80::1]:1'}\n" PORT,
+		OFF "control: {listen: '169.254.1.1:1'}\n" PORT,
+		OFF "control: {listen: 'some-host:1'}\n" PORT,
+		"control: {listen: '0.0.0.0:1'}\n"
+		"ports: [{name: a, device: net_a, address: 192.0.2.1/24}]\n"};
+	struct gw_config *c;
+	struct gw_err err;
+
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		CU_ASSERT_EQUAL(load(fine[i], &c, &err), 0);
+		gw_config_free(&c);
+	}
+	refused(OFF "control: {listen: '0.0.0.0:1'}\n" PORT,
+		"f.yaml:2: control.listen: '0.0.0.0:1' is not private; `security: off` takes");
+	refused(OFF "control: {listen: '172.32.0.1:1'}\n" PORT, "is not private");
+	refused(OFF "control: {listen: '[::]:1'}\n" PORT, "is not private");
+	refused(OFF "control: {listen: '[2001:db8::1]:1'}\n" PORT, "is not private");
+	refused(OFF "ports: [{name: a, device: net_a, address: 192.0.2.1/24}]\n",
+		"f.yaml:2: ports[0].address: '192.0.2.1/24' is not private");
+	refused(OFF PORT "peers: [{name: b, address: '198.51.100.1:7411'}]\n",
+		"peers[0].address: '198.51.100.1:7411' is not private");
+}
+
+static void test_allow(void)
+{
+	struct gw_config *c;
+	struct gw_err err;
+
+	CU_ASSERT_EQUAL_FATAL(load(PORT "peers:\n"
+					"- {name: b, address: 'b:1', allow: {send: [web-*, "
+					"'db[12]'], receive: []}}\n"
+					"- {name: c, address: 'c:1', allow: {receive: ['x']}}\n"
+					"- {name: d, address: 'd:1'}\n"
+					"- {name: '*', allow: {send: []}}\n",
+				      &c, &err),
+		0);
+	CU_ASSERT_EQUAL_FATAL(c->n_peers, 4);
+	CU_ASSERT_EQUAL_FATAL(c->peers[0].allow.n_send, 2);
+	CU_ASSERT_STRING_EQUAL(c->peers[0].allow.send[0], "web-*");
+	CU_ASSERT_STRING_EQUAL(c->peers[0].allow.send[1], "db[12]");
+	CU_ASSERT_EQUAL(c->peers[0].allow.n_receive, 0);
+	CU_ASSERT_EQUAL_FATAL(c->peers[1].allow.n_send, 1);
+	CU_ASSERT_STRING_EQUAL(c->peers[1].allow.send[0], "*");
+	CU_ASSERT_STRING_EQUAL(c->peers[1].allow.receive[0], "x");
+	CU_ASSERT_EQUAL_FATAL(c->peers[2].allow.n_receive, 1);
+	CU_ASSERT_STRING_EQUAL(c->peers[2].allow.receive[0], "*");
+	CU_ASSERT_STRING_EQUAL(c->peers[3].name, "*");
+	CU_ASSERT_PTR_NULL(c->peers[3].address);
+	gw_config_free(&c);
+#define PEER PORT "peers:\n- name: b\n  address: b:1\n  allow: "
+	refused(PEER "[]\n", "f.yaml:8: peers[0].allow: must hold the lists send and receive");
+	refused(PEER "all\n", "must hold the lists");
+	refused(PEER "{send: web}\n", "peers[0].allow.send: must be a list of up to 64 patterns");
+	refused(PEER "{sent: []}\n", "peers[0].allow.sent: unknown key; allowed: send, receive");
+	refused(PEER "{send: ['a/b']}\n", "peers[0].allow.send[0]: 'a/b' is no pattern");
+	refused(PEER "{send: ['']}\n", "is no pattern");
+	refused(PEER "{send: [[a]]}\n", "is no pattern");
+	refused(PEER "{send: [{a: b}]}\n", "is no pattern");
+	refused(PEER "{send: [~]}\n", "is no pattern");
+	refused(PORT "peers: [{name: '*', address: 'b:1'}]\n", "the peer '*' has none");
+	refused(PORT "peers: [{name: 'b*', address: 'b:1'}]\n", "'b*' is not valid");
+	refused(PORT "peers: [{name: '*'}, {name: '*'}]\n", "is used already");
 }
 
 static void test_all_reported(void)
@@ -320,7 +399,7 @@ static void test_values(void)
 	uint32_t ip, prefix;
 	uint64_t bps;
 	char id[64];
-	bool loopback;
+	enum gw_endpoint endpoint;
 
 	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
 		CU_ASSERT_EQUAL(gw_value_rate(rates[i].text, &bps), 0);
@@ -337,13 +416,15 @@ static void test_values(void)
 	for (size_t i = 0; i < sizeof(bad_addresses) / sizeof(bad_addresses[0]); i++)
 		CU_ASSERT_EQUAL(gw_value_address(bad_addresses[i], &ip, &prefix), -EINVAL);
 	for (size_t i = 0; i < sizeof(bad_endpoints) / sizeof(bad_endpoints[0]); i++)
-		CU_ASSERT_EQUAL(gw_value_endpoint(bad_endpoints[i], &loopback), -EINVAL);
-	CU_ASSERT_EQUAL(gw_value_endpoint("[::1]:7411", &loopback), 0);
-	CU_ASSERT_TRUE(loopback);
-	CU_ASSERT_EQUAL(gw_value_endpoint("127.9.9.9:1", &loopback), 0);
-	CU_ASSERT_TRUE(loopback);
-	CU_ASSERT_EQUAL(gw_value_endpoint("h0.example:65535", &loopback), 0);
-	CU_ASSERT_FALSE(loopback);
+		CU_ASSERT_EQUAL(gw_value_endpoint(bad_endpoints[i], &endpoint), -EINVAL);
+	CU_ASSERT_EQUAL(gw_value_endpoint("[::1]:7411", &endpoint), 0);
+	CU_ASSERT_EQUAL(endpoint, GW_ENDPOINT_PRIVATE);
+	CU_ASSERT_EQUAL(gw_value_endpoint("127.9.9.9:1", &endpoint), 0);
+	CU_ASSERT_EQUAL(endpoint, GW_ENDPOINT_PRIVATE);
+	CU_ASSERT_EQUAL(gw_value_endpoint("8.8.8.8:1", &endpoint), 0);
+	CU_ASSERT_EQUAL(endpoint, GW_ENDPOINT_PUBLIC);
+	CU_ASSERT_EQUAL(gw_value_endpoint("h0.example:65535", &endpoint), 0);
+	CU_ASSERT_EQUAL(endpoint, GW_ENDPOINT_NAME);
 }
 
 static void test_cpu_list(void)
@@ -404,6 +485,7 @@ static void test_table(void)
 			CU_ASSERT_PTR_NOT_NULL(strstr(help, o->key));
 			if (o->fallback != NULL && o->type != GW_OPTION_CPUS &&
 				o->type != GW_OPTION_USERS &&
+				o->type != GW_OPTION_ALLOW &&
 				strcmp(o->fallback, GW_OPTION_HOST_NAME) != 0)
 				CU_ASSERT_EQUAL(gw_value_check(o, o->fallback), 0);
 		}
@@ -430,8 +512,9 @@ int main(void)
 		{"access", test_access}, {"refused values", test_refused_values},
 		{"refused structure", test_refused_structure},
 		{"contradictions", test_contradictions}, {"all reported", test_all_reported},
-		{"values", test_values}, {"cpu list", test_cpu_list}, {"examples", test_examples},
-		{"table", test_table}, {"files", test_files}, CU_TEST_INFO_NULL};
+		{"security", test_security}, {"allow", test_allow}, {"values", test_values},
+		{"cpu list", test_cpu_list}, {"examples", test_examples}, {"table", test_table},
+		{"files", test_files}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"config", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

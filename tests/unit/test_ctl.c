@@ -143,7 +143,14 @@ static void test_tables(void)
 	CU_ASSERT_TRUE(says("vm                  web"));
 	CU_ASSERT_EQUAL(run(path, "peers"), 0);
 	CU_ASSERT_TRUE(says("host-b  192.0.2.2:7411  connected  183 us  3 of 4") &&
-		       says("host-c: connection refused"));
+		       says("host-c: connection refused") &&
+		       says("host-b: its certificate ends in 11 days") &&
+		       says("this host's certificate: for host-a, 192.0.2.1, until 2026-12-01") &&
+		       says("tls.certificate: ends on 2026-12-01, in 7 days: put a new file") &&
+		       !says("tls.ca"));
+	CU_ASSERT_EQUAL(run(path, "reload"), 0);
+	CU_ASSERT_TRUE(says("tls.certificate: ends on 2026-12-01"));
+	CU_ASSERT_EQUAL(run(path, "reload now"), 2);
 	CU_ASSERT_EQUAL(run(path, "ports"), 0);
 	CU_ASSERT_TRUE(says("dropped, bad_key: 3") && fits_80_columns());
 	CU_ASSERT_EQUAL(run(path, "version"), 0);

@@ -69,7 +69,7 @@ static void test_round_trip(void)
 			uint64_t v = 0;
 
 			CU_ASSERT_EQUAL_FATAL(
-				gw_message_encode((enum gw_message_type)t,
+				gw_message_encode(GW_MESSAGE_VERSION, (enum gw_message_type)t,
 					json_pack("{s:I}", "x", (json_int_t)INT64_MAX), &bytes, &n),
 				0);
 			feed(bytes, n, step);
@@ -89,8 +89,8 @@ static void test_every_truncation(void)
 	uint8_t *bytes;
 	size_t n;
 
-	CU_ASSERT_EQUAL_FATAL(
-		gw_message_encode(GW_MESSAGE_COMMIT, json_pack("{s:i}", "label", 3), &bytes, &n),
+	CU_ASSERT_EQUAL_FATAL(gw_message_encode(GW_MESSAGE_VERSION, GW_MESSAGE_COMMIT,
+				      json_pack("{s:i}", "label", 3), &bytes, &n),
 		0);
 	for (size_t cut = 0; cut < n; cut++) {
 		enum gw_message_type type;
@@ -134,12 +134,12 @@ static void test_sizes(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(text);
 	memset(text, 'a', GW_MESSAGE_MAX);
 	text[GW_MESSAGE_MAX] = '\0';
-	CU_ASSERT_EQUAL(gw_message_encode(
-				GW_MESSAGE_FAILED, json_pack("{s:s}", "reason", text), &bytes, &n),
+	CU_ASSERT_EQUAL(gw_message_encode(GW_MESSAGE_VERSION, GW_MESSAGE_FAILED,
+				json_pack("{s:s}", "reason", text), &bytes, &n),
 		-EMSGSIZE);
 	/* The largest that goes. */
 	text[GW_MESSAGE_MAX - strlen("{\"reason\":\"\",\"v\":1,\"type\":\"failed\"}")] = '\0';
-	CU_ASSERT_EQUAL_FATAL(gw_message_encode(GW_MESSAGE_FAILED,
+	CU_ASSERT_EQUAL_FATAL(gw_message_encode(GW_MESSAGE_VERSION, GW_MESSAGE_FAILED,
 				      json_pack("{s:s}", "reason", text), &bytes, &n),
 		0);
 	CU_ASSERT_EQUAL(n, GW_MESSAGE_HEADER + GW_MESSAGE_MAX);
@@ -155,11 +155,11 @@ static void test_sizes(void)
 static void test_refused_frames(void)
 {
 	static const char *const bad[] = {"", "x", "[]", "{}", "1", "{\"v\":1}",
-		"{\"v\":2,\"type\":\"ping\"}", "{\"v\":\"1\",\"type\":\"ping\"}",
-		"{\"v\":1,\"type\":\"pingx\"}", "{\"v\":1,\"type\":7}",
-		"{\"v\":1,\"type\":\"ping\",\"type\":\"go\"}", "{\"v\":1,\"type\":\"ping\"} {}",
-		"{\"v\":1,\"type\":\"ping\",\"t\":\"\\u0000\"}", "{\"v\":1,\"type\":\"\xff\"}",
-		"{\"v\":1,\"type\":\"ping\""};
+		"{\"v\":0,\"type\":\"ping\"}", "{\"v\":3,\"type\":\"ping\"}",
+		"{\"v\":\"1\",\"type\":\"ping\"}", "{\"v\":1,\"type\":\"pingx\"}",
+		"{\"v\":1,\"type\":7}", "{\"v\":1,\"type\":\"ping\",\"type\":\"go\"}",
+		"{\"v\":1,\"type\":\"ping\"} {}", "{\"v\":1,\"type\":\"ping\",\"t\":\"\\u0000\"}",
+		"{\"v\":1,\"type\":\"\xff\"}", "{\"v\":1,\"type\":\"ping\""};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		enum gw_message_type type;
@@ -170,6 +170,27 @@ static void test_refused_frames(void)
 		frame(bad[i]);
 		CU_ASSERT_EQUAL(next(&type, &body), -EPROTO);
 	}
+}
+
+/* The version before is understood, and spoken where it is asked for. */
+static void test_versions(void)
+{
+	for (uint32_t v = GW_MESSAGE_OLDEST; v <= GW_MESSAGE_VERSION; v++) {
+		enum gw_message_type type;
+		uint8_t *bytes;
+		json_t *body;
+		uint64_t said;
+		size_t n;
+
+		CU_ASSERT_EQUAL_FATAL(gw_message_encode(v, GW_MESSAGE_GO, NULL, &bytes, &n), 0);
+		feed(bytes, n, 4096);
+		CU_ASSERT_EQUAL_FATAL(next(&type, &body), 1);
+		CU_ASSERT_EQUAL(gw_message_u64(body, "v", UINT32_MAX, &said), 0);
+		CU_ASSERT_EQUAL(said, v);
+		json_decref(body);
+		free(bytes);
+	}
+	CU_ASSERT_EQUAL(GW_MESSAGE_OLDEST, GW_MESSAGE_VERSION - 1);
 }
 
 static void test_unknown_fields(void)
@@ -330,6 +351,7 @@ int main(void)
 		{"every truncation", test_every_truncation},
 		{"sizes", test_sizes},
 		{"frames that are refused", test_refused_frames},
+		{"versions", test_versions},
 		{"unknown fields are none of our business", test_unknown_fields},
 		{"fields", test_fields},
 		{"characters that are cut", test_cut_characters},

@@ -289,14 +289,14 @@ static void test_contradictions(void)
 static void test_security(void)
 {
 #define OFF "security: off\n"
+	static const char public[] = "control: {listen: '0.0.0.0:1'}\n"
+				     "ports: [{name: a, device: net_a, address: 192.0.2.1/24}]\n";
 	static const char *const fine[] = {OFF PORT,
 		OFF "control: {listen: '192.168.7.1:1'}\n" PORT,
 		OFF "control: {listen: '[fd00::1]:1'}\n" PORT,
 		OFF "control: {listen: '[fe80::1]:1'}\n" PORT,
 		OFF "control: {listen: '169.254.1.1:1'}\n" PORT,
-		OFF "control: {listen: 'some-host:1'}\n" PORT,
-		"control: {listen: '0.0.0.0:1'}\n"
-		"ports: [{name: a, device: net_a, address: 192.0.2.1/24}]\n"};
+		OFF "control: {listen: 'some-host:1'}\n" PORT, public};
 	struct gw_config *c;
 	struct gw_err err;
 
@@ -484,8 +484,7 @@ static void test_table(void)
 
 			CU_ASSERT_PTR_NOT_NULL(strstr(help, o->key));
 			if (o->fallback != NULL && o->type != GW_OPTION_CPUS &&
-				o->type != GW_OPTION_USERS &&
-				o->type != GW_OPTION_ALLOW &&
+				o->type != GW_OPTION_USERS && o->type != GW_OPTION_ALLOW &&
 				strcmp(o->fallback, GW_OPTION_HOST_NAME) != 0)
 				CU_ASSERT_EQUAL(gw_value_check(o, o->fallback), 0);
 		}

@@ -47,13 +47,14 @@ int gw_value_rate(const char *text, uint64_t *out_bps)
 {
 	static const char units[] = "KMGT";
 	size_t whole = strspn(text, "0123456789"), digits = 0;
-	const char *p = text + whole, *unit;
+	const char *p = text + whole, *fraction = p, *unit;
 	uint64_t scale = 1, value = 0;
 
 	if (whole == 0 || whole > 13)
 		return -EINVAL;
 	if (*p == '.') {
-		digits = strspn(++p, "0123456789");
+		fraction = ++p;
+		digits = strspn(p, "0123456789");
 		if (digits == 0 || digits > 9)
 			return -EINVAL;
 		p += digits;
@@ -74,7 +75,7 @@ int gw_value_rate(const char *text, uint64_t *out_bps)
 		if (scale % 10 != 0)
 			return -EINVAL;
 		scale /= 10;
-		if (__builtin_add_overflow(value, scale * (uint64_t)(p[i - digits] - '0'), &value))
+		if (__builtin_add_overflow(value, scale * (uint64_t)(fraction[i] - '0'), &value))
 			return -EINVAL;
 	}
 	*out_bps = value;

@@ -141,6 +141,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			(in.payload < copy || in.payload + in.len > copy + len))
 			abort();
 	} else if (how & 0x80) {
+		/* Seeds shall not die of the next version. */
+		if (len > 0)
+			copy[0] = (uint8_t)(GW_WIRE_VERSION << 4 | (copy[0] & 0xf));
 		gw_put32(copy + len, gw_crc32c(copy, len));
 		take(copy, len + GW_WIRE_CRC_BYTES, true, how);
 	} else {

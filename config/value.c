@@ -7,8 +7,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,66 +208,11 @@ int gw_value_device(const char *text, char *id, size_t size)
 	return 0;
 }
 
-static int check_name(const char *text)
+int gw_value_name(const char *text)
 {
 	if (!isalnum((unsigned char)text[0]) || strlen(text) > NAME_MAX_BYTES)
 		return -EINVAL;
 	return made_of(text, "._-") ? 0 : -EINVAL;
-}
-
-/* A plain number is an ID whether or not it has a name: a container's users may have none. */
-static int value_id(const char *text, uint32_t *out)
-{
-	uint64_t number;
-
-	if (strcmp(text, "none") == 0) {
-		*out = UINT32_MAX;
-		return 0;
-	}
-	if (gw_value_uint(text, &number) < 0 || number >= UINT32_MAX)
-		return -EINVAL;
-	*out = (uint32_t)number;
-	return 0;
-}
-
-int gw_value_user(const char *text, uint32_t *out)
-{
-	const struct passwd *entry;
-
-	if (value_id(text, out) == 0)
-		return 0;
-	entry = check_name(text) == 0 ? getpwnam(text) : NULL;
-	if (entry == NULL)
-		return -EINVAL;
-	*out = entry->pw_uid;
-	return 0;
-}
-
-int gw_value_group(const char *text, uint32_t *out)
-{
-	const struct group *entry;
-
-	if (value_id(text, out) == 0)
-		return 0;
-	entry = check_name(text) == 0 ? getgrnam(text) : NULL;
-	if (entry == NULL)
-		return -EINVAL;
-	*out = entry->gr_gid;
-	return 0;
-}
-
-int gw_value_mode(const char *text, uint32_t *out)
-{
-	size_t n = strspn(text, "01234567");
-
-	if (strcmp(text, "none") == 0) {
-		*out = UINT32_MAX;
-		return 0;
-	}
-	if (n < 3 || n > 4 || text[n] != '\0')
-		return -EINVAL;
-	*out = (uint32_t)strtoul(text, NULL, 8);
-	return 0;
 }
 
 int gw_value_pattern(const char *text)
@@ -306,9 +249,9 @@ int gw_value_check(const struct gw_option *option, const char *text)
 
 	switch (option->type) {
 	case GW_OPTION_NAME:
-		return check_name(text);
+		return gw_value_name(text);
 	case GW_OPTION_PEER:
-		return strcmp(text, GW_CONFIG_ANY_PEER) == 0 ? 0 : check_name(text);
+		return strcmp(text, GW_CONFIG_ANY_PEER) == 0 ? 0 : gw_value_name(text);
 	case GW_OPTION_PATH:
 		return text[0] == '/' && strlen(text) <= option->max ? 0 : -EINVAL;
 	case GW_OPTION_ENDPOINT:

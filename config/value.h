@@ -27,6 +27,8 @@ int gw_value_pattern(const char *text);
 /* A PCI address or a virtual device; id gets what names it, in one spelling. */
 int gw_value_device(const char *text, char *id, size_t size);
 
+/* Letters, digits, '.', '_' and '-'. */
+int gw_value_name(const char *text);
 /* A uid, a gid: "none" is UINT32_MAX. A name is looked up in this host's databases. */
 int gw_value_user(const char *text, uint32_t *out);
 int gw_value_group(const char *text, uint32_t *out);

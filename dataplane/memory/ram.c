@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A guest's memory files, mapped. A file may shrink under the mapping (named files cannot be
- * sealed): the SIGBUS handler puts anonymous memory in its place and marks the RAM as broken, so
- * that one guest costs only its own session. */
+ * sealed): guard.h marks the RAM as broken then, so that one guest costs only its own session. */
 #include "../dataplane.h"
 #include "../base/secret.h"
 #include "../export/kernel_names.h"
+#include "guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -21,7 +19,6 @@
 #define PAGE_BYTES 4096u
 #define OVERCOMMIT 4u
 #define SCAN_RUNS 256u
-#define GUARDS (GW_DP_MAX_STREAMS * 2 * GW_DP_MAX_REGIONS)
 
 struct mapping {
 	uint8_t *base;
@@ -32,80 +29,10 @@ struct mapping {
 
 struct gw_ram {
 	uint32_t n;
-	uint32_t broken; /* the signal handler sets it */
+	uint32_t broken; /* guard.c sets it */
 	bool writable;
 	struct mapping region[GW_DP_MAX_REGIONS];
 };
-
-/* What the handler looks through: it may run on any thread at any time, so entries are atomic and
- * never move. */
-static struct guard {
-	uintptr_t base; /* 0: free; written last */
-	uint64_t bytes;
-	struct gw_ram *ram;
-} guards[GUARDS];
-static pthread_mutex_t guards_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction previous;
-
-static void on_sigbus(int signo, siginfo_t *info, void *context)
-{
-	uintptr_t at = (uintptr_t)info->si_addr;
-
-	(void)context;
-	for (uint32_t i = 0; i < GUARDS; i++) {
-		uintptr_t base = __atomic_load_n(&guards[i].base, __ATOMIC_ACQUIRE);
-
-		if (base == 0 || at < base || at - base >= guards[i].bytes)
-			continue;
-		__atomic_store_n(&guards[i].ram->broken, 1, __ATOMIC_RELEASE);
-		/* The whole region at once: one fault, not one per page. mmap is a plain system
-		 * call here. */
-		if (mmap((void *)base, guards[i].bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-			    0) != MAP_FAILED) {
-			gw_secret_mark((void *)base, guards[i].bytes);
-			return;
-		}
-	}
-	/* Not ours: fault again with whatever was there before. */
-	sigaction(signo, &previous, NULL);
-}
-
-static void install_handler(void)
-{
-	struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
-
-	sigemptyset(&sa.sa_mask);
-	sigaction(SIGBUS, &sa, &previous);
-}
-
-static int guard(struct gw_ram *ram, const struct mapping *m)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	int ret = -ENOSPC;
-
-	pthread_once(&once, install_handler);
-	pthread_mutex_lock(&guards_lock);
-	for (uint32_t i = 0; i < GUARDS && ret != 0; i++) {
-		if (guards[i].base != 0)
-			continue;
-		guards[i].bytes = m->bytes;
-		guards[i].ram = ram;
-		__atomic_store_n(&guards[i].base, (uintptr_t)m->base, __ATOMIC_RELEASE);
-		ret = 0;
-	}
-	pthread_mutex_unlock(&guards_lock);
-	return ret;
-}
-
-static void unguard(const struct mapping *m)
-{
-	pthread_mutex_lock(&guards_lock);
-	for (uint32_t i = 0; i < GUARDS; i++)
-		if (guards[i].base == (uintptr_t)m->base)
-			__atomic_store_n(&guards[i].base, 0, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&guards_lock);
-}
 
 /* A page fault on a file of any other kind ends when a disk, a server or a FUSE process wants it
  * to, whatever the exporter says of the file. */
@@ -156,9 +83,9 @@ static int map_one(struct gw_ram *ram, const struct gw_ram_region *r, struct gw_
 	m->file_offset = r->file_offset;
 	m->id = r->id;
 	ram->n++;
-	if (guard(ram, m) != 0)
+	if (gw_guard_add(m->base, m->bytes, &ram->broken) != 0)
 		return gw_err(err, -ENOSPC, "region %u: too many regions are mapped at once (%u)",
-			r->id, GUARDS);
+			r->id, GW_GUARDS);
 	return 0;
 }
 
@@ -206,7 +133,7 @@ void gw_ram_free(struct gw_ram **ram)
 	if (r == NULL)
 		return;
 	for (uint32_t i = 0; i < r->n; i++) {
-		unguard(&r->region[i]);
+		gw_guard_remove(r->region[i].base);
 		munmap(r->region[i].base, r->region[i].bytes);
 		close(r->region[i].fd);
 	}

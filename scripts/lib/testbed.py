@@ -172,7 +172,7 @@ class Testbed:
         for d in (self.directory, self.logs(), self.ram_directory):
             os.chown(d, entry.pw_uid, entry.pw_gid)
         return ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups",
-                "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--", sys.executable,
+                "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--", "/usr/bin/python3",
                 self.reachable(places.CONFINE, user)]
 
     def native(self, name, **options):

@@ -3,7 +3,6 @@
 
 import os
 import signal
-import sys
 
 import places
 from common import check, check_equal, check_lives, check_report, check_seen
@@ -45,7 +44,7 @@ def _hosts(tb):
 
 def _liar(tb, host, name, lie):
     memory = tb.ram_directory / f"{name}-{host.name}"
-    argv = [sys.executable, LIAR, host.vm_dir / f"{name}.export", memory, MIB, lie]
+    argv = ["/usr/bin/python3", LIAR, host.vm_dir / f"{name}.export", memory, MIB, lie]
     process = tb.process(f"{name}-{host.name}", argv,
                          env={"LIAR_DISK": str(tb.directory / f"{name}-{host.name}.disk")})
     wait_for(f"{name} to listen", lambda: process.check() or "ready" in process.log())

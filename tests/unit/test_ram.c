@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* dataplane/memory/ram.c: files of guests that do not mean well. */
+/* dataplane/memory/ram.c, guard.c: files of guests that do not mean well. */
 #include "../../dataplane/memory/ram.c"
+
+#include "../../dataplane/memory/guard.c"
 
 #include "smaps.h"
 
@@ -53,11 +55,14 @@ struct toucher {
 	uint32_t rounds; /* atomic */
 };
 
+static uint32_t cut; /* atomic: 1 when the file has shrunk */
+
 static void *touch(void *arg)
 {
 	struct toucher *t = arg;
 
-	while (__atomic_load_n(&t->rounds, __ATOMIC_RELAXED) < 2000) {
+	/* Until all of it was touched after the cut. */
+	for (uint32_t after = 0; after < 2; after += __atomic_load_n(&cut, __ATOMIC_ACQUIRE)) {
 		for (uint32_t page = 0; page < PAGES; page += 7) {
 			uint8_t *at = t->base + page * 4096ull;
 
@@ -86,6 +91,7 @@ static void test_shrinks_under_threads(void)
 	while (__atomic_load_n(&t[0].rounds, __ATOMIC_RELAXED) < 3)
 		sched_yield();
 	CU_ASSERT_EQUAL(ftruncate(bad_fd, BYTES / 2), 0);
+	__atomic_store_n(&cut, 1, __ATOMIC_RELEASE);
 	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
 	CU_ASSERT_TRUE(gw_ram_broken(bad));

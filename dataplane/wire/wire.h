@@ -37,6 +37,8 @@
 #define GW_WIRE_RUNS_MAX 150u /* in one packet: fits the payload of MTU 1280 */
 #define GW_WIRE_PSN_MAX ((UINT64_C(1) << 48) - 1)
 #define GW_WIRE_CRC_BYTES 4u
+/* So many numbers have one key: 2^22. */
+#define GW_WIRE_GENERATION_SHIFT 22u
 /* Time stamps count 64 ns: they wrap after 274 s, far above any RTT. */
 #define GW_WIRE_TS_SHIFT 6u
 

@@ -32,7 +32,7 @@ static void plan(struct gw_conn *c)
 	struct gw_err err = {.text = ""};
 	uint32_t n;
 
-	if (gw_link_plan(c->loop, c->dp, gw_peer_host(c->peer), &c->link, &err) != 0) {
+	if (gw_link_plan(c->loop, c->dp, gw_peer_host(c->peer), NULL, &c->link, &err) != 0) {
 		no_link(c, err.text);
 		return;
 	}
@@ -52,7 +52,7 @@ static int take_paths(struct gw_conn *c, const json_t *body)
 		return -EPROTO;
 	if (gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
 		return -EPROTO;
-	if (gw_link_accept(c->loop, c->dp, path, n, &c->link, &err) != 0) {
+	if (gw_link_accept(c->loop, c->dp, path, n, NULL, &c->link, &err) != 0) {
 		no_link(c, err.text);
 		gw_peer_send(c->peer, GW_MESSAGE_PATHS_FAILED,
 			json_pack("{s:o}", "reason", gw_message_string(err.text)));

@@ -65,14 +65,14 @@ static int create(struct gw_loop *loop, struct gw_dp *dp, struct gw_link **out, 
 }
 
 int gw_link_plan(struct gw_loop *loop, struct gw_dp *dp, const struct gw_dp_host *peer,
-	struct gw_link **out, struct gw_err *err)
+	const uint8_t *secret, struct gw_link **out, struct gw_err *err)
 {
 	struct gw_link *l = NULL;
 	int rc = create(loop, dp, &l, err);
 
 	if (rc != 0)
 		return rc;
-	rc = gw_dp_link_plan(dp, peer, &l->link, err);
+	rc = gw_dp_link_plan(dp, peer, secret, &l->link, err);
 	if (rc != 0) {
 		gw_link_put(&l);
 		return rc;
@@ -83,14 +83,14 @@ int gw_link_plan(struct gw_loop *loop, struct gw_dp *dp, const struct gw_dp_host
 }
 
 int gw_link_accept(struct gw_loop *loop, struct gw_dp *dp, const struct gw_dp_path *proposed,
-	uint32_t n, struct gw_link **out, struct gw_err *err)
+	uint32_t n, const uint8_t *secret, struct gw_link **out, struct gw_err *err)
 {
 	struct gw_link *l = NULL;
 	int rc = create(loop, dp, &l, err);
 
 	if (rc != 0)
 		return rc;
-	rc = gw_dp_link_accept(dp, proposed, n, &l->link, err);
+	rc = gw_dp_link_accept(dp, proposed, n, secret, &l->link, err);
 	if (rc != 0) {
 		gw_link_put(&l);
 		return rc;

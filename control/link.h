@@ -8,12 +8,13 @@
 
 struct gw_link;
 
-/* Initiator: the paths are planned; gw_link_start() follows with the acceptor's answer. */
+/* Initiator: the paths are planned; gw_link_start() follows with the acceptor's answer. secret: as
+ * for gw_dp_link_plan(). */
 int gw_link_plan(struct gw_loop *loop, struct gw_dp *dp, const struct gw_dp_host *peer,
-	struct gw_link **out, struct gw_err *err);
+	const uint8_t *secret, struct gw_link **out, struct gw_err *err);
 /* Acceptor. */
 int gw_link_accept(struct gw_loop *loop, struct gw_dp *dp, const struct gw_dp_path *proposed,
-	uint32_t n, struct gw_link **out, struct gw_err *err);
+	uint32_t n, const uint8_t *secret, struct gw_link **out, struct gw_err *err);
 int gw_link_start(
 	struct gw_link *link, const struct gw_dp_path *answer, uint32_t n, struct gw_err *err);
 

@@ -9,11 +9,6 @@
 #define PATH_FIELDS 7u
 #define MTU_MAX 65535u
 
-const char *gw_integrity_name(enum gw_dp_integrity integrity)
-{
-	return integrity == GW_DP_CRC32C ? "crc32c" : "none";
-}
-
 json_t *gw_link_message_host(const struct gw_dp_host *host)
 {
 	json_t *ports = json_array();
@@ -41,9 +36,8 @@ int gw_link_message_host_read(const json_t *o, struct gw_dp_host *host)
 	h.n_cores = (uint32_t)v;
 	if (gw_message_text(o, "integrity", integrity, sizeof(integrity)) != 0)
 		return -EPROTO;
-	if (strcmp(integrity, "crc32c") != 0 && strcmp(integrity, "none") != 0)
+	if (!gw_integrity_find(integrity, &h.integrity))
 		return -EPROTO;
-	h.integrity = strcmp(integrity, "none") == 0 ? GW_DP_INTEGRITY_NONE : GW_DP_CRC32C;
 	h.n_ports = (uint32_t)json_array_size(ports);
 	for (uint32_t i = 0; i < h.n_ports; i++) {
 		const json_t *p = json_array_get(ports, i);

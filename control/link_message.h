@@ -16,5 +16,3 @@ int gw_link_message_host_read(const json_t *o, struct gw_dp_host *host);
 json_t *gw_link_message_paths(const struct gw_dp_path *path, uint32_t n);
 /* path has room for GW_DP_MAX_PATHS. -EPROTO. */
 int gw_link_message_paths_read(const json_t *array, struct gw_dp_path *path, uint32_t *n);
-
-const char *gw_integrity_name(enum gw_dp_integrity integrity); /* "crc32c" or "none" */

@@ -161,7 +161,7 @@ void gw_report_drop(struct gw_report *r, const char *name, uint64_t count)
 
 double gw_report_payload_share(uint32_t mtu, enum gw_dp_integrity integrity)
 {
-	return gw_wire_payload_share(mtu, integrity == GW_DP_CRC32C);
+	return gw_wire_payload_share(mtu, gw_integrity_flags(integrity));
 }
 
 static json_t *epochs_json(const struct gw_report *r)

@@ -162,7 +162,7 @@ int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_er
 		return gw_err(err, -ENOMEM, "no memory");
 	memset(dp, 0, sizeof(*dp));
 	dp->conf = *conf;
-	dp->crc = conf->integrity == GW_DP_CRC32C;
+	dp->flags = gw_integrity_flags(conf->integrity);
 	dp->n_workers = conf->n_workers;
 	dp->n_cores = conf->n_workers;
 	calibrate(dp);
@@ -172,8 +172,8 @@ int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_er
 		if (ret != 0)
 			goto fail;
 		dp->port[dp->n_ports].loop_back = conf->loop_back;
-		/* RAM changes under a checksum: then it must be copied first. */
-		dp->port[dp->n_ports].zero_copy &= conf->zero_copy && !dp->crc;
+		/* RAM changes under a checksum: then it must be copied first, or encrypted. */
+		dp->port[dp->n_ports].zero_copy &= conf->zero_copy && dp->flags == 0;
 		/* A chunk's owner must be reachable over every port. */
 		dp->n_cores = RTE_MIN(dp->n_cores, (uint32_t)dp->port[dp->n_ports].queues);
 	}

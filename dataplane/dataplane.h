@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/histogram.h"
 #include "export/ring.h"
+#include "integrity.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,8 +28,7 @@
 #define GW_DP_STATE_REGION 255u
 #define GW_DP_LABEL_MAX 65000u
 #define GW_DP_WEIGHT_MAX 1000u
-
-enum gw_dp_integrity { GW_DP_CRC32C, GW_DP_INTEGRITY_NONE };
+#define GW_DP_SECRET_BYTES 32u /* of a link that encrypts */
 
 struct gw_dp_port_conf {
 	const char *name;
@@ -131,15 +131,17 @@ void gw_dp_host(const struct gw_dp *dp, struct gw_dp_host *host);
 
 struct gw_dp_link;
 
-/* Initiator: plans the paths to a peer and reserves slots. -ENOTUNIQ (integrity differs),
- * -ENETUNREACH (no port of ours reaches a port of theirs), -ENOSPC. The plan is read with
- * gw_dp_link_paths() and sent to the acceptor. */
-int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, struct gw_dp_link **out,
-	struct gw_err *err);
-/* Acceptor: checks the proposed paths (untrusted), reserves slots and key ids, gives the paths to
- * the workers. */
-int gw_dp_link_accept(struct gw_dp *dp, const struct gw_dp_path *proposed, uint32_t n,
+/* Initiator: plans the paths to a peer and reserves slots. secret: GW_DP_SECRET_BYTES that both
+ * ends and nobody else know, of this link alone; copied, wiped with the link; NULL where integrity
+ * does not encrypt. -ENOTUNIQ (integrity differs), -ENETUNREACH (no port of ours reaches a port of
+ * theirs), -EINVAL (no secret), -ENOSPC. The plan is read with gw_dp_link_paths() and sent to the
+ * acceptor. */
+int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, const uint8_t *secret,
 	struct gw_dp_link **out, struct gw_err *err);
+/* Acceptor: checks the proposed paths (untrusted), reserves slots and key ids, gives the paths to
+ * the workers. secret: as above. */
+int gw_dp_link_accept(struct gw_dp *dp, const struct gw_dp_path *proposed, uint32_t n,
+	const uint8_t *secret, struct gw_dp_link **out, struct gw_err *err);
 const struct gw_dp_path *gw_dp_link_paths(const struct gw_dp_link *link, uint32_t *n);
 /* Initiator: the acceptor's answer (same order, its slots and key ids filled in; untrusted). Starts
  * probing. */

@@ -43,6 +43,14 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 				gw_books_back(dp, item.object);
 				continue;
 			}
+			if (item.type == GW_EVENT_KEYS_SHORT) {
+				gw_keys_short(dp, item.object, item.value);
+				continue;
+			}
+			if (item.type == GW_EVENT_KEYS_BACK) {
+				gw_generation_free(item.object);
+				continue;
+			}
 			if (item.type == GW_EVENT_SOURCE_HALF_CLOSED) {
 				struct gw_dp_source *s = item.object;
 

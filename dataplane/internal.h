@@ -18,7 +18,7 @@ struct gw_dp {
 	uint32_t n_ports, n_workers, n_cores;
 	struct gw_port port[GW_DP_MAX_PORTS];
 	struct gw_worker *worker[GW_DP_MAX_WORKERS];
-	bool crc;
+	uint8_t flags;   /* of its packets, enum gw_wire_flag */
 	uint32_t active; /* control writes, workers read */
 	/* TSC to the monotonic clock: ns = mono0_ns + (tsc - tsc0) * ns_per_tick */
 	uint64_t tsc0, mono0_ns;
@@ -37,6 +37,7 @@ struct gw_dp {
 struct gw_dp_link {
 	struct gw_dp *dp;
 	bool initiator, started, dying;
+	uint8_t *secret;  /* NULL: in the clear */
 	uint32_t n_cores; /* of the acceptor */
 	uint32_t n;
 	uint32_t pending; /* workers that have not let go */
@@ -108,6 +109,13 @@ void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint6
 void gw_link_release(struct gw_dp_link *link); /* all workers let go */
 /* A path carries less than was believed, or what it should again. */
 void gw_link_mtu_changed(struct gw_dp *dp, const struct gw_path_out *path, uint32_t slot);
+/* link_keys.c: the secret is copied; keys of the i-th path, NULL in the clear. */
+int gw_link_secret(struct gw_dp_link *link, const uint8_t *secret, struct gw_err *err);
+void gw_link_secret_free(struct gw_dp_link *link);
+int gw_link_keys(
+	struct gw_dp_link *link, uint32_t i, struct gw_path_keys **keys, struct gw_err *err);
+/* A path asks for a generation of keys; see gw_keys_value(). */
+void gw_keys_short(struct gw_dp *dp, const void *path, uint64_t value);
 /* books.c: a path asks for larger books; books come back. */
 void gw_books_short(struct gw_dp *dp, const struct gw_path_out *path, uint32_t slot);
 void gw_books_back(struct gw_dp *dp, struct gw_tx_books *b);

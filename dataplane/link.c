@@ -110,7 +110,7 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 	p->slot = (uint16_t)slot;
 	p->mtu = local->mtu < peer->port[peer_port].mtu ? local->mtu : peer->port[peer_port].mtu;
 	gw_mtu_init(&p->mtu_test, p->mtu);
-	gw_path_use_mtu(p, p->mtu, dp->crc);
+	gw_path_use_mtu(p, p->mtu, dp->flags);
 	/* Different paths begin their search at different ports. */
 	p->udp_port =
 		(uint16_t)(GW_WIRE_PATH_PORT_BASE + (uint32_t)slot * 37u % GW_WIRE_PATH_PORT_COUNT);
@@ -126,8 +126,8 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 	return 0;
 }
 
-int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, struct gw_dp_link **out,
-	struct gw_err *err)
+int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, const uint8_t *secret,
+	struct gw_dp_link **out, struct gw_err *err)
 {
 	struct gw_dp_link *link;
 	int ret = 0;
@@ -135,8 +135,7 @@ int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, struct gw_d
 	if (peer->integrity != dp->conf.integrity)
 		return gw_err(err, -ENOTUNIQ,
 			"dataplane.integrity differs: %s here, %s at the peer",
-			dp->crc ? "crc32c" : "none",
-			peer->integrity == GW_DP_CRC32C ? "crc32c" : "none");
+			gw_integrity_name(dp->conf.integrity), gw_integrity_name(peer->integrity));
 	if (peer->n_ports > GW_DP_MAX_PORTS || peer->n_cores == 0 ||
 		peer->n_cores > GW_DP_MAX_WORKERS)
 		return gw_err(err, -EPROTO,
@@ -153,7 +152,8 @@ int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, struct gw_d
 	link->dp = dp;
 	link->initiator = true;
 	link->n_cores = peer->n_cores;
-	for (uint32_t port = 0; port < dp->n_ports; port++) {
+	ret = gw_link_secret(link, secret, err);
+	for (uint32_t port = 0; port < dp->n_ports && ret == 0; port++) {
 		int peer_port = match_port(dp, port, peer);
 
 		for (uint32_t q = 0; peer_port >= 0 && q < dp->port[port].queues; q++)
@@ -170,6 +170,19 @@ int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, struct gw_d
 	}
 	*out = link;
 	return 0;
+}
+
+/* All is filled in: workers hear of the paths, and of others' probes and replies. */
+static void begin(struct gw_dp_link *link, struct gw_slot *slots)
+{
+	for (uint32_t i = 0; i < link->n; i++) {
+		struct gw_slot *slot = &slots[link->slot[i]];
+
+		slot->key_id = link->path[i].key_id;
+		__atomic_store_n(&slot->used, 1, __ATOMIC_RELEASE);
+	}
+	link->started = true;
+	gw_dp_broadcast(link->dp, GW_CMD_ADD_LINK, link, 0);
 }
 
 static int add_in(struct gw_dp_link *link, const struct gw_dp_path *proposed, struct gw_err *err)
@@ -203,19 +216,17 @@ static int add_in(struct gw_dp_link *link, const struct gw_dp_path *proposed, st
 	p->queue = find_queue(dp, p->worker, port, p->worker);
 	p->slot = (uint16_t)slot;
 	p->peer_slot = proposed->initiator_slot;
+	p->peer_ip = proposed->source_ip;
 	dp->in[slot] = p;
-	dp->in_slot[slot].key_id = p->key_id;
-	__atomic_store_n(&dp->in_slot[slot].used, 1, __ATOMIC_RELEASE);
 	link->slot[link->n] = (uint16_t)slot;
 	link->path[link->n] = *proposed;
 	link->path[link->n].acceptor_slot = (uint16_t)slot;
 	link->path[link->n].key_id = p->key_id;
-	link->n++;
-	return 0;
+	return gw_link_keys(link, link->n++, &p->keys, err);
 }
 
 int gw_dp_link_accept(struct gw_dp *dp, const struct gw_dp_path *proposed, uint32_t n,
-	struct gw_dp_link **out, struct gw_err *err)
+	const uint8_t *secret, struct gw_dp_link **out, struct gw_err *err)
 {
 	struct gw_dp_link *link;
 	int ret = 0;
@@ -228,14 +239,14 @@ int gw_dp_link_accept(struct gw_dp *dp, const struct gw_dp_path *proposed, uint3
 		return gw_err(err, -ENOMEM, "no memory");
 	link->dp = dp;
 	link->n_cores = dp->n_cores;
+	ret = gw_link_secret(link, secret, err);
 	for (uint32_t i = 0; i < n && ret == 0; i++)
 		ret = add_in(link, &proposed[i], err);
 	if (ret != 0) {
 		gw_link_release(link);
 		return ret;
 	}
-	link->started = true;
-	gw_dp_broadcast(dp, GW_CMD_ADD_LINK, link, 0);
+	begin(link, dp->in_slot);
 	*out = link;
 	return 0;
 }
@@ -259,15 +270,20 @@ int gw_dp_link_start(
 				answer[i].initiator_slot, answer[i].acceptor_slot);
 	for (uint32_t i = 0; i < n; i++) {
 		struct gw_path_out *p = link->dp->out[link->slot[i]];
+		int ret;
 
 		p->peer_slot = answer[i].acceptor_slot;
 		p->key_id = answer[i].key_id;
-		link->dp->out_slot[p->slot].key_id = p->key_id;
-		__atomic_store_n(&link->dp->out_slot[p->slot].used, 1, __ATOMIC_RELEASE);
-		link->path[i] = answer[i];
+		/* Of what was planned nothing else is the peer's to say. */
+		link->path[i].acceptor_slot = p->peer_slot;
+		link->path[i].key_id = p->key_id;
+		ret = gw_link_keys(link, i, &p->keys, err);
+		if (ret != 0)
+			return ret;
+		if (p->keys != NULL)
+			p->tx.psn_end = UINT64_C(2) << GW_WIRE_GENERATION_SHIFT;
 	}
-	link->started = true;
-	gw_dp_broadcast(link->dp, GW_CMD_ADD_LINK, link, 0);
+	begin(link, link->dp->out_slot);
 	return 0;
 }
 
@@ -299,13 +315,16 @@ void gw_link_release(struct gw_dp_link *link)
 		if (link->initiator) {
 			gw_neighbor_put(link->dp->out[slot]->hop);
 			gw_books_back(link->dp, link->dp->out[slot]->tx.books);
+			gw_path_keys_free(&link->dp->out[slot]->keys);
 			free(link->dp->out[slot]);
 			link->dp->out[slot] = NULL;
 		} else {
 			__atomic_store_n(&link->dp->in_slot[slot].used, 0, __ATOMIC_RELEASE);
+			gw_path_keys_free(&link->dp->in[slot]->keys);
 			free(link->dp->in[slot]);
 			link->dp->in[slot] = NULL;
 		}
 	}
+	gw_link_secret_free(link);
 	free(link);
 }

@@ -57,6 +57,7 @@ uint32_t gw_worker_step(struct gw_worker *w, uint64_t now_ns)
 	gw_worker_acks(w, now_ns);
 	if (now_ns >= w->next_timer_ns) {
 		gw_worker_timers(w, now_ns);
+		gw_worker_keys(w);
 		w->next_timer_ns = now_ns + TIMER_NS;
 	}
 	work += drain(w);

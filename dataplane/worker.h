@@ -8,6 +8,7 @@
 
 #include "base/histogram.h"
 #include "base/spsc.h"
+#include "crypto/path_keys.h"
 #include "dataplane.h"
 #include "path/mtu.h"
 #include "path/rx_path.h"
@@ -62,14 +63,16 @@ struct gw_path_out {
 	struct gw_neighbor *hop;
 	struct gw_dp_link *link;
 	struct gw_frame_template frame;
+	struct gw_path_keys *keys; /* NULL: in the clear */
 	uint32_t peer_ip, key_id, mtu;
 	uint16_t core, slot, peer_slot, worker;
 	uint16_t udp_port;
 	uint16_t wrong_core;    /* candidates that reached another core */
-	uint16_t astray_port;   /* a worker that does not own the path got the reply to this one; it
-				   writes */
 	uint64_t port_since_ns; /* when udp_port became the candidate */
-	uint8_t max_pages;      /* per packet; 0: a page takes fragments: */
+	uint64_t port_psn;   /* the first number sent with it: earlier probes say nothing of it */
+	uint64_t astray_psn; /* a worker that does not own the path got the reply to the probe
+				before this number; it writes */
+	uint8_t max_pages;   /* per packet; 0: a page takes fragments: */
 	uint8_t first_fragment, n_fragments;
 	bool books_asked; /* larger books are on their way */
 	uint64_t empty;   /* a bit per source slot: the last look found no page for this path */
@@ -89,8 +92,9 @@ struct gw_path_in {
 	struct gw_queue *queue;
 	struct gw_dp_link *link;
 	struct gw_frame_template frame; /* back to the sender, as its last probe said */
+	struct gw_path_keys *keys;      /* NULL: in the clear */
 	bool known;                     /* a probe told where the sender is */
-	uint32_t key_id;
+	uint32_t peer_ip, key_id;
 	uint16_t core, slot, peer_slot, worker;
 };
 
@@ -103,6 +107,10 @@ struct gw_path_in {
 	X(rx_no_path)         \
 	X(rx_wrong_core)      \
 	X(rx_bad_key)         \
+	X(rx_bad_source)      \
+	X(rx_stale_key)       \
+	X(rx_forged)          \
+	X(rx_late_reply)      \
 	X(rx_duplicate)       \
 	X(rx_old_psn)         \
 	X(rx_no_stream)       \
@@ -139,6 +147,7 @@ enum gw_command {
 	GW_CMD_DEL_SINK,
 	GW_CMD_ADD_BOUND,
 	GW_CMD_DEL_BOUND,
+	GW_CMD_KEYS,  /* object: struct gw_generation, NULL: ask again; value: gw_keys_value() */
 	GW_CMD_BOOKS, /* larger books for the path in slot `value`; object: struct gw_tx_books */
 	GW_CMD_STOP,
 };
@@ -150,7 +159,30 @@ enum {
 	GW_EVENT_BOOKS_SHORT, /* object: the path, which may be gone by now; value: its slot */
 	GW_EVENT_PATH_MTU,    /* object: the path, which may be gone; value: its slot */
 	GW_EVENT_BOOKS_BACK,  /* object: books that are no longer used */
+	GW_EVENT_KEYS_SHORT,  /* object: the path, which may be gone; value: gw_keys_value() */
+	GW_EVENT_KEYS_BACK,   /* object: struct gw_generation that is no longer used */
 };
+
+/* Which keys are meant: of the path in a slot, outgoing or incoming, and which generation. */
+static inline uint64_t gw_keys_value(uint16_t slot, bool incoming, uint64_t number)
+{
+	return number << 17 | (uint64_t)incoming << 16 | slot;
+}
+
+static inline uint32_t gw_keys_slot(uint64_t value)
+{
+	return value & UINT16_MAX;
+}
+
+static inline bool gw_keys_incoming(uint64_t value)
+{
+	return value >> 16 & 1;
+}
+
+static inline uint64_t gw_keys_number(uint64_t value)
+{
+	return value >> 17;
+}
 
 struct gw_worker_source {
 	struct gw_dp_source *source;
@@ -247,13 +279,19 @@ void gw_worker_send_now(struct gw_worker *w, struct gw_queue *q, gw_packet *m, u
 void gw_worker_acks(struct gw_worker *w, uint64_t now_ns);
 void gw_worker_timers(struct gw_worker *w, uint64_t now_ns);
 /* Packets of the path take what `mtu` bytes of IP carry. */
-void gw_path_use_mtu(struct gw_path_out *p, uint32_t mtu, bool crc);
+void gw_path_use_mtu(struct gw_path_out *p, uint32_t mtu, uint8_t flags);
 void gw_path_settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
-/* to_port: the candidate that the reply is about. */
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
-	uint16_t to_port, uint64_t now_ns);
+	uint64_t now_ns);
+/* Ends a small packet whose len bytes stand there: encrypts it where there is a key, or appends
+ * what h asks for. Its length. */
+size_t gw_worker_seal(
+	uint8_t *packet, size_t len, const struct gw_wire_head *h, const struct gw_aead_key *key);
 /* An empty packet of the transmit pool, or NULL (counted). */
 gw_packet *gw_worker_small_packet(struct gw_worker *w);
+/* worker_keys.c: asks control for the paths' next keys, and takes them. */
+void gw_worker_keys(struct gw_worker *w);
+void gw_worker_take_keys(struct gw_worker *w, struct gw_generation *g, uint64_t value);
 /* worker_bound.c: a round without the protocol, while w->bound is set. Packets moved. */
 uint32_t gw_worker_bound(struct gw_worker *w, uint64_t now_ns);
 void gw_worker_bound_end(struct gw_worker *w);

@@ -194,6 +194,9 @@ void gw_worker_commands(struct gw_worker *w)
 		case GW_CMD_BOOKS:
 			take_books(w, c.object, c.value);
 			break;
+		case GW_CMD_KEYS:
+			gw_worker_take_keys(w, c.object, c.value);
+			break;
 		case GW_CMD_STOP:
 			w->stop = true;
 			break;

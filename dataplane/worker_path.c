@@ -3,6 +3,7 @@
  */
 #include "worker.h"
 
+#include "crypto/sealed.h"
 #include "internal.h"
 #include "wire/payload.h"
 
@@ -30,14 +31,23 @@ gw_packet *gw_worker_small_packet(struct gw_worker *w)
 	return m;
 }
 
+size_t gw_worker_seal(
+	uint8_t *packet, size_t len, const struct gw_wire_head *h, const struct gw_aead_key *key)
+{
+	uint32_t clear = gw_wire_clear_bytes((enum gw_wire_type)(packet[0] & 0xf));
+
+	return key != NULL ? gw_sealed_put(key, packet, packet + clear, len - clear)
+			   : gw_wire_seal(packet, len, h);
+}
+
 /* Sends the small godwit packet of len bytes that stands behind the frame header. */
 static void send_small(struct gw_worker *w, struct gw_queue *q, gw_packet *m,
-	const struct gw_frame_template *frame, const struct gw_wire_head *h, size_t len,
-	uint64_t now_ns)
+	const struct gw_frame_template *frame, const struct gw_wire_head *h,
+	const struct gw_aead_key *key, size_t len, uint64_t now_ns)
 {
 	uint8_t *bytes = gw_packet_data(m);
 
-	len = gw_wire_seal(bytes + GW_FRAME_HEADER, len, h);
+	len = gw_worker_seal(bytes + GW_FRAME_HEADER, len, h, key);
 	gw_frame_put(bytes, frame, (uint32_t)len);
 	gw_packet_set_bytes(m, (uint32_t)(GW_FRAME_HEADER + len));
 	gw_worker_send_now(w, q, m, now_ns);
@@ -48,19 +58,26 @@ void gw_worker_acks(struct gw_worker *w, uint64_t now_ns)
 	for (uint32_t i = 0; i < w->n_in; i++) {
 		struct gw_path_in *p = w->in[w->in_slots[i]];
 		struct gw_wire_head h = {
-			.path = p->peer_slot, .key_id = p->key_id, .crc = w->dp->crc};
+			.path = p->peer_slot, .key_id = p->key_id, .flags = w->dp->flags};
+		const struct gw_generation *keys = NULL;
 		struct gw_wire_ack_body body;
 		gw_packet *m;
 		size_t len;
 
 		if (!p->known || !gw_rx_path_ack_due(&p->rx, now_ns))
 			continue;
+		if (p->keys != NULL) {
+			keys = gw_path_keys_at(p->keys, gw_rx_path_ack_psn(&p->rx));
+			if (keys == NULL) /* asked for */
+				continue;
+		}
 		m = gw_worker_small_packet(w);
 		if (m == NULL)
 			return;
 		h.psn = gw_rx_path_ack(&p->rx, now_ns, &body);
 		len = gw_wire_put_ack(gw_packet_data(m) + GW_FRAME_HEADER, &h, &body);
-		send_small(w, p->queue, m, &p->frame, &h, len, now_ns);
+		send_small(w, p->queue, m, &p->frame, &h, keys != NULL ? &keys->ack : NULL, len,
+			now_ns);
 	}
 }
 
@@ -116,15 +133,15 @@ static void update_template(struct gw_path_out *p)
 static uint64_t send_probe(
 	struct gw_worker *w, struct gw_path_out *p, uint32_t mtu, uint64_t now_ns)
 {
-	size_t len = sizeof(struct gw_wire_probe), crc = w->dp->crc ? GW_WIRE_CRC_BYTES : 0;
-	size_t padded = mtu != 0 ? mtu + GW_FRAME_ETHERNET - GW_FRAME_HEADER - crc : len;
+	size_t len = sizeof(struct gw_wire_probe), trailer = gw_wire_trailer_bytes(w->dp->flags);
+	size_t padded = mtu != 0 ? mtu + GW_FRAME_ETHERNET - GW_FRAME_HEADER - trailer : len;
 	struct gw_tx_record r = {.kind = GW_TX_PROBE,
 		.sent_ns = now_ns,
-		.wire_bytes = (uint16_t)(GW_FRAME_HEADER + padded + crc)};
+		.wire_bytes = (uint16_t)(GW_FRAME_HEADER + padded + trailer)};
 	struct gw_wire_head h = {.path = p->peer_slot,
 		.key_id = p->key_id,
 		.psn = p->tx.next_psn,
-		.crc = w->dp->crc};
+		.flags = w->dp->flags};
 	gw_packet *m;
 	uint8_t *bytes;
 
@@ -144,15 +161,16 @@ static uint64_t send_probe(
 	gw_wire_put_probe(bytes, &h, GW_WIRE_PROBE, 0, (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
 	if (padded != len)
 		gw_packet_pad(m, GW_FRAME_HEADER + (uint32_t)len, (uint32_t)(padded - len));
-	send_small(w, p->queue, m, &p->frame, &h, padded, now_ns);
+	send_small(w, p->queue, m, &p->frame, &h, p->keys != NULL ? &p->keys->probe : NULL, padded,
+		now_ns);
 	return h.psn;
 }
 
-void gw_path_use_mtu(struct gw_path_out *p, uint32_t mtu, bool crc)
+void gw_path_use_mtu(struct gw_path_out *p, uint32_t mtu, uint8_t flags)
 {
-	bool quarters = gw_wire_needs_quarters(mtu, crc);
+	bool quarters = gw_wire_needs_quarters(mtu, flags);
 
-	p->max_pages = (uint8_t)gw_wire_pages_per_packet(mtu, crc);
+	p->max_pages = (uint8_t)gw_wire_pages_per_packet(mtu, flags);
 	p->first_fragment = quarters ? GW_WIRE_QUARTER_FIRST : 0;
 	p->n_fragments = quarters ? GW_WIRE_QUARTERS : GW_WIRE_FRAGMENTS;
 	__atomic_store_n(&p->pub_mtu, mtu, __ATOMIC_RELAXED);
@@ -163,7 +181,7 @@ static void follow_mtu(struct gw_worker *w, struct gw_path_out *p)
 {
 	if (gw_mtu_good(&p->mtu_test) == p->pub_mtu)
 		return;
-	gw_path_use_mtu(p, gw_mtu_good(&p->mtu_test), w->dp->crc);
+	gw_path_use_mtu(p, gw_mtu_good(&p->mtu_test), w->dp->flags);
 	/* For the log; where the queue is full the path's state still tells. */
 	gw_worker_tell(w, GW_EVENT_PATH_MTU, p, p->slot);
 }
@@ -200,27 +218,37 @@ static void set_state(struct gw_path_out *p, enum gw_path_state state, uint64_t 
 		__atomic_fetch_add(&p->link->carriers[p->core], is_up ? 1u : -1u, __ATOMIC_RELAXED);
 }
 
+/* From here on only probes that are sent now say something of the path's UDP port. */
+static void begin_candidate(struct gw_path_out *p, uint64_t now_ns)
+{
+	p->port_since_ns = now_ns;
+	p->port_psn = p->tx.next_psn;
+}
+
 /* The next UDP port to try. */
 static void next_port(struct gw_path_out *p, uint64_t now_ns)
 {
 	p->udp_port =
 		(uint16_t)(GW_WIRE_PATH_PORT_BASE +
 			   (p->udp_port + 1u - GW_WIRE_PATH_PORT_BASE) % GW_WIRE_PATH_PORT_COUNT);
-	p->port_since_ns = now_ns;
+	begin_candidate(p, now_ns);
 	p->next_probe_ns = ++p->wrong_core % WRONG_CORE_FAST != 0 ? now_ns : now_ns + PROBE_SLOW_NS;
 }
 
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
-	uint16_t to_port, uint64_t now_ns)
+	uint64_t now_ns)
 {
+	/* Of an earlier candidate, repeated by somebody, or never asked for. */
+	if (reply->psn < p->port_psn || reply->psn >= p->tx.next_psn) {
+		gw_drop(w, GW_DROP_rx_late_reply);
+		return;
+	}
 	__atomic_store_n(&p->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
 	if (p->state == GW_PATH_UP) {
 		gw_mtu_replied(&p->mtu_test, reply->psn, now_ns);
 		follow_mtu(w, p);
 	}
-	/* Probes of earlier candidates may still be answered: they say nothing of the current one.
-	 */
-	if (p->state != GW_PATH_PROBE || to_port != p->udp_port)
+	if (p->state != GW_PATH_PROBE)
 		return;
 	if (reply->probe.core != p->core) {
 		next_port(p, now_ns);
@@ -266,7 +294,7 @@ static void path_down(struct gw_worker *w, struct gw_path_out *p, uint64_t now_n
 	p->n_down++;
 	set_state(p, GW_PATH_PROBE, now_ns);
 	p->next_probe_ns = now_ns;
-	p->port_since_ns = now_ns;
+	begin_candidate(p, now_ns);
 	gw_tx_path_fail(&p->tx, gw_path_settle, w);
 	return_hands(w, p);
 }
@@ -278,7 +306,7 @@ static void port_down(struct gw_worker *w, struct gw_path_out *p, uint64_t now_n
 		path_down(w, p, now_ns);
 	gw_queue_drop_held(p->queue);
 	p->next_probe_ns = now_ns;
-	p->port_since_ns = now_ns;
+	begin_candidate(p, now_ns);
 }
 
 static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
@@ -299,13 +327,13 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		if (!known)
 			return;
 		set_state(p, GW_PATH_PROBE, now_ns);
-		p->port_since_ns = now_ns;
+		begin_candidate(p, now_ns);
 		/* fall through */
 	case GW_PATH_PROBE:
 		/* No answer at all may be a dead link of a bundle, or a reply that another core of
 		 * ours got. */
 		if (now_ns - p->port_since_ns > CANDIDATE_NS ||
-			__atomic_load_n(&p->astray_port, __ATOMIC_RELAXED) == p->udp_port)
+			__atomic_load_n(&p->astray_psn, __ATOMIC_RELAXED) > p->port_psn)
 			next_port(p, now_ns);
 		if (now_ns < p->next_probe_ns)
 			return;

@@ -1,11 +1,65 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker.h"
 
+#include "crypto/sealed.h"
 #include "internal.h"
 
 #include <string.h>
 
 #define SCRATCH_BYTES 16384u
+
+/* A godwit packet that came in. Of p the header is known, which cost little; who wants the rest has
+ * the packet verified first. */
+struct arrival {
+	struct gw_queue *queue;
+	const uint8_t *frame;
+	uint32_t frame_bytes;
+	size_t bytes; /* of the packet, without its trailer */
+	struct gw_frame_in in;
+	struct gw_wire_packet p;
+};
+
+/* Tag or checksum, then the body. Nothing of a packet moves any state before this said yes. */
+static bool verify(struct gw_worker *w, struct arrival *a, const struct gw_aead_key *key)
+{
+	enum gw_wire_error error = GW_WIRE_OK;
+
+	if (key != NULL) {
+		/* In its buffer, which is ours. */
+		if (!gw_sealed_open(key, (uint8_t *)(uintptr_t)a->in.payload, a->bytes)) {
+			gw_drop(w, GW_DROP_rx_forged);
+			return false;
+		}
+	} else if (w->dp->flags == GW_WIRE_CRC32C) {
+		error = gw_wire_check_crc(a->in.payload, a->bytes);
+	}
+	if (error == GW_WIRE_OK)
+		error = gw_wire_decode_body(a->in.payload, &a->p);
+	if (error == GW_WIRE_OK)
+		return true;
+	gw_drop(w, GW_DROP_WIRE + error);
+	return false;
+}
+
+/* The key id and the source of a packet for a path are right. */
+static bool belongs(struct gw_worker *w, const struct arrival *a, uint32_t key_id, uint32_t peer_ip)
+{
+	if (a->p.key_id == key_id && a->in.from_ip == peer_ip)
+		return true;
+	gw_drop(w, a->p.key_id != key_id ? GW_DROP_rx_bad_key : GW_DROP_rx_bad_source);
+	return false;
+}
+
+/* The keys of a numbered packet; NULL, and counted: not held. */
+static const struct gw_generation *generation(
+	struct gw_worker *w, const struct gw_path_keys *keys, uint64_t psn)
+{
+	const struct gw_generation *g = gw_path_keys_at(keys, psn);
+
+	if (g == NULL)
+		gw_drop(w, GW_DROP_rx_stale_key);
+	return g;
+}
 
 /* A page packet for a stream of this path's peer. Returns whether the PSN counts as applied. */
 static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct gw_wire_packet *p)
@@ -47,66 +101,72 @@ static gw_packet *copy_small(struct gw_worker *w, const uint8_t *frame, uint16_t
 	return m;
 }
 
-/* Answers a probe with who received it: never larger than what came. */
-static void answer_probe(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame,
-	const struct gw_path_in *own, const struct gw_wire_packet *p, uint64_t now_ns)
+/* Answers a probe with who received it: never larger than what came. Its number is the probe's, so
+ * it must say nothing but what follows from the probe and the core. */
+static void answer_probe(
+	struct gw_worker *w, const struct arrival *a, const struct gw_path_in *own, uint64_t now_ns)
 {
-	uint16_t len = GW_FRAME_HEADER + sizeof(struct gw_wire_probe) +
-		       (w->dp->crc ? GW_WIRE_CRC_BYTES : 0);
-	struct gw_wire_head h = {
-		.path = own->peer_slot, .key_id = own->key_id, .psn = p->psn, .crc = w->dp->crc};
-	gw_packet *m = copy_small(w, frame, len);
+	const struct gw_wire_head h = {.path = own->peer_slot,
+		.key_id = own->key_id,
+		.psn = a->p.psn,
+		.flags = w->dp->flags};
+	gw_packet *m = copy_small(w, a->frame, GW_FRAME_HEADER);
 	uint8_t *out;
+	size_t len;
 
 	if (m == NULL)
 		return;
 	out = gw_packet_data(m);
-	gw_wire_put_probe(
-		out + GW_FRAME_HEADER, &h, GW_WIRE_REPLY, (uint16_t)w->index, p->probe.timestamp);
-	gw_wire_seal(out + GW_FRAME_HEADER, sizeof(struct gw_wire_probe), &h);
-	gw_frame_turn(out, q->port->mac, len - GW_FRAME_HEADER);
-	gw_worker_send_now(w, q, m, now_ns);
+	len = gw_wire_put_probe(
+		out + GW_FRAME_HEADER, &h, GW_WIRE_REPLY, (uint16_t)w->index, a->p.probe.timestamp);
+	len = gw_worker_seal(
+		out + GW_FRAME_HEADER, len, &h, own->keys != NULL ? &own->keys->reply : NULL);
+	gw_frame_turn(out, a->queue->port->mac, (uint32_t)len);
+	gw_packet_set_bytes(m, (uint32_t)(GW_FRAME_HEADER + len));
+	gw_worker_send_now(w, a->queue, m, now_ns);
 }
 
 /* A probe tells where the sender is: ACKs go back there. */
-static void learn_sender(struct gw_path_in *path, const struct gw_queue *q, const uint8_t *frame,
-	const struct gw_frame_in *in)
+static void learn_sender(struct gw_path_in *path, const struct arrival *a)
 {
-	gw_frame_template(&path->frame, q->port->mac, frame + 6, q->port->ip, in->from_ip,
-		GW_WIRE_UDP_PORT, in->from_port);
+	const struct gw_port *port = a->queue->port;
+
+	gw_frame_template(&path->frame, port->mac, a->frame + 6, port->ip, a->in.from_ip,
+		GW_WIRE_UDP_PORT, a->in.from_port);
 	path->known = true;
 }
 
 /* A packet for a path of another core: nothing is applied here, but a probe learns who we are. */
-static void rx_elsewhere(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame,
-	const struct gw_wire_packet *p, uint64_t now_ns)
+static void rx_elsewhere(struct gw_worker *w, struct arrival *a, uint64_t now_ns)
 {
-	const struct gw_slot *slot = &w->dp->in_slot[p->path];
+	const struct gw_slot *slot = &w->dp->in_slot[a->p.path];
+	const struct gw_path_in *own;
 
-	if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) == 0 || slot->key_id != p->key_id) {
+	if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) == 0 || slot->key_id != a->p.key_id) {
 		gw_drop(w, GW_DROP_rx_no_path);
 		return;
 	}
 	gw_drop(w, GW_DROP_rx_wrong_core);
-	if (p->type == GW_WIRE_PROBE)
-		answer_probe(w, q, frame, w->dp->in[p->path], p, now_ns);
+	own = w->dp->in[a->p.path];
+	if (a->p.type == GW_WIRE_PROBE && belongs(w, a, own->key_id, own->peer_ip) &&
+		verify(w, a, own->keys != NULL ? &own->keys->probe : NULL))
+		answer_probe(w, a, own, now_ns);
 }
 
 /* DATA and PROBE arrive on an incoming path. */
-static void rx_in(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint32_t bytes,
-	const struct gw_frame_in *in, const struct gw_wire_packet *p, uint64_t now_ns)
+static void rx_in(struct gw_worker *w, struct arrival *a, uint64_t now_ns)
 {
+	const struct gw_wire_packet *p = &a->p;
 	struct gw_path_in *path = w->in[p->path];
 	bool probe = p->type == GW_WIRE_PROBE;
+	const struct gw_aead_key *key = NULL;
 
 	if (path == NULL) {
-		rx_elsewhere(w, q, frame, p, now_ns);
+		rx_elsewhere(w, a, now_ns);
 		return;
 	}
-	if (path->key_id != p->key_id) {
-		gw_drop(w, GW_DROP_rx_bad_key);
+	if (!belongs(w, a, path->key_id, path->peer_ip))
 		return;
-	}
 	switch (gw_rx_path_check(&path->rx, p->psn)) {
 	case GW_RX_NEW:
 		break;
@@ -117,17 +177,26 @@ static void rx_in(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame,
 		gw_drop(w, GW_DROP_rx_old_psn);
 		return;
 	}
-	if (!probe && !rx_data(w, path, p))
+	if (path->keys != NULL && probe) {
+		key = &path->keys->probe;
+	} else if (path->keys != NULL) {
+		const struct gw_generation *g = generation(w, path->keys, p->psn);
+
+		if (g == NULL)
+			return;
+		key = &g->data;
+	}
+	if (!verify(w, a, key) || (!probe && !rx_data(w, path, p)))
 		return;
-	gw_rx_path_applied(
-		&path->rx, p->psn, probe ? p->probe.timestamp : p->data.timestamp, bytes, now_ns);
-	path->rx.ce += in->ce;
+	gw_rx_path_applied(&path->rx, p->psn, probe ? p->probe.timestamp : p->data.timestamp,
+		a->frame_bytes, now_ns);
+	path->rx.ce += a->in.ce;
 	if (!probe)
 		return;
-	learn_sender(path, q, frame, in);
-	path->queue = q;
+	learn_sender(path, a);
+	path->queue = a->queue;
 	gw_rx_path_probed(&path->rx);
-	answer_probe(w, q, frame, path, p, now_ns);
+	answer_probe(w, a, path, now_ns);
 }
 
 /* As gw_tx_path_acked() samples it: the echoed clock, less what the ACK waited for. */
@@ -150,39 +219,61 @@ static void count_faults(struct gw_worker *w, struct gw_tx_path *tx)
 	tx->fault_news = false;
 }
 
-/* ACK and REPLY arrive on an outgoing path. */
-static void rx_out(struct gw_worker *w, const struct gw_frame_in *in,
-	const struct gw_wire_packet *p, uint64_t now_ns)
+static void rx_ack(struct gw_worker *w, struct gw_path_out *path, const struct gw_wire_packet *p,
+	uint64_t now_ns)
 {
-	const struct gw_slot *slot = &w->dp->out_slot[p->path];
-	struct gw_path_out *path = w->out[p->path];
-
-	if (path == NULL) {
-		/* This port steers replies to the wrong core of ours: its owner must try another.
-		 */
-		if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) != 0 &&
-			slot->key_id == p->key_id && p->type == GW_WIRE_REPLY)
-			__atomic_store_n(
-				&w->dp->out[p->path]->astray_port, in->to_port, __ATOMIC_RELAXED);
-		gw_drop(w, GW_DROP_rx_no_path);
-		return;
-	}
-	if (path->key_id != p->key_id) {
-		gw_drop(w, GW_DROP_rx_bad_key);
-		return;
-	}
-	if (p->type == GW_WIRE_REPLY) {
-		gw_path_reply(w, path, p, in->to_port, now_ns);
-		return;
-	}
 	if (!path->tx.any_acked || p->ack.largest > path->tx.largest_acked)
 		add_rtt(path->queue, p, now_ns);
-	gw_tx_path_acked(&path->tx, p, now_ns, gw_path_settle, w);
+	if (gw_tx_path_acked(&path->tx, p, now_ns, gw_path_settle, w))
+		__atomic_store_n(&path->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
 	if (path->tx.fault_news)
 		count_faults(w, &path->tx);
 	__atomic_store_n(&path->pub_srtt_ns, path->tx.srtt_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&path->pub_acked_bytes, path->tx.acked_bytes, __ATOMIC_RELAXED);
-	__atomic_store_n(&path->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
+}
+
+/* This UDP port steers replies to the wrong core of ours: its owner must try another. */
+static void rx_astray(struct gw_worker *w, struct arrival *a)
+{
+	const struct gw_slot *slot = &w->dp->out_slot[a->p.path];
+	struct gw_path_out *owned;
+
+	gw_drop(w, GW_DROP_rx_no_path);
+	if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) == 0 || a->p.type != GW_WIRE_REPLY)
+		return;
+	owned = w->dp->out[a->p.path];
+	if (belongs(w, a, slot->key_id, owned->peer_ip) &&
+		verify(w, a, owned->keys != NULL ? &owned->keys->reply : NULL))
+		__atomic_store_n(&owned->astray_psn, a->p.psn + 1, __ATOMIC_RELAXED);
+}
+
+/* ACK and REPLY arrive on an outgoing path. */
+static void rx_out(struct gw_worker *w, struct arrival *a, uint64_t now_ns)
+{
+	struct gw_path_out *path = w->out[a->p.path];
+	const struct gw_aead_key *key = NULL;
+
+	if (path == NULL) {
+		rx_astray(w, a);
+		return;
+	}
+	if (!belongs(w, a, path->key_id, path->peer_ip))
+		return;
+	if (path->keys != NULL && a->p.type == GW_WIRE_REPLY) {
+		key = &path->keys->reply;
+	} else if (path->keys != NULL) {
+		const struct gw_generation *g = generation(w, path->keys, a->p.psn);
+
+		if (g == NULL)
+			return;
+		key = &g->ack;
+	}
+	if (!verify(w, a, key))
+		return;
+	if (a->p.type == GW_WIRE_REPLY)
+		gw_path_reply(w, path, &a->p, now_ns);
+	else
+		rx_ack(w, path, &a->p, now_ns);
 }
 
 static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint64_t now_ns)
@@ -203,20 +294,21 @@ static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame
 
 static void rx_frame(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint64_t now_ns)
 {
-	const uint8_t *frame = gw_packet_whole(m, w->scratch, SCRATCH_BYTES);
-	struct gw_wire_packet p;
-	struct gw_frame_in in;
+	struct arrival a;
 	enum gw_wire_error error;
 
-	if (frame == NULL) {
+	a.queue = q;
+	a.frame = gw_packet_whole(m, w->scratch, SCRATCH_BYTES);
+	a.frame_bytes = gw_packet_bytes(m);
+	if (a.frame == NULL) {
 		gw_drop(w, GW_DROP_rx_chained);
 		return;
 	}
-	switch (gw_frame_parse(frame, gw_packet_bytes(m), q->port->ip, &in)) {
+	switch (gw_frame_parse(a.frame, a.frame_bytes, q->port->ip, &a.in)) {
 	case GW_FRAME_UDP:
 		break;
 	case GW_FRAME_ARP_IN:
-		rx_arp(w, q, frame, now_ns);
+		rx_arp(w, q, a.frame, now_ns);
 		return;
 	case GW_FRAME_OTHER:
 		gw_drop(w, GW_DROP_rx_not_ours);
@@ -225,17 +317,17 @@ static void rx_frame(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint
 		gw_drop(w, GW_DROP_rx_invalid_frame);
 		return;
 	}
-	error = gw_wire_decode(in.payload, in.len, w->dp->crc, &p);
+	error = gw_wire_decode_head(a.in.payload, a.in.len, w->dp->flags, &a.p, &a.bytes);
 	if (error != GW_WIRE_OK) {
 		gw_drop(w, GW_DROP_WIRE + error);
 		return;
 	}
-	if (p.path >= GW_DP_MAX_PATHS)
+	if (a.p.path >= GW_DP_MAX_PATHS)
 		gw_drop(w, GW_DROP_rx_no_path);
-	else if (p.type == GW_WIRE_DATA || p.type == GW_WIRE_PROBE)
-		rx_in(w, q, frame, gw_packet_bytes(m), &in, &p, now_ns);
+	else if (a.p.type == GW_WIRE_DATA || a.p.type == GW_WIRE_PROBE)
+		rx_in(w, &a, now_ns);
 	else
-		rx_out(w, &in, &p, now_ns);
+		rx_out(w, &a, now_ns);
 }
 
 uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker.h"
 
+#include "crypto/sealed.h"
 #include "internal.h"
 
 #include <string.h>
@@ -80,7 +81,7 @@ static gw_packet *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wi
 {
 	gw_packet *m = w->stash[--w->n_stash];
 	uint32_t len =
-		sizeof(struct gw_wire_data) + d->length + (w->dp->crc ? GW_WIRE_CRC_BYTES : 0);
+		sizeof(struct gw_wire_data) + d->length + gw_wire_trailer_bytes(w->dp->flags);
 	uint8_t *frame;
 
 	gw_packet_set_start(m, FRAME_START);
@@ -90,7 +91,7 @@ static gw_packet *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wi
 	*h = (struct gw_wire_head){.path = p->peer_slot,
 		.key_id = p->key_id,
 		.psn = p->tx.next_psn,
-		.crc = w->dp->crc};
+		.flags = w->dp->flags};
 	gw_wire_put_data(frame + GW_FRAME_HEADER, h, d);
 	return m;
 }
@@ -98,6 +99,24 @@ static gw_packet *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wi
 static uint8_t *payload(gw_packet *m)
 {
 	return gw_packet_data(m) + GW_FRAME_HEADER + sizeof(struct gw_wire_data);
+}
+
+/* Guest RAM becomes the payload of a packet whose header was written: by a copy, or by encryption,
+ * which is one. */
+static void put_ram(const struct gw_path_out *p, gw_packet *m, const uint8_t *data, uint32_t bytes)
+{
+	if (p->keys == NULL)
+		memcpy(payload(m), data, bytes);
+	else
+		gw_sealed_put(&gw_path_keys_at(p->keys, p->tx.next_psn)->data,
+			gw_packet_data(m) + GW_FRAME_HEADER, data, bytes);
+}
+
+/* Encrypts, where paths do, the payload that was written. */
+static void seal_payload(const struct gw_path_out *p, gw_packet *m, uint32_t bytes)
+{
+	if (p->keys != NULL)
+		put_ram(p, m, payload(m), bytes);
 }
 
 /* Ends the packet and enters it into the path's books. */
@@ -150,7 +169,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 			gw_packet_attach_ram(
 				out[0], ram, &w->ram_shinfo, taken->data, (uint16_t)bytes);
 		else
-			memcpy(payload(out[0]), taken->data, bytes);
+			put_ram(p, out[0], taken->data, bytes);
 		finish(p, tally, out[0], &h, &d, &r, now_ns);
 		return 1;
 	}
@@ -163,7 +182,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 		d.offset = gw_wire_fragment_offset(d.fragment);
 		d.length = gw_wire_fragment_length(d.fragment);
 		out[i] = begin(w, p, &h, &d);
-		memcpy(payload(out[i]), taken->data + d.offset, d.length);
+		put_ram(p, out[i], taken->data + d.offset, d.length);
 		finish(p, tally, out[i], &h, &d, &r, now_ns);
 	}
 	return p->n_fragments;
@@ -198,6 +217,7 @@ static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_d
 			take->run[i].count);
 		gw_tx_path_push_run(&p->tx, take->run[i].page, take->run[i].count);
 	}
+	seal_payload(p, out[0], d.length);
 	finish(p, &s->core.tally[w->index], out[0], &h, &d, &r, now_ns);
 	gw_take_runs_done(&s->core, take, w->index);
 	return 1;
@@ -289,17 +309,18 @@ static gw_packet *put_copy(
 		d.length = (uint16_t)(of->count * GW_WIRE_PAGE_BYTES);
 	}
 	m = begin(w, p, &h, &d);
-	if (of->kind == GW_TX_RUN_LIST)
+	if (of->kind == GW_TX_RUN_LIST) {
 		for (uint32_t i = 0; i < of->count; i++) {
 			const struct gw_tx_run *run = gw_tx_path_run(&c->of->tx, of->page + i);
 
 			gw_wire_put_run(
 				payload(m) + i * sizeof(struct gw_wire_run), run->page, run->count);
 		}
-	else
-		memcpy(payload(m),
-			region->base + (uint64_t)of->page * GW_WIRE_PAGE_BYTES + d.offset,
+		seal_payload(p, m, d.length);
+	} else {
+		put_ram(p, m, region->base + (uint64_t)of->page * GW_WIRE_PAGE_BYTES + d.offset,
 			d.length);
+	}
 	finish(p, &c->source->core.tally[w->index], m, &h, &d, &r, now_ns);
 	p->tx.copy_bytes += r.wire_bytes;
 	gw_drop(w, GW_DROP_tail_copy);

@@ -104,7 +104,8 @@ static int measure(struct bench *b, enum bench_kind kind, uint32_t round, uint32
 		rc = sender_measure(b->sender, kind == BENCH_BOUND, m, err);
 	progress_end(&w.progress);
 	if (rc == 0) {
-		result_of(m, b->port, b->n_ports, b->crc, &series->r[series->n++]);
+		result_of(m, b->port, b->n_ports, gw_integrity_flags(b->integrity),
+			&series->r[series->n++]);
 		note_facts(b, m);
 		rc = m->cut ? gw_err(err, -EINTR, "interrupted") : 0;
 	}

@@ -34,7 +34,7 @@ struct bench {
 	struct gw_dp *dp;
 	struct gw_dp_link *link;
 	struct sender *sender;
-	bool crc;
+	enum gw_dp_integrity integrity;
 	uint32_t n_ports;
 	struct result_port port[GW_DP_MAX_PORTS];
 	struct bench_series protocol, bound, fresh, trials;

@@ -88,7 +88,7 @@ void facts_gather(const struct bench_options *o, const struct gw_dp *dp,
 	gw_dp_host(dp, &host);
 	facts->huge_pages = !o->no_huge_pages;
 	facts->zero_copy_wanted = !o->no_zero_copy;
-	facts->crc = host.integrity == GW_DP_CRC32C;
+	facts->flags = gw_integrity_flags(host.integrity);
 	facts->n_ports = gw_dp_port_count(dp);
 	for (uint32_t i = 0; i < facts->n_ports; i++) {
 		struct facts_port *p = &facts->port[i];

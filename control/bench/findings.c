@@ -93,7 +93,7 @@ static void rings(const struct facts_port *p, struct findings *o)
 
 static void mtu(const struct facts *facts, const struct facts_port *p, struct findings *o)
 {
-	uint32_t pages = gw_wire_pages_per_packet(p->mtu, facts->crc);
+	uint32_t pages = gw_wire_pages_per_packet(p->mtu, facts->flags);
 	struct finding *f;
 
 	/* memif has no MTU call: its frames are as large as its buffers. */
@@ -136,7 +136,7 @@ static void offloads(const struct facts *facts, const struct facts_port *p, stru
 		value(f, "RSS over UDP, %u queues", p->queues);
 		advise(f, "only one queue receives: --workers 1, or another driver");
 	}
-	if (facts->zero_copy_wanted && !facts->crc && !p->setup.zero_copy) {
+	if (facts->zero_copy_wanted && facts->flags == 0 && !p->setup.zero_copy) {
 		f = add(o, "copying transmit", p->name);
 		value(f, "%s", p->driver);
 		advise(f, "this driver is not known to be safe for sending from guest memory");

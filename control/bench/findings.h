@@ -28,7 +28,8 @@ struct facts_worker {
 };
 
 struct facts {
-	bool huge_pages, crc, zero_copy_wanted;
+	bool huge_pages, zero_copy_wanted;
+	uint8_t flags; /* of packets, enum gw_wire_flag */
 	uint32_t n_ports, n_workers;
 	struct facts_port port[GW_DP_MAX_PORTS];
 	struct facts_worker worker[GW_DP_MAX_WORKERS];

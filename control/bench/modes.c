@@ -73,8 +73,10 @@ static int parent(struct program *p, struct gw_err *err)
 
 int mode_loopback(struct program *p, struct gw_err *err)
 {
-	int rc = loopback_start(&p->loopback, err);
+	int rc = program_secret(p, err);
 
+	if (rc == 0)
+		rc = loopback_start(&p->loopback, err);
 	if (rc != 0)
 		return rc;
 	if (p->loopback.child != 0)
@@ -245,6 +247,8 @@ int mode_self(struct program *p, struct gw_err *err)
 	struct talk_conf tc;
 	int rc = program_start_loop(p, err);
 
+	if (rc == 0)
+		rc = program_secret(p, err);
 	if (rc == 0)
 		rc = program_ports(p, BENCH_SENDER, NULL, err);
 	if (rc != 0)

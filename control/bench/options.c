@@ -54,7 +54,9 @@ static const struct option_row rows[] = {
 	{"expect", "BITS", RATE, AT(expect_bps), 0, 0, "0", ENDS,
 		"link speed that each port should have; a slower one is pointed out"},
 	{"integrity", "WORD", INTEGRITY, AT(integrity), 0, 0, "none", ENDS,
-		"checksum of every packet: none or crc32c; both ends alike"},
+		"of every packet: none, crc32c, aes-128-gcm or aes-256-gcm (both encrypt); both "
+		"ends "
+		"alike"},
 	{"ram", "MIB", NUMBER, AT(ram_mib), 16, 1u << 20, "512", SENDS,
 		"synthetic guest memory at each end"},
 	{"pattern", "LIST", PATTERN, 0, 0, 0, "random", SENDS,

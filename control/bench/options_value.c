@@ -132,9 +132,10 @@ int option_take(struct bench_options *o, const struct option_row *r, const char 
 				"--cpus %s: CPU numbers separated by commas are allowed", text);
 		return 0;
 	case INTEGRITY:
-		if (strcmp(text, "none") != 0 && strcmp(text, "crc32c") != 0)
-			return option_bad("--integrity %s: none or crc32c are allowed", text);
-		o->integrity = strcmp(text, "none") == 0 ? GW_DP_INTEGRITY_NONE : GW_DP_CRC32C;
+		if (!gw_integrity_find(text, &o->integrity))
+			return option_bad("--integrity %s: none, crc32c, aes-128-gcm or "
+					  "aes-256-gcm are allowed",
+				text);
 		return 0;
 	case PATTERN:
 		if (parse_pattern(o, text) != 0)

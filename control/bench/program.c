@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #define LINK_NS (10 * GW_NS_PER_S)
@@ -84,6 +85,7 @@ void program_unwind(struct program *p)
 	if (p->dp != NULL)
 		gw_dp_free(&p->dp);
 	gw_tls_free(&p->tls);
+	explicit_bzero(p->secret, sizeof(p->secret));
 	bench_ports_free(&p->ports);
 	gw_watch_free(&p->sigint);
 	gw_watch_free(&p->sigterm);
@@ -91,9 +93,18 @@ void program_unwind(struct program *p)
 		gw_loop_free(&p->loop);
 }
 
+int program_secret(struct program *p, struct gw_err *err)
+{
+	if (getrandom(p->secret, sizeof(p->secret), 0) != sizeof(p->secret))
+		return gw_err(err, -EIO, "no random numbers");
+	p->has_secret = true;
+	return 0;
+}
+
 struct talk_conf program_talk_conf(struct program *p)
 {
-	return (struct talk_conf){p->loop, &p->host, &p->interrupted, p->tls};
+	return (struct talk_conf){
+		p->loop, &p->host, &p->interrupted, p->tls, p->has_secret ? p->secret : NULL};
 }
 
 static int print(const struct bench *b, struct gw_err *err)
@@ -135,7 +146,7 @@ int program_measure(struct program *p, struct gw_err *err)
 
 	b->o = &p->o;
 	b->dp = p->dp;
-	b->crc = p->host.integrity == GW_DP_CRC32C;
+	b->integrity = p->host.integrity;
 	/* The other half's poll cores are on this machine. */
 	if (rc == 0 && p->o.mode == BENCH_LOOPBACK)
 		rc = bench_ports_create(&p->o, BENCH_RECEIVER, "", &other, err);

@@ -15,6 +15,8 @@
 struct program {
 	struct bench_options o;
 	struct gw_loop *loop;
+	uint8_t secret[GW_DP_SECRET_BYTES]; /* of a link whose ends are both here */
+	bool has_secret;
 	struct gw_watch *sigint, *sigterm;
 	bool interrupted;     /* ends what waits; taken back by who has something to show */
 	bool was_interrupted; /* stays */
@@ -36,6 +38,8 @@ int program_ports(
 /* p->tls, from a configuration or --pki; NULL where neither speaks of it. After program_ports(). */
 int program_tls(struct program *p, struct gw_err *err);
 int program_start_loop(struct program *p, struct gw_err *err);
+/* Before both ends begin. */
+int program_secret(struct program *p, struct gw_err *err);
 void program_unwind(struct program *p);
 struct talk_conf program_talk_conf(struct program *p);
 /* The sending end's whole work, once p->talk leads to the other end and data planes run. */

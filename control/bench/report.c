@@ -48,7 +48,8 @@ static json_t *queue_json(const struct bench *b, const struct result_queue *q)
 		"port", p->name, "queue", (int)q->queue, "cpu", (int)q->cpu, "l1_bps", q->l1_bps,
 		"payload_bps", q->payload_bps, "line_share", known(line > 0 ? q->l1_bps / line : 0),
 		"payload_share",
-		known(line > 0 ? q->payload_bps / (line * gw_wire_payload_share(p->mtu, b->crc))
+		known(line > 0 ? q->payload_bps / (line * gw_wire_payload_share(p->mtu,
+								  gw_integrity_flags(b->integrity)))
 			       : 0),
 		"packets_ps", q->packets_ps, "packets", (json_int_t)q->packets, "lost_packets",
 		(json_int_t)q->lost_packets, "resent_pages", (json_int_t)q->resent_pages, "rtt_us",
@@ -115,10 +116,11 @@ static json_t *ports_json(const struct bench *b)
 			json_pack("{s:s, s:s, s:i, s:I, s:f, s:i, s:i, s:i, s:b, s:b, s:b}", "name",
 				p->name, "driver", p->driver, "mtu", (int)p->mtu, "line_rate_bps",
 				(json_int_t)p->line_rate_bps, "payload_share",
-				gw_wire_payload_share(p->mtu, b->crc), "numa_node", s->socket,
-				"rx_descriptors", (int)s->rx_descriptors, "tx_descriptors",
-				(int)s->tx_descriptors, "zero_copy", (int)s->zero_copy, "fast_free",
-				(int)s->fast_free, "rss", (int)s->rss));
+				gw_wire_payload_share(p->mtu, gw_integrity_flags(b->integrity)),
+				"numa_node", s->socket, "rx_descriptors", (int)s->rx_descriptors,
+				"tx_descriptors", (int)s->tx_descriptors, "zero_copy",
+				(int)s->zero_copy, "fast_free", (int)s->fast_free, "rss",
+				(int)s->rss));
 	}
 	return ports;
 }
@@ -131,8 +133,7 @@ json_t *bench_json(const struct bench *b)
 	json_array_extend(findings, peers);
 	json_decref(peers);
 	json_object_set_new(o, "version", json_string(GODWIT_VERSION));
-	json_object_set_new(o, "integrity",
-		json_string(gw_integrity_name(b->crc ? GW_DP_CRC32C : GW_DP_INTEGRITY_NONE)));
+	json_object_set_new(o, "integrity", json_string(gw_integrity_name(b->integrity)));
 	json_object_set_new(o, "ram_mib", json_integer(b->o->ram_mib));
 	json_object_set_new(o, "ports", ports_json(b));
 	json_object_set_new(o, "protocol", series_json(b, &b->protocol));

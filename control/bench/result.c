@@ -64,7 +64,7 @@ static void queue_of(const struct measurement *m, uint32_t i, struct result_queu
 }
 
 void result_of(const struct measurement *m, const struct result_port *port, uint32_t n_ports,
-	bool crc, struct result *r)
+	uint8_t flags, struct result *r)
 {
 	static const struct gw_histogram none;
 	struct gw_histogram rtt = none;
@@ -92,7 +92,8 @@ void result_of(const struct measurement *m, const struct result_port *port, uint
 	for (uint32_t i = 0; i < n_ports; i++) {
 		known &= port[i].line_rate_bps != 0;
 		line += (double)port[i].line_rate_bps;
-		allowed += (double)port[i].line_rate_bps * gw_wire_payload_share(port[i].mtu, crc);
+		allowed +=
+			(double)port[i].line_rate_bps * gw_wire_payload_share(port[i].mtu, flags);
 	}
 	r->payload_bps = per((double)m->receiver.moved_bytes * 8, receiver_s);
 	r->packets_ps = per((double)tx_packets, m->seconds);

@@ -51,7 +51,7 @@ struct result {
 
 /* tsc_hz: of each end; port: of the sender, by its index. */
 void result_of(const struct measurement *m, const struct result_port *port, uint32_t n_ports,
-	bool crc, struct result *r);
+	uint8_t flags, struct result *r);
 
 /* The nearest-rank percentiles that result shows, in microseconds. */
 void result_percentiles(const struct gw_histogram *h, double out_us[4]);

@@ -39,7 +39,7 @@ static void print_ports(const struct bench *b, FILE *f)
 		c[2] = text_format("%u", p->mtu);
 		c[3] = r->line_rate_bps != 0 ? text_rate((double)r->line_rate_bps)
 					     : text_format("-");
-		c[4] = share(gw_wire_payload_share(p->mtu, b->crc));
+		c[4] = share(gw_wire_payload_share(p->mtu, gw_integrity_flags(b->integrity)));
 		c[5] = p->memif_rsize != 0 ? text_format("%u", 1u << p->memif_rsize)
 					   : text_format("%u/%u", p->setup.rx_descriptors,
 						     p->setup.tx_descriptors);
@@ -57,7 +57,7 @@ static void queue_row(const struct bench *b, const struct result_queue *q, struc
 {
 	const struct result_port *p = &b->port[q->port];
 	double line = (double)p->line_rate_bps;
-	double possible = line * gw_wire_payload_share(p->mtu, b->crc);
+	double possible = line * gw_wire_payload_share(p->mtu, gw_integrity_flags(b->integrity));
 
 	c[0] = text_format("%s", p->name);
 	c[1] = text_format("%u", q->queue);
@@ -195,11 +195,12 @@ static void print_findings(const struct findings *list, const char *end, FILE *f
 void bench_print(const struct bench *b, FILE *f)
 {
 	const struct findings *peers = sender_peer_findings(b->sender);
+	char title[64];
 
 	print_ports(b, f);
 	print_series(b, &b->bound, "bound (no protocol)", f);
-	print_series(b, &b->protocol,
-		b->crc ? "protocol, integrity crc32c" : "protocol, integrity none", f);
+	snprintf(title, sizeof(title), "protocol, integrity %s", gw_integrity_name(b->integrity));
+	print_series(b, &b->protocol, title, f);
 	if (bench_bound_ratio(b) > 0)
 		fprintf(f, "\nprotocol / bound: %.1f %% (median of neighbouring measurements)\n",
 			100 * bench_bound_ratio(b));

@@ -18,7 +18,7 @@ int talk_take_paths(struct talk *t, const json_t *body)
 	if (t->dp == NULL || t->link != NULL ||
 		gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
 		return -EPROTO;
-	if (gw_link_accept(t->conf.loop, t->dp, path, n, &t->link, &err) != 0) {
+	if (gw_link_accept(t->conf.loop, t->dp, path, n, t->conf.secret, &t->link, &err) != 0) {
 		gw_peer_send(t->peer, GW_MESSAGE_PATHS_FAILED,
 			json_pack("{s:o}", "reason", gw_message_string(err.text)));
 		return 0;
@@ -73,7 +73,7 @@ static int join(struct talk *t, struct gw_err *err)
 	int rc;
 
 	path = gw_dp_link_paths(gw_link_dp(t->link), &n);
-	rc = gw_link_accept(loop, t->dp, path, n, &t->twin->link, err);
+	rc = gw_link_accept(loop, t->dp, path, n, t->conf.secret, &t->twin->link, err);
 	if (rc != 0)
 		return rc;
 	path = gw_dp_link_paths(gw_link_dp(t->twin->link), &n);
@@ -87,7 +87,7 @@ int talk_link(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
 	int rc = 0;
 
 	if (t->link == NULL) {
-		rc = gw_link_plan(t->conf.loop, t->dp, peer, &t->link, err);
+		rc = gw_link_plan(t->conf.loop, t->dp, peer, t->conf.secret, &t->link, err);
 		if (rc == 0 && t->twin != NULL)
 			rc = join(t, err);
 		else if (rc == 0)

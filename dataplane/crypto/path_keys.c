@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "path_keys.h"
 
-#include <stdlib.h>
+#include "../base/secret.h"
+
 #include <string.h>
-
-/* A multiple of 64 bytes, since keys are aligned to that. */
-static void *zeroed(size_t size)
-{
-	void *m = aligned_alloc(64, size);
-
-	return m != NULL ? memset(m, 0, size) : NULL;
-}
 
 struct gw_generation *gw_path_keys_put(struct gw_path_keys *k, struct gw_generation *g)
 {
@@ -23,7 +16,7 @@ struct gw_generation *gw_path_keys_put(struct gw_path_keys *k, struct gw_generat
 struct gw_generation *gw_generation_create(const uint8_t secret[GW_SECRET_BYTES], bool aes256,
 	const struct gw_key_path *path, uint64_t number)
 {
-	struct gw_generation *g = zeroed(sizeof(*g));
+	struct gw_generation *g = gw_secret_alloc(sizeof(*g));
 
 	if (g == NULL)
 		return NULL;
@@ -39,7 +32,7 @@ struct gw_generation *gw_generation_create(const uint8_t secret[GW_SECRET_BYTES]
 struct gw_path_keys *gw_path_keys_create(
 	const uint8_t secret[GW_SECRET_BYTES], bool aes256, const struct gw_key_path *path)
 {
-	struct gw_path_keys *k = zeroed(sizeof(*k));
+	struct gw_path_keys *k = gw_secret_alloc(sizeof(*k));
 	struct gw_generation *g;
 	bool failed;
 
@@ -68,7 +61,7 @@ void gw_path_keys_free(struct gw_path_keys **keys)
 	for (uint32_t i = 0; i < GW_GENERATIONS; i++)
 		gw_generation_free(k->generation[i]);
 	explicit_bzero(k, sizeof(*k));
-	free(k);
+	gw_secret_free(k);
 }
 
 void gw_generation_free(struct gw_generation *g)
@@ -76,5 +69,5 @@ void gw_generation_free(struct gw_generation *g)
 	if (g == NULL)
 		return;
 	explicit_bzero(g, sizeof(*g));
-	free(g);
+	gw_secret_free(g);
 }

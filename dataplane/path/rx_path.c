@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define WORDS (GW_RX_BITS / 64)
+/* Enough for all that a probe asks for. */
+#define UNANSWERED_MAX (GW_RX_BITS / GW_WIRE_ACK_BITS * GW_RX_ACK_BYTES)
 
 void gw_rx_path_init(struct gw_rx_path *p, uint64_t room_bytes)
 {
@@ -52,6 +54,9 @@ void gw_rx_path_applied(
 	}
 	p->applied[psn / 64 % WORDS] |= UINT64_C(1) << (psn % 64);
 	p->bytes += bytes;
+	p->unanswered_bytes += bytes;
+	if (p->unanswered_bytes > UNANSWERED_MAX)
+		p->unanswered_bytes = UNANSWERED_MAX;
 	if (p->unacked++ == 0)
 		p->ack_due_ns = now_ns + GW_RX_ACK_DELAY_NS;
 }
@@ -86,6 +91,8 @@ void gw_rx_path_probed(struct gw_rx_path *p)
 
 uint64_t gw_rx_path_ack(struct gw_rx_path *p, uint64_t now_ns, struct gw_wire_ack_body *a)
 {
+	uint64_t psn = gw_rx_path_ack_psn(p);
+
 	a->largest = p->largest;
 	/* The newest first: the sender's clock is in it. */
 	if (p->unacked == 0 && p->look_back != 0)
@@ -100,5 +107,8 @@ uint64_t gw_rx_path_ack(struct gw_rx_path *p, uint64_t now_ns, struct gw_wire_ac
 		a->bitmap[w] = reverse(window(p, a->largest - 64 * w - 63));
 	p->unacked = 0;
 	p->ack_now = false;
-	return p->next_psn++;
+	p->unanswered_bytes -=
+		p->unanswered_bytes < GW_RX_ACK_BYTES ? p->unanswered_bytes : GW_RX_ACK_BYTES;
+	p->next_psn = psn + 1;
+	return psn;
 }

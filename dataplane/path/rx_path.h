@@ -16,6 +16,8 @@
 /* What is remembered of the past: an ACK covers the newest GW_WIRE_ACK_BITS of it, a probe is
  * answered with ACKs for all of it, so that what lost ACKs said is not lost. */
 #define GW_RX_BITS (8u * GW_WIRE_ACK_BITS)
+/* Layer-2 bytes of an ACK at most. */
+#define GW_RX_ACK_BYTES (GW_WIRE_L2_TO_UDP + sizeof(struct gw_wire_ack) + GW_WIRE_TRAILER_MAX)
 
 enum gw_rx_verdict {
 	GW_RX_NEW,       /* not seen: apply, then gw_rx_path_applied() */
@@ -32,11 +34,14 @@ struct gw_rx_path {
 	uint32_t unacked;   /* packets since the last ACK */
 	bool ack_now;       /* a gap, a probe */
 	uint32_t look_back; /* ACKs for older bits that a probe asked for */
-	uint32_t ce;        /* packets that came with CE */
+	/* What came and was not answered yet pays for those: a few small probes draw no more than
+	 * they bring. */
+	uint32_t unanswered_bytes;
+	uint32_t ce; /* packets that came with CE */
 	uint64_t ack_due_ns;
 	uint32_t echo; /* timestamp of the newest packet, and when it came */
 	uint64_t echo_ns;
-	uint64_t next_psn; /* of the reverse direction: ACKs */
+	uint64_t next_psn; /* of the reverse direction: ACKs, see gw_rx_path_ack_psn() */
 };
 
 void gw_rx_path_init(struct gw_rx_path *p, uint64_t room_bytes);
@@ -51,11 +56,23 @@ void gw_rx_path_applied(
 /* The packet was a probe: an ACK at once, and what is remembered beyond it. */
 void gw_rx_path_probed(struct gw_rx_path *p);
 
+/* The next ACK's own number. Its generation is that of the newest packet, so that both directions
+ * change keys together; numbers that this skips are never used. */
+static inline uint64_t gw_rx_path_ack_psn(const struct gw_rx_path *p)
+{
+	uint64_t first = p->largest >> GW_WIRE_GENERATION_SHIFT << GW_WIRE_GENERATION_SHIFT;
+
+	return p->next_psn > first ? p->next_psn : first;
+}
+
+/* Where a generation has had more ACKs than it has numbers, which takes as many packets, they wait
+ * for the next one. */
 static inline bool gw_rx_path_ack_due(const struct gw_rx_path *p, uint64_t now_ns)
 {
-	return (p->unacked != 0 && (p->ack_now || p->unacked >= GW_RX_ACK_PACKETS ||
-					   now_ns >= p->ack_due_ns)) ||
-	       p->look_back != 0;
+	return ((p->unacked != 0 && (p->ack_now || p->unacked >= GW_RX_ACK_PACKETS ||
+					    now_ns >= p->ack_due_ns)) ||
+		       (p->look_back != 0 && p->unanswered_bytes >= GW_RX_ACK_BYTES)) &&
+	       p->next_psn >> GW_WIRE_GENERATION_SHIFT <= p->largest >> GW_WIRE_GENERATION_SHIFT;
 }
 
 /* Fills the ACK, of the newest packets or of older ones, and counts it as sent. Returns its own

@@ -51,6 +51,7 @@ int gw_tx_path_init(struct gw_tx_path *p, uint64_t rate_bps, uint64_t initial_cr
 	use_books(p, b);
 	gw_rate_init(&p->rate, rate_bps);
 	p->credit = initial_credit;
+	p->psn_end = GW_WIRE_PSN_MAX + 1;
 	p->reorder = GW_TX_REORDER_MIN;
 	p->reorder_time = 1;
 	memset(p->lost_psn, 0xff, sizeof(p->lost_psn));

@@ -91,6 +91,7 @@ struct gw_tx_books {
 
 struct gw_tx_path {
 	uint64_t next_psn;
+	uint64_t psn_end;       /* from here on the keys are not made yet */
 	uint64_t una;           /* oldest PSN that may be outstanding */
 	uint64_t largest_acked; /* valid once any_acked */
 	bool any_acked;
@@ -167,11 +168,12 @@ static inline bool gw_tx_path_room(const struct gw_tx_path *p, uint32_t more)
 	return p->next_psn - p->una + more <= p->mask + 1;
 }
 
-/* Whether another packet may be sent: credit, room in the books, PSNs left, window and pacing. */
+/* Whether another packet may be sent: credit, room in the books, PSNs and keys left, window and
+ * pacing. */
 static inline bool gw_tx_path_open(struct gw_tx_path *p, uint64_t now_ns)
 {
 	return p->spent_bytes < p->credit && gw_tx_path_room(p, 9) && !gw_tx_path_spent(p) &&
-	       gw_rate_open(&p->rate, p->inflight_bytes, now_ns);
+	       p->next_psn + 9 <= p->psn_end && gw_rate_open(&p->rate, p->inflight_bytes, now_ns);
 }
 
 /* Runs that still fit; a run list takes them with gw_tx_path_push_run() just before

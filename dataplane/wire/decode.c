@@ -57,12 +57,10 @@ static enum gw_wire_error check_runs(const struct gw_wire_packet *p)
 	return GW_WIRE_OK;
 }
 
-static enum gw_wire_error decode_data(const uint8_t *bytes, size_t len, struct gw_wire_packet *p)
+static enum gw_wire_error decode_data(const uint8_t *bytes, struct gw_wire_packet *p)
 {
 	const struct gw_wire_data *w = (const struct gw_wire_data *)bytes;
 
-	if (len < sizeof(*w))
-		return GW_WIRE_SHORT;
 	p->data.epoch = gw_get16(w->epoch);
 	p->data.stream = gw_get16(w->stream);
 	p->data.region = w->region;
@@ -73,8 +71,6 @@ static enum gw_wire_error decode_data(const uint8_t *bytes, size_t len, struct g
 	p->data.length = gw_get16(w->length);
 	p->data.timestamp = gw_get32(w->timestamp);
 	p->data.payload = bytes + sizeof(*w);
-	if (p->data.length != len - sizeof(*w))
-		return GW_WIRE_BAD_LENGTH;
 	if (p->data.epoch == 0)
 		return GW_WIRE_BAD_EPOCH;
 	switch (p->data.encoding) {
@@ -88,14 +84,10 @@ static enum gw_wire_error decode_data(const uint8_t *bytes, size_t len, struct g
 	}
 }
 
-static enum gw_wire_error decode_ack(const uint8_t *bytes, size_t len, struct gw_wire_packet *p)
+static enum gw_wire_error decode_ack(const uint8_t *bytes, struct gw_wire_packet *p)
 {
 	const struct gw_wire_ack *w = (const struct gw_wire_ack *)bytes;
 
-	if (len < sizeof(*w))
-		return GW_WIRE_SHORT;
-	if (len != sizeof(*w))
-		return GW_WIRE_BAD_LENGTH;
 	p->ack.largest = gw_get48(w->largest);
 	p->ack.echo = gw_get32(w->echo);
 	p->ack.hold = gw_get32(w->hold);
@@ -112,51 +104,87 @@ static enum gw_wire_error decode_ack(const uint8_t *bytes, size_t len, struct gw
 	return GW_WIRE_OK;
 }
 
-static enum gw_wire_error decode_probe(const uint8_t *bytes, size_t len, struct gw_wire_packet *p)
+static enum gw_wire_error decode_probe(const uint8_t *bytes, struct gw_wire_packet *p)
 {
 	const struct gw_wire_probe *w = (const struct gw_wire_probe *)bytes;
 
-	if (len < sizeof(*w))
-		return GW_WIRE_SHORT;
-	/* Only a probe may be padded. */
-	if (len != sizeof(*w) && p->type != GW_WIRE_PROBE)
-		return GW_WIRE_BAD_LENGTH;
 	p->probe.core = gw_get16(w->core);
 	p->probe.timestamp = gw_get32(w->timestamp);
 	return GW_WIRE_OK;
 }
 
-enum gw_wire_error gw_wire_decode(
-	const uint8_t *bytes, size_t len, bool crc, struct gw_wire_packet *p)
+/* len: without the trailer. */
+static enum gw_wire_error check_length(const uint8_t *bytes, size_t len, enum gw_wire_type type)
+{
+	static const uint8_t least[] = {[GW_WIRE_DATA] = sizeof(struct gw_wire_data),
+		[GW_WIRE_ACK] = sizeof(struct gw_wire_ack),
+		[GW_WIRE_PROBE] = sizeof(struct gw_wire_probe),
+		[GW_WIRE_REPLY] = sizeof(struct gw_wire_probe)};
+	size_t more;
+
+	if (type < GW_WIRE_DATA || type > GW_WIRE_REPLY)
+		return GW_WIRE_BAD_TYPE;
+	if (len < least[type])
+		return GW_WIRE_SHORT;
+	more = len - least[type];
+	switch (type) {
+	case GW_WIRE_DATA:
+		return more == gw_get16(((const struct gw_wire_data *)bytes)->length)
+			       ? GW_WIRE_OK
+			       : GW_WIRE_BAD_LENGTH;
+	case GW_WIRE_PROBE: /* only it may be padded */
+		return GW_WIRE_OK;
+	default:
+		return more == 0 ? GW_WIRE_OK : GW_WIRE_BAD_LENGTH;
+	}
+}
+
+enum gw_wire_error gw_wire_decode_head(
+	const uint8_t *bytes, size_t len, uint8_t flags, struct gw_wire_packet *p, size_t *packet)
 {
 	const struct gw_wire_common *c = (const struct gw_wire_common *)bytes;
+	uint32_t trailer = gw_wire_trailer_bytes(flags);
 
-	if (len < sizeof(*c))
+	if (len < sizeof(*c) + trailer)
 		return GW_WIRE_SHORT;
 	if (c->version_type >> 4 != GW_WIRE_VERSION)
 		return GW_WIRE_BAD_VERSION;
-	if (c->flags != (crc ? GW_WIRE_CRC32C : 0))
+	if (c->flags != flags)
 		return GW_WIRE_BAD_FLAGS;
-	if (crc) {
-		if (len < sizeof(*c) + GW_WIRE_CRC_BYTES)
-			return GW_WIRE_SHORT;
-		len -= GW_WIRE_CRC_BYTES;
-		if (gw_get32(bytes + len) != gw_crc32c(bytes, len))
-			return GW_WIRE_BAD_CRC;
-	}
 	p->type = (enum gw_wire_type)(c->version_type & 0xf);
 	p->path = gw_get16(c->path);
 	p->key_id = gw_get32(c->key_id);
 	p->psn = gw_get48(c->psn);
+	*packet = len - trailer;
+	return check_length(bytes, *packet, p->type);
+}
+
+enum gw_wire_error gw_wire_check_crc(const uint8_t *bytes, size_t len)
+{
+	return gw_get32(bytes + len) == gw_crc32c(bytes, len) ? GW_WIRE_OK : GW_WIRE_BAD_CRC;
+}
+
+enum gw_wire_error gw_wire_decode_body(const uint8_t *bytes, struct gw_wire_packet *p)
+{
 	switch (p->type) {
 	case GW_WIRE_DATA:
-		return decode_data(bytes, len, p);
+		return decode_data(bytes, p);
 	case GW_WIRE_ACK:
-		return decode_ack(bytes, len, p);
+		return decode_ack(bytes, p);
 	case GW_WIRE_PROBE:
 	case GW_WIRE_REPLY:
-		return decode_probe(bytes, len, p);
+		return decode_probe(bytes, p);
 	default:
 		return GW_WIRE_BAD_TYPE;
 	}
+}
+
+enum gw_wire_error gw_wire_decode(
+	const uint8_t *bytes, size_t len, uint8_t flags, struct gw_wire_packet *p)
+{
+	enum gw_wire_error error = gw_wire_decode_head(bytes, len, flags, p, &len);
+
+	if (error == GW_WIRE_OK && flags == GW_WIRE_CRC32C)
+		error = gw_wire_check_crc(bytes, len);
+	return error == GW_WIRE_OK ? gw_wire_decode_body(bytes, p) : error;
 }

@@ -53,10 +53,18 @@ struct gw_wire_packet {
 	};
 };
 
-/* Decodes len bytes of UDP payload. crc: whether the trailer is required (a packet that differs is
- * refused). */
+/* The header, and whether the length can be right: cheap, before anything costs more. flags: what
+ * packets here have; one that differs is refused. Fills in type, path, key_id and psn, and says
+ * with *packet how long the packet is without its trailer. */
+enum gw_wire_error gw_wire_decode_head(
+	const uint8_t *bytes, size_t len, uint8_t flags, struct gw_wire_packet *p, size_t *packet);
+/* The checksum of a packet whose header was taken; len: without it. */
+enum gw_wire_error gw_wire_check_crc(const uint8_t *bytes, size_t len);
+/* The rest of a packet whose header was taken and whose trailer was right. */
+enum gw_wire_error gw_wire_decode_body(const uint8_t *bytes, struct gw_wire_packet *p);
+/* All three for a packet in the clear; flags: 0 or GW_WIRE_CRC32C. */
 enum gw_wire_error gw_wire_decode(
-	const uint8_t *bytes, size_t len, bool crc, struct gw_wire_packet *p);
+	const uint8_t *bytes, size_t len, uint8_t flags, struct gw_wire_packet *p);
 
 /* The n-th run of a checked run list. */
 static inline void gw_wire_run_get(

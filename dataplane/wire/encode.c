@@ -8,7 +8,7 @@ static void put_common(
 	struct gw_wire_common *c, const struct gw_wire_head *h, enum gw_wire_type type)
 {
 	c->version_type = (uint8_t)(GW_WIRE_VERSION << 4 | type);
-	c->flags = h->crc ? GW_WIRE_CRC32C : 0;
+	c->flags = h->flags;
 	gw_put16(c->path, h->path);
 	gw_put32(c->key_id, h->key_id);
 	gw_put48(c->psn, h->psn);
@@ -67,7 +67,7 @@ size_t gw_wire_put_probe(uint8_t *out, const struct gw_wire_head *h, enum gw_wir
 
 size_t gw_wire_seal(uint8_t *packet, size_t len, const struct gw_wire_head *h)
 {
-	if (!h->crc)
+	if (h->flags != GW_WIRE_CRC32C)
 		return len;
 	gw_put32(packet + len, gw_crc32c(packet, len));
 	return len + GW_WIRE_CRC_BYTES;

@@ -12,7 +12,7 @@ struct gw_wire_head {
 	uint16_t path;
 	uint32_t key_id;
 	uint64_t psn;
-	bool crc;
+	uint8_t flags; /* enum gw_wire_flag */
 };
 
 struct gw_wire_data_head {
@@ -41,6 +41,6 @@ size_t gw_wire_put_ack(
 size_t gw_wire_put_probe(uint8_t *out, const struct gw_wire_head *h, enum gw_wire_type type,
 	uint16_t core, uint32_t timestamp);
 
-/* Ends a packet of len bytes: appends the trailer where h->crc asks for it (room for
- * GW_WIRE_CRC_BYTES). Returns the final length. */
+/* Ends a packet of len bytes: appends the checksum where h->flags ask for it (room for
+ * GW_WIRE_CRC_BYTES); encrypting is crypto/sealed.h's. Returns the final length. */
 size_t gw_wire_seal(uint8_t *packet, size_t len, const struct gw_wire_head *h);

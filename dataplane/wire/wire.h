@@ -2,7 +2,8 @@
 /*
  * The wire format above UDP. All integers are big-endian; every packet begins with struct
  * gw_wire_common. With GW_WIRE_CRC32C four bytes follow the packet: CRC32C (RFC 3720) of everything
- * before them, from the version byte on.
+ * before them, from the version byte on. With GW_WIRE_AEAD sixteen: AES-GCM's tag; the header (see
+ * gw_wire_clear_bytes()) can be read and is authenticated, the rest is encrypted.
  *
  * DATA    a page, a fragment of one, several neighbouring pages, or a list of runs
  * ACK     what the receiver applied, its clock echo and its credit
@@ -37,20 +38,22 @@
 #define GW_WIRE_RUNS_MAX 150u /* in one packet: fits the payload of MTU 1280 */
 #define GW_WIRE_PSN_MAX ((UINT64_C(1) << 48) - 1)
 #define GW_WIRE_CRC_BYTES 4u
+#define GW_WIRE_TAG_BYTES 16u
+#define GW_WIRE_TRAILER_MAX GW_WIRE_TAG_BYTES
 /* So many numbers have one key: 2^22. */
 #define GW_WIRE_GENERATION_SHIFT 22u
 /* Time stamps count 64 ns: they wrap after 274 s, far above any RTT. */
 #define GW_WIRE_TS_SHIFT 6u
 
 enum gw_wire_type { GW_WIRE_DATA = 1, GW_WIRE_ACK = 2, GW_WIRE_PROBE = 3, GW_WIRE_REPLY = 4 };
-enum gw_wire_flag { GW_WIRE_CRC32C = 0x01 };
+enum gw_wire_flag { GW_WIRE_CRC32C = 0x01, GW_WIRE_AEAD = 0x02 }; /* one of them, or none */
 enum gw_wire_encoding { GW_WIRE_RAW = 0, GW_WIRE_ZERO_RUNS = 1, GW_WIRE_HOLE_RUNS = 2 };
 
 struct gw_wire_common {
 	uint8_t version_type; /* version in the high nibble */
 	uint8_t flags;
 	uint8_t path[2];   /* the receiver's slot */
-	uint8_t key_id[4]; /* of the path; random in the clear */
+	uint8_t key_id[4]; /* of the path; random */
 	uint8_t psn[6];
 };
 
@@ -99,6 +102,28 @@ _Static_assert(
 	GW_WIRE_FRAGMENTS *GW_WIRE_FRAGMENT_BYTES >= GW_WIRE_PAGE_BYTES, "fragments cover a page");
 _Static_assert(
 	GW_WIRE_QUARTERS *GW_WIRE_QUARTER_BYTES == GW_WIRE_PAGE_BYTES, "quarters are a page");
+
+/* What follows a packet. */
+static inline uint32_t gw_wire_trailer_bytes(uint8_t flags)
+{
+	if (flags == GW_WIRE_AEAD)
+		return GW_WIRE_TAG_BYTES;
+	return flags == GW_WIRE_CRC32C ? GW_WIRE_CRC_BYTES : 0;
+}
+
+/* The first bytes of an encrypted packet that stay readable: whose it is, and all of a DATA header.
+ * Of a REPLY also the core, which is part of its nonce. */
+static inline uint32_t gw_wire_clear_bytes(enum gw_wire_type type)
+{
+	switch (type) {
+	case GW_WIRE_DATA:
+		return sizeof(struct gw_wire_data);
+	case GW_WIRE_REPLY:
+		return sizeof(struct gw_wire_common) + 2;
+	default:
+		return sizeof(struct gw_wire_common);
+	}
+}
 
 /* Where a fragment lies in its page, and its length: thirds, the last one shorter, or quarters. */
 static inline uint16_t gw_wire_fragment_offset(uint32_t fragment)

@@ -95,11 +95,20 @@ static void take_ack(const struct gw_wire_packet *p, uint8_t how)
 	gw_tx_path_release(&tx);
 }
 
-static void take(const uint8_t *bytes, size_t len, bool crc, uint8_t how)
+/* An encrypted packet is taken as if its tag had been right. */
+static bool decode(const uint8_t *bytes, size_t len, uint8_t flags, struct gw_wire_packet *p)
+{
+	if (flags != GW_WIRE_AEAD)
+		return gw_wire_decode(bytes, len, flags, p) == GW_WIRE_OK;
+	return gw_wire_decode_head(bytes, len, flags, p, &len) == GW_WIRE_OK &&
+	       gw_wire_clear_bytes(p->type) <= len && gw_wire_decode_body(bytes, p) == GW_WIRE_OK;
+}
+
+static void take(const uint8_t *bytes, size_t len, uint8_t flags, uint8_t how)
 {
 	struct gw_wire_packet p;
 
-	if (gw_wire_decode(bytes, len, crc, &p) != GW_WIRE_OK)
+	if (!decode(bytes, len, flags, &p))
 		return;
 	if (p.psn > GW_WIRE_PSN_MAX)
 		abort();
@@ -145,9 +154,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (len > 0)
 			copy[0] = (uint8_t)(GW_WIRE_VERSION << 4 | (copy[0] & 0xf));
 		gw_put32(copy + len, gw_crc32c(copy, len));
-		take(copy, len + GW_WIRE_CRC_BYTES, true, how);
+		take(copy, len + GW_WIRE_CRC_BYTES, GW_WIRE_CRC32C, how);
 	} else {
-		take(copy, len, how & 0x40, how);
+		take(copy, len, how & 0x40 ? GW_WIRE_CRC32C : how & 0x20 ? GW_WIRE_AEAD : 0, how);
 	}
 	free(copy);
 	return 0;

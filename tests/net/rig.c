@@ -1,39 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "rig.h"
+#include "rig_wire.h"
 
 #include "../../dataplane/base/clock.h"
+#include "../../dataplane/internal.h"
 #include "../../dataplane/port/eal.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <rte_eth_ring.h>
-#include <rte_ethdev.h>
-#include <rte_mbuf.h>
-#include <rte_ring.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define RING_SLOTS 1024u
-#define HELD 16u
-
 uint64_t rig_events[8], rig_event_value[8];
-
-/* One direction of one queue of one port. */
-struct strand {
-	struct rte_ring *from, *to;
-	uint32_t port;
-	struct rte_mbuf *held[HELD]; /* packets that are to be overtaken */
-	uint32_t n_held;
-};
-
-static struct {
-	struct strand strand[2 * RIG_MAX_PORTS * GW_DP_MAX_WORKERS];
-	uint32_t n;
-	pthread_t thread;
-	atomic_bool stop;
-} wire;
 
 uint64_t rig_random(uint64_t *state)
 {
@@ -41,109 +19,6 @@ uint64_t rig_random(uint64_t *state)
 	*state ^= *state >> 7;
 	*state ^= *state << 17;
 	return *state;
-}
-
-static bool chance(uint64_t *rng, atomic_uint *per_mille)
-{
-	unsigned int p = atomic_load_explicit(per_mille, memory_order_relaxed);
-
-	return p != 0 && rig_random(rng) % 1000 < p;
-}
-
-static void deliver(struct strand *s, struct rte_mbuf *m)
-{
-	if (rte_ring_enqueue(s->to, m) != 0)
-		rte_pktmbuf_free(m); /* a full receive ring drops, as a NIC would */
-}
-
-static void pass(struct rig *rig, struct strand *s, struct rte_mbuf *m, uint64_t *rng)
-{
-	struct rte_mbuf *copy;
-	unsigned int longest;
-
-	longest = atomic_load_explicit(&rig->faults.longest[s->port], memory_order_relaxed);
-	if (atomic_load_explicit(&rig->faults.cut[s->port], memory_order_relaxed) ||
-		(longest != 0 && m->pkt_len > longest) || chance(rng, &rig->faults.drop)) {
-		rte_pktmbuf_free(m);
-		return;
-	}
-	if (chance(rng, &rig->faults.truncate))
-		rte_pktmbuf_trim(m, (uint16_t)(rig_random(rng) % m->data_len));
-	if (chance(rng, &rig->faults.flip) && m->data_len != 0)
-		rte_pktmbuf_mtod(m, uint8_t *)[rig_random(rng) % m->data_len] ^=
-			(uint8_t)(1u << rig_random(rng) % 8);
-	if (chance(rng, &rig->faults.duplicate)) {
-		copy = rte_pktmbuf_copy(m, m->pool, 0, UINT32_MAX);
-		if (copy != NULL)
-			deliver(s, copy);
-	}
-	if (chance(rng, &rig->faults.reorder) && s->n_held < HELD) {
-		s->held[s->n_held++] = m;
-		return;
-	}
-	deliver(s, m);
-	if (s->n_held != 0 && rig_random(rng) % 8 == 0)
-		deliver(s, s->held[--s->n_held]);
-}
-
-static void *wire_main(void *arg)
-{
-	struct rig *rig = arg;
-	uint64_t rng = rig->seed | 1;
-
-	while (!atomic_load(&wire.stop)) {
-		unsigned int moved = 0;
-
-		for (uint32_t i = 0; i < wire.n; i++) {
-			struct strand *s = &wire.strand[i];
-			struct rte_mbuf *m[32];
-			unsigned int n = rte_ring_dequeue_burst(s->from, (void **)m, 32, NULL);
-
-			for (unsigned int k = 0; k < n; k++)
-				pass(rig, s, m[k], &rng);
-			if (n == 0 && s->n_held != 0)
-				deliver(s, s->held[--s->n_held]);
-			moved += n;
-		}
-		if (moved == 0)
-			usleep(20);
-	}
-	return NULL;
-}
-
-static struct rte_ring *ring(const char *name)
-{
-	return rte_ring_create(name, RING_SLOTS, SOCKET_ID_ANY, 0);
-}
-
-/* Ports "<side><i>" of both sides, and the strands between them. */
-static int join(struct rig *rig, const struct rig_conf *conf)
-{
-	(void)rig;
-	for (uint32_t p = 0; p < conf->ports; p++) {
-		struct rte_ring *tx[2][GW_DP_MAX_WORKERS], *rx[2][GW_DP_MAX_WORKERS];
-		char name[32];
-
-		for (uint32_t side = 0; side < 2; side++) {
-			for (uint32_t q = 0; q < conf->workers; q++) {
-				snprintf(name, sizeof(name), "tx_%u_%u_%u", side, p, q);
-				tx[side][q] = ring(name);
-				snprintf(name, sizeof(name), "rx_%u_%u_%u", side, p, q);
-				rx[side][q] = ring(name);
-				if (tx[side][q] == NULL || rx[side][q] == NULL)
-					return -ENOMEM;
-			}
-			snprintf(name, sizeof(name), "%c%u", side == 0 ? 'a' : 'b', p);
-			if (rte_eth_from_rings(
-				    name, rx[side], conf->workers, tx[side], conf->workers, 0) < 0)
-				return -ENODEV;
-		}
-		for (uint32_t side = 0; side < 2; side++)
-			for (uint32_t q = 0; q < conf->workers; q++)
-				wire.strand[wire.n++] = (struct strand){
-					.from = tx[side][q], .to = rx[1 - side][q], .port = p};
-	}
-	return 0;
 }
 
 static int make_dp(const struct rig_conf *conf, char side, struct gw_dp **out)
@@ -188,8 +63,19 @@ static bool link_ready(void *ctx)
 	return status.ready;
 }
 
-static int connect_link(struct rig *rig)
+/* Before its workers have the paths. */
+static void start_at(struct gw_dp_link *link, uint64_t first_psn)
 {
+	for (uint32_t i = 0; i < link->n; i++) {
+		struct gw_tx_path *tx = &link->dp->out[link->slot[i]]->tx;
+
+		tx->next_psn = tx->una = first_psn;
+	}
+}
+
+static int connect_link(struct rig *rig, uint64_t first_psn)
+{
+	static const uint8_t secret[GW_DP_SECRET_BYTES] = "both ends know this";
 	const struct gw_dp_path *path;
 	struct gw_dp_host host;
 	struct gw_err err = {""};
@@ -197,10 +83,11 @@ static int connect_link(struct rig *rig)
 	int ret;
 
 	gw_dp_host(rig->b, &host);
-	ret = gw_dp_link_plan(rig->a, &host, &rig->out, &err);
+	ret = gw_dp_link_plan(rig->a, &host, secret, &rig->out, &err);
 	if (ret == 0) {
+		start_at(rig->out, first_psn);
 		path = gw_dp_link_paths(rig->out, &n);
-		ret = gw_dp_link_accept(rig->b, path, n, &rig->in, &err);
+		ret = gw_dp_link_accept(rig->b, path, n, secret, &rig->in, &err);
 	}
 	if (ret == 0) {
 		path = gw_dp_link_paths(rig->in, &n);
@@ -230,7 +117,7 @@ int rig_start(struct rig *rig, const struct rig_conf *conf)
 		fprintf(stderr, "rig: %s\n", err.text);
 		return ret;
 	}
-	ret = join(rig, conf);
+	ret = rig_wire_join(conf);
 	if (ret == 0)
 		ret = make_dp(conf, 'a', &rig->a);
 	if (ret == 0)
@@ -239,14 +126,35 @@ int rig_start(struct rig *rig, const struct rig_conf *conf)
 		return ret;
 	gw_dp_active(rig->a, true);
 	gw_dp_active(rig->b, true);
-	if (pthread_create(&wire.thread, NULL, wire_main, rig) != 0)
-		return -EAGAIN;
-	ret = connect_link(rig);
+	ret = rig_wire_start(rig);
+	if (ret == 0)
+		ret = connect_link(rig, conf->first_psn);
 	if (ret == 0 && !rig_wait(rig, link_ready, rig)) {
 		fprintf(stderr, "rig: the link did not come up\n");
 		ret = -ETIMEDOUT;
 	}
 	return ret;
+}
+
+struct named {
+	const char *name;
+	uint64_t count;
+};
+
+static void take_drop(void *ctx, const char *name, uint64_t count)
+{
+	struct named *n = ctx;
+
+	if (strcmp(n->name, name) == 0)
+		n->count = count;
+}
+
+uint64_t rig_drops(const struct gw_dp *dp, const char *name)
+{
+	struct named n = {name, 0};
+
+	gw_dp_drops(dp, take_drop, &n);
+	return n.count;
 }
 
 static void print_drop(void *ctx, const char *name, uint64_t count)
@@ -262,8 +170,7 @@ void rig_stop(struct rig *rig)
 	gw_dp_link_free(&rig->in);
 	gw_dp_free(&rig->a);
 	gw_dp_free(&rig->b);
-	atomic_store(&wire.stop, true);
-	pthread_join(wire.thread, NULL);
+	rig_wire_stop();
 }
 
 static void poll_events(struct gw_dp *dp)

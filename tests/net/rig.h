@@ -28,11 +28,19 @@ struct rig {
 	uint64_t seed;
 };
 
+/* A frame on the wire: to side b or a. */
+struct rig_frame {
+	bool to_b;
+	uint32_t port, queue, len;
+	const uint8_t *bytes;
+};
+
 struct rig_conf {
 	uint32_t ports, mtu, workers; /* of each side; workers is also the number of queues */
 	enum gw_dp_integrity integrity;
 	uint64_t rate_bps;
-	uint32_t standby; /* a bit per port */
+	uint32_t standby;   /* a bit per port */
+	uint64_t first_psn; /* of every path: what lies behind millions of packets is near */
 };
 
 /* Once per process: DPDK's environment cannot be started twice. */
@@ -41,6 +49,13 @@ void rig_stop(struct rig *rig);
 /* Waits until fn(ctx) is true, polling both sides' events into on_event. False after RIG_WAIT_NS.
  */
 bool rig_wait(struct rig *rig, bool (*fn)(void *ctx), void *ctx);
+/* Sees every frame that is sent, before anything happens to it; the wire's thread calls. NULL:
+ * nobody. */
+void rig_tap(void (*fn)(void *ctx, const struct rig_frame *f), void *ctx);
+/* Puts a frame onto the wire at its receiving end, from any thread. False: no room. */
+bool rig_inject(const struct rig_frame *f);
+/* A drop counter of a data plane by name; 0: never counted. */
+uint64_t rig_drops(const struct gw_dp *dp, const char *name);
 /* The last events by type, counted; value of the newest. */
 extern uint64_t rig_events[8], rig_event_value[8];
 

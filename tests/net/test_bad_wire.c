@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The whole data plane over ring ports that drop, duplicate, reorder, truncate and flip bits:
- * memory is equal afterwards. Usage: test_bad_wire MTU PORTS WORKERS */
+ * memory is equal afterwards. Usage: test_bad_wire MTU PORTS WORKERS
+ * INTEGRITY */
 #include "suite.h"
 
 #include <pthread.h>
@@ -281,5 +282,7 @@ int main(int argc, char **argv)
 		conf.ports = (uint32_t)atoi(argv[2]);
 		conf.workers = (uint32_t)atoi(argv[3]);
 	}
+	if (argc > 4 && !gw_integrity_find(argv[4], &conf.integrity))
+		return 2;
 	return suite_run(&rig, &conf, "bad wire", tests);
 }

@@ -132,9 +132,9 @@ static struct gw_dp_link *join(struct end *a, struct end *b, struct gw_dp_link *
 	uint32_t n;
 
 	gw_dp_host(b->dp, &host);
-	must(gw_dp_link_plan(a->dp, &host, &link, &err) == 0, "gw_dp_link_plan");
+	must(gw_dp_link_plan(a->dp, &host, NULL, &link, &err) == 0, "gw_dp_link_plan");
 	path = gw_dp_link_paths(link, &n);
-	must(gw_dp_link_accept(b->dp, path, n, acceptor, &err) == 0, "gw_dp_link_accept");
+	must(gw_dp_link_accept(b->dp, path, n, NULL, acceptor, &err) == 0, "gw_dp_link_accept");
 	path = gw_dp_link_paths(*acceptor, &n);
 	must(gw_dp_link_start(link, path, n, &err) == 0, "gw_dp_link_start");
 	return link;

@@ -132,7 +132,7 @@ static void make_ports(struct sim_plane *p)
 		t->queues = c->queues;
 		t->rx_descriptors = c->rx_descriptors;
 		t->tx_descriptors = c->tx_descriptors;
-		t->zero_copy = p->conf.port[i].zero_copy && !dp->crc;
+		t->zero_copy = p->conf.port[i].zero_copy && dp->flags == 0;
 		t->started = true;
 		gw_pacer_init(&t->pacer, t->rate_bps);
 		p->before[i] = *sim_net_counters(t->ethdev);
@@ -173,7 +173,7 @@ void sim_plane_create(const struct sim_plane_conf *conf, struct sim_plane **out)
 	dp->conf.integrity = conf->integrity;
 	dp->conf.idle_sleep_us = 10000;
 	dp->conf.n_ports = conf->n_ports;
-	dp->crc = conf->integrity == GW_DP_CRC32C;
+	dp->flags = gw_integrity_flags(conf->integrity);
 	dp->n_workers = dp->n_cores = conf->n_workers;
 	make_ports(p);
 	for (uint32_t i = 0; i < conf->n_workers; i++) {
@@ -198,6 +198,8 @@ static void settle(struct gw_dp *dp)
 		while (gw_spsc_pop(&dp->worker[i]->events, &item))
 			if (item.type == GW_EVENT_LINK_GONE)
 				gw_link_release(item.object);
+			else if (item.type == GW_EVENT_KEYS_BACK)
+				gw_generation_free(item.object);
 }
 
 void sim_plane_away(struct sim_plane *p, uint64_t ns)

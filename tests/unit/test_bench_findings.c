@@ -91,7 +91,7 @@ static void test_ports(void)
 	well();
 	facts.port[0].setup.zero_copy = false;
 	CU_ASSERT(only("copying transmit p0", "mlx5"));
-	facts.crc = true; /* then it must copy */
+	facts.flags = GW_WIRE_CRC32C; /* then it must copy */
 	findings_of(&facts, &found);
 	CU_ASSERT_EQUAL(found.n, 0);
 	well();

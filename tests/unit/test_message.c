@@ -280,6 +280,12 @@ static void test_host(void)
 	json_object_set_new(o, "cores", json_integer(1));
 	json_object_set_new(o, "integrity", json_string("md5"));
 	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), -EPROTO);
+	for (unsigned int i = 0; i < GW_DP_INTEGRITIES; i++) {
+		json_object_set_new(
+			o, "integrity", json_string(gw_integrity_name((enum gw_dp_integrity)i)));
+		CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), 0);
+		CU_ASSERT_EQUAL((unsigned int)got.integrity, i);
+	}
 	json_object_set_new(o, "integrity", json_string("crc32c"));
 	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), 0);
 	for (uint32_t i = 0; i < GW_DP_MAX_PORTS; i++)

@@ -360,7 +360,8 @@ static void put_back_late(struct world *w)
 
 static struct gw_wire_head next_head(const struct gw_tx_path *p)
 {
-	return (struct gw_wire_head){.path = 1, .key_id = 2, .psn = p->next_psn, .crc = true};
+	return (struct gw_wire_head){
+		.path = 1, .key_id = 2, .psn = p->next_psn, .flags = GW_WIRE_CRC32C};
 }
 
 static void emit(struct world *w, uint32_t worker, uint32_t c, const struct gw_wire_data_head *d,
@@ -601,7 +602,7 @@ static bool timer(struct world *w, uint32_t worker, uint32_t c)
 static bool acks(struct world *w, uint32_t worker, uint32_t c)
 {
 	struct gw_rx_path *rx = &w->link[worker][c].rx;
-	struct gw_wire_head h = {.path = 1, .key_id = 2, .crc = true};
+	struct gw_wire_head h = {.path = 1, .key_id = 2, .flags = GW_WIRE_CRC32C};
 	struct gw_wire_ack_body a;
 	uint8_t bytes[256];
 	size_t len;

@@ -138,6 +138,62 @@ static void test_ack_numbers(void)
 		CU_ASSERT_EQUAL(gw_rx_path_ack(&p, 0, &a), n);
 }
 
+/* ACKs change their keys with the packets, never sooner; a number is never used twice. */
+static void test_generations(void)
+{
+	const uint64_t first = UINT64_C(1) << GW_WIRE_GENERATION_SHIFT;
+	struct gw_wire_ack_body a;
+	struct gw_rx_path p;
+
+	gw_rx_path_init(&p, ROOM);
+	gw_rx_path_applied(&p, first - 1, 0, 1, 0);
+	CU_ASSERT_EQUAL(gw_rx_path_ack(&p, 0, &a), 0);
+	gw_rx_path_applied(&p, first, 0, 1, 0);
+	CU_ASSERT_EQUAL(gw_rx_path_ack_psn(&p), first);
+	CU_ASSERT_EQUAL(gw_rx_path_ack(&p, 0, &a), first);
+	/* A late one of the generation before does not take it back. */
+	gw_rx_path_applied(&p, first - 2, 0, 1, 0);
+	CU_ASSERT_EQUAL(gw_rx_path_ack(&p, 0, &a), first + 1);
+	/* After long silence, many generations on. */
+	gw_rx_path_applied(&p, 77 * first + 5, 0, 1, 0);
+	CU_ASSERT_EQUAL(gw_rx_path_ack(&p, 0, &a), 77 * first);
+	/* No number is left: they wait for the next generation's. */
+	p.next_psn = 78 * first - 1;
+	gw_rx_path_applied(&p, 77 * first + 8, 0, 1, 0);
+	CU_ASSERT_TRUE(gw_rx_path_ack_due(&p, 0));
+	CU_ASSERT_EQUAL(gw_rx_path_ack(&p, 0, &a), 78 * first - 1);
+	gw_rx_path_applied(&p, 77 * first + 11, 0, 1, 0);
+	CU_ASSERT_FALSE(gw_rx_path_ack_due(&p, UINT64_MAX));
+	gw_rx_path_applied(&p, 78 * first, 0, 1, 0);
+	CU_ASSERT_TRUE(gw_rx_path_ack_due(&p, 0));
+	CU_ASSERT_EQUAL(gw_rx_path_ack(&p, 0, &a), 78 * first);
+}
+
+/* Small probes draw, beside the ACK of each, no more than they bring. */
+static void test_amplification(void)
+{
+	struct gw_wire_ack_body a;
+	struct gw_rx_path p;
+	uint32_t older = 0;
+
+	gw_rx_path_init(&p, ROOM);
+	gw_rx_path_applied(&p, 20000, 0, 78, 0);
+	for (uint64_t n = 20001; n < 21001; n++) {
+		gw_rx_path_applied(&p, n, 0, 78, 0);
+		gw_rx_path_probed(&p);
+		for (; gw_rx_path_ack_due(&p, 0); older += a.largest != p.largest)
+			gw_rx_path_ack(&p, 0, &a);
+	}
+	CU_ASSERT(older * GW_RX_ACK_BYTES <= 1001 * 78);
+	/* What pages bring pays for all of them. */
+	gw_rx_path_applied(&p, 21001, 0, 8300, 0);
+	gw_rx_path_applied(&p, 21002, 0, 78, 0);
+	gw_rx_path_probed(&p);
+	for (older = 0; gw_rx_path_ack_due(&p, 0); older += a.largest != p.largest)
+		gw_rx_path_ack(&p, 0, &a);
+	CU_ASSERT_EQUAL(older, GW_RX_BITS / GW_WIRE_ACK_BITS - 1);
+}
+
 /* Against a list of what was applied: every number in reach, verdict and ACK bit. */
 #define MODEL 16384u
 
@@ -145,10 +201,15 @@ static unsigned int compare(struct gw_rx_path *p, const bool *applied, uint64_t 
 {
 	struct gw_wire_ack_body a = ack(p, 0);
 	unsigned int bad = a.largest != p->largest;
-	uint64_t covered = 0;
+	uint64_t covered = 0, wanted;
 
 	/* A probe brings the older bits too. */
 	gw_rx_path_probed(p);
+	wanted = p->look_back;
+	bad += wanted != (p->largest / GW_WIRE_ACK_BITS < 7 ? p->largest / GW_WIRE_ACK_BITS : 7);
+	/* As far as what came pays for them. */
+	if (wanted > p->unanswered_bytes / GW_RX_ACK_BYTES)
+		wanted = p->unanswered_bytes / GW_RX_ACK_BYTES;
 	for (uint64_t i = 0; i < GW_RX_BITS; i++) {
 		bool below_zero = p->largest < i;
 		bool want = !below_zero && p->largest - i >= base && applied[p->largest - i - base];
@@ -168,7 +229,8 @@ static unsigned int compare(struct gw_rx_path *p, const bool *applied, uint64_t 
 			bad += ack_bit(&a, i) != (a.largest >= i && a.largest - i >= base &&
 							 applied[a.largest - i - base]);
 	}
-	bad += covered != (p->largest / GW_WIRE_ACK_BITS < 7 ? p->largest / GW_WIRE_ACK_BITS : 7);
+	bad += covered != wanted;
+	p->look_back = 0;
 	if (p->largest >= GW_RX_BITS)
 		bad += gw_rx_path_check(p, p->largest - GW_RX_BITS) != GW_RX_OLD;
 	return bad;
@@ -221,6 +283,8 @@ int main(void)
 		{"when and what", test_ack_rules},
 		{"first packet missing", test_first_gap},
 		{"numbers of ACKs", test_ack_numbers},
+		{"generations", test_generations},
+		{"amplification", test_amplification},
 		{"model", test_model},
 		CU_TEST_INFO_NULL,
 	};

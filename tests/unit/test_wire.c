@@ -11,13 +11,13 @@
 #define RUN_BYTES sizeof(struct gw_wire_run)
 
 static const struct gw_wire_head head_crc = {
-	.path = 0xabcd, .key_id = 0x12345678, .psn = GW_WIRE_PSN_MAX - 1, .crc = true};
+	.path = 0xabcd, .key_id = 0x12345678, .psn = GW_WIRE_PSN_MAX - 1, .flags = GW_WIRE_CRC32C};
 
 static struct gw_wire_head head(bool crc)
 {
 	struct gw_wire_head h = head_crc;
 
-	h.crc = crc;
+	h.flags = crc ? GW_WIRE_CRC32C : 0;
 	return h;
 }
 
@@ -223,7 +223,7 @@ static void test_padded(void)
 			struct gw_wire_head h = head_crc;
 			size_t len;
 
-			h.crc = crc;
+			h.flags = crc ? GW_WIRE_CRC32C : 0;
 			memset(b, 0xee, sizeof(b));
 			len = gw_wire_put_probe(b, &h, (enum gw_wire_type)type, 7, 9);
 			CU_ASSERT_EQUAL(decode(b, gw_wire_seal(b, len + 1200, &h), crc, &p),
@@ -307,6 +307,9 @@ static void test_modes(void)
 	len = make_any(b, 3, false);
 	CU_ASSERT_EQUAL(decode(b, len, true, &p), GW_WIRE_BAD_FLAGS);
 	b[1] = GW_WIRE_CRC32C;
+	CU_ASSERT_EQUAL(decode(b, len, true, &p), GW_WIRE_BAD_LENGTH);
+	len = make_any(b, 3, true);
+	b[len - 1] ^= 1;
 	CU_ASSERT_EQUAL(decode(b, len, true, &p), GW_WIRE_BAD_CRC);
 	CU_ASSERT_EQUAL(decode(b, sizeof(struct gw_wire_common) + 3, true, &p), GW_WIRE_SHORT);
 	for (unsigned int bit = 1; bit < 8; bit++) {
@@ -314,6 +317,41 @@ static void test_modes(void)
 		b[1] = (uint8_t)(1u << bit);
 		expect(b, len, GW_WIRE_BAD_FLAGS);
 	}
+}
+
+/* Of an encrypted packet the header is read, and lengths count the tag. */
+static void test_sealed_head(void)
+{
+	struct gw_wire_packet p;
+	uint8_t b[ROOM];
+	size_t len, bytes;
+
+	for (unsigned int n = 0; (len = make_any(b, n, false)) != 0; n++) {
+		b[1] = GW_WIRE_AEAD;
+		len += GW_WIRE_TAG_BYTES;
+		CU_ASSERT_EQUAL(gw_wire_decode_head(b, len, GW_WIRE_AEAD, &p, &bytes), GW_WIRE_OK);
+		CU_ASSERT_EQUAL(bytes, len - GW_WIRE_TAG_BYTES);
+		CU_ASSERT_EQUAL(p.path, head_crc.path);
+		CU_ASSERT_EQUAL(p.key_id, head_crc.key_id);
+		CU_ASSERT_EQUAL(p.psn, head_crc.psn);
+		CU_ASSERT(gw_wire_clear_bytes(p.type) <= bytes);
+		if (p.type != GW_WIRE_PROBE) {
+			CU_ASSERT_NOT_EQUAL(
+				gw_wire_decode_head(b, len + 1, GW_WIRE_AEAD, &p, &bytes),
+				GW_WIRE_OK);
+		}
+		for (size_t cut = p.type == GW_WIRE_PROBE ? sizeof(struct gw_wire_probe) + 15
+							  : len - 1;
+			cut > 0; cut--)
+			CU_ASSERT_NOT_EQUAL(
+				gw_wire_decode_head(b, cut, GW_WIRE_AEAD, &p, &bytes), GW_WIRE_OK);
+		for (uint8_t flags = 0; flags < GW_WIRE_AEAD; flags++)
+			CU_ASSERT_EQUAL(
+				gw_wire_decode_head(b, len, flags, &p, &bytes), GW_WIRE_BAD_FLAGS);
+	}
+	CU_ASSERT_EQUAL(gw_wire_trailer_bytes(0), 0);
+	CU_ASSERT_EQUAL(gw_wire_trailer_bytes(GW_WIRE_CRC32C), 4);
+	CU_ASSERT_EQUAL(gw_wire_trailer_bytes(GW_WIRE_AEAD), 16);
 }
 
 static void test_ladder(void)
@@ -508,6 +546,7 @@ int main(void)
 		{"truncated", test_truncated},
 		{"bit flips", test_bit_flips},
 		{"crc modes", test_modes},
+		{"encrypted", test_sealed_head},
 		{"each rung", test_ladder},
 		{"names", test_names},
 		{"fragments", test_fragments},

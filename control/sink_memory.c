@@ -134,6 +134,9 @@ void gw_dst_run_announce(struct gw_dst_run *s, uint64_t now_ns)
 		return;
 	s->announce_ns = now_ns + ANNOUNCE_NS;
 	if (gw_populate_error(s->populate) != 0) {
+		/* Its tick says that. */
+		if (gw_ram_broken(s->run.ram))
+			return;
 		gw_run_fault(&s->run, "cannot populate memory: %s",
 			strerror(-gw_populate_error(s->populate)));
 		return;

@@ -249,7 +249,10 @@ int gw_ram_populate(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t cou
 	const struct mapping *m = &ram->region[n];
 
 	if (madvise(m->base + first * PAGE_BYTES, count * PAGE_BYTES,
-		    ram->writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) != 0)
-		return -errno;
-	return 0;
+		    ram->writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) == 0)
+		return 0;
+	/* madvise(2): an access would have been a SIGBUS. */
+	if (errno == EFAULT)
+		__atomic_store_n(&ram->broken, 1, __ATOMIC_RELEASE);
+	return -errno;
 }

@@ -124,7 +124,9 @@ static void test_shrinks_under_calls(void)
 	CU_ASSERT_EQUAL(ftruncate(fd, 4096), 0);
 	CU_ASSERT_EQUAL(gw_ram_extents(ram, 0, 0, PAGES, count, &pages), 0);
 	CU_ASSERT_EQUAL(pages, 0);
-	CU_ASSERT_NOT_EQUAL(gw_ram_populate(ram, 0, PAGES / 2, 16), 0);
+	CU_ASSERT_FALSE(gw_ram_broken(ram));
+	CU_ASSERT_EQUAL(gw_ram_populate(ram, 0, PAGES / 2, 16), -EFAULT);
+	CU_ASSERT_TRUE(gw_ram_broken(ram));
 	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, 0, PAGES), 0);
 	gw_ram_free(&ram);
 	close(fd);

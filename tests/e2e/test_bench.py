@@ -87,6 +87,20 @@ def test_loopback_cap(tb):
                 ["small MTU p0"] * 2, "the small MTU is pointed out at both ends")
 
 
+def test_loopback_encrypted(tb):
+    """Both ciphers, named in both outputs; the tag counts where the theoretical payload does."""
+    for cipher in ("aes-128-gcm", "aes-256-gcm"):
+        d = Run(tb, "loopback", "--memif", "1", "--rate", "1G", "--integrity", cipher, "--json",
+                *QUICK).done()
+        _check_rates(d["protocol"], 1)
+        check_equal(d["integrity"], cipher, "integrity")
+        check_equal(round(d["ports"][0]["payload_share"], 6), round(8192 / 8306, 6),
+                    "payload share")
+        for side in ("source", "destination"):
+            check_equal([n for n in d["drops"][side] if n in ("rx_forged", "rx_stale_key")], [],
+                        f"packets refused by the {side}")
+
+
 def test_loopback_bound(tb):
     """Protocol and bound in turn, and their quotient."""
     d = Run(tb, "loopback", "--memif", "1", "--bound", "--rounds", "3", "--json", *QUICK).done()

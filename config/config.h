@@ -50,6 +50,7 @@ struct gw_config_class {
 };
 
 enum gw_config_integrity { GW_CONFIG_CRC32C, GW_CONFIG_INTEGRITY_NONE };
+enum gw_config_cipher { GW_CONFIG_AES_128_GCM, GW_CONFIG_AES_256_GCM };
 enum gw_config_switch { GW_CONFIG_OFF, GW_CONFIG_ON };
 enum gw_config_on_limit { GW_CONFIG_ABORT, GW_CONFIG_SWITCHOVER };
 
@@ -72,7 +73,8 @@ struct gw_config {
 	struct {
 		uint32_t *workers; /* CPU of each poll worker, default [1] */
 		uint32_t n_workers;
-		enum gw_config_integrity integrity;
+		enum gw_config_cipher cipher;       /* with security on */
+		enum gw_config_integrity integrity; /* with security off */
 		bool zero_copy;         /* default true: where the driver is safe for it and integrity is none */
 		uint32_t memory_mib;    /* of huge pages for packet buffers, default 256 */
 		bool huge_pages;        /* default true; false: --no-huge, for tests */

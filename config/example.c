@@ -53,7 +53,9 @@ static const struct mode modes[] = {
 			"machine: try godwit without any network card. `godwit-bench listen FILE` "
 			"takes it; the",
 			"other end, `godwit-bench run 127.0.0.1 --config FILE`, has role=client "
-			"and its own addresses."},
+			"and its own addresses.",
+			"Certificates for both: scripts/pki DIR bench-a:127.0.0.1; "
+			"DIR/bench-a/* goes to /etc/godwit/pki."},
 		{{"name", "bench-a"}, {"security", "on"}, {"run_dir", "/run/godwit-bench"},
 			{"dataplane.workers", "[1]"}, {"ports[0].name", "left"},
 			{"ports[0].device",

@@ -14,6 +14,8 @@ static const cyaml_strval_t log_levels[] = {
 	{"error", 0}, {"warning", 1}, {"info", 2}, {"debug", 3}};
 static const cyaml_strval_t integrities[] = {
 	{"crc32c", GW_CONFIG_CRC32C}, {"none", GW_CONFIG_INTEGRITY_NONE}};
+static const cyaml_strval_t ciphers[] = {
+	{"aes-128-gcm", GW_CONFIG_AES_128_GCM}, {"aes-256-gcm", GW_CONFIG_AES_256_GCM}};
 static const cyaml_strval_t on_limits[] = {
 	{"abort", GW_CONFIG_ABORT}, {"switchover", GW_CONFIG_SWITCHOVER}};
 static const cyaml_strval_t switches[] = {{"off", GW_CONFIG_OFF}, {"on", GW_CONFIG_ON}};
@@ -74,14 +76,18 @@ static const struct gw_option dataplane[] = {
 				offsetof(struct gw_config, dataplane),
 		.max = 1023, .fallback = "[1]",
 		.help = "CPU of each poll worker, 1 to 16 of them."},
+	{"cipher", GW_OPTION_CHOICE, IN(struct gw_config, dataplane, cipher), CHOICES(ciphers),
+		.fallback = "aes-128-gcm",
+		.help = "Encrypts every packet, with security on; the same at both ends."},
 	{"integrity", GW_OPTION_CHOICE, IN(struct gw_config, dataplane, integrity),
 		CHOICES(integrities), .fallback = "crc32c",
-		.help = "Checksum over header and payload of every packet."},
+		.help = "Checksum over header and payload of every packet, with security off; "
+			"the same at both ends."},
 	{"zero_copy", GW_OPTION_BOOL, IN(struct gw_config, dataplane, zero_copy),
 		.fallback = "true",
 		.help = "Transmit straight from guest memory where the driver is known to be safe "
 			"for it (memif "
-			"servers) and integrity is none; false copies always."},
+			"servers), security is off and integrity is none; false copies always."},
 	{"memory_mib", NUMBER, IN(struct gw_config, dataplane, memory_mib), .min = 16, .max = 65536,
 		.unit = "MiB", .fallback = "256", .help = "Memory for packet buffers."},
 	{"huge_pages", GW_OPTION_BOOL, IN(struct gw_config, dataplane, huge_pages),

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct gw_conn {
 	struct gw_loop *loop;
@@ -29,10 +30,16 @@ static void no_link(struct gw_conn *c, const char *reason)
 static void plan(struct gw_conn *c)
 {
 	const struct gw_dp_path *path;
+	uint8_t room[GW_DP_SECRET_BYTES];
+	const uint8_t *secret;
 	struct gw_err err = {.text = ""};
 	uint32_t n;
+	int rc = gw_peer_link_secret(c->peer, room, &secret, &err);
 
-	if (gw_link_plan(c->loop, c->dp, gw_peer_host(c->peer), NULL, &c->link, &err) != 0) {
+	if (rc == 0)
+		rc = gw_link_plan(c->loop, c->dp, gw_peer_host(c->peer), secret, &c->link, &err);
+	explicit_bzero(room, sizeof(room));
+	if (rc != 0) {
 		no_link(c, err.text);
 		return;
 	}
@@ -45,14 +52,21 @@ static int take_paths(struct gw_conn *c, const json_t *body)
 {
 	struct gw_dp_path path[GW_DP_MAX_PATHS];
 	const struct gw_dp_path *answer;
+	uint8_t room[GW_DP_SECRET_BYTES];
+	const uint8_t *secret;
 	struct gw_err err = {.text = ""};
 	uint32_t n;
+	int rc;
 
 	if (gw_peer_initiator(c->peer) || c->link != NULL)
 		return -EPROTO;
 	if (gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
 		return -EPROTO;
-	if (gw_link_accept(c->loop, c->dp, path, n, NULL, &c->link, &err) != 0) {
+	rc = gw_peer_link_secret(c->peer, room, &secret, &err);
+	if (rc == 0)
+		rc = gw_link_accept(c->loop, c->dp, path, n, secret, &c->link, &err);
+	explicit_bzero(room, sizeof(room));
+	if (rc != 0) {
 		no_link(c, err.text);
 		gw_peer_send(c->peer, GW_MESSAGE_PATHS_FAILED,
 			json_pack("{s:o}", "reason", gw_message_string(err.text)));

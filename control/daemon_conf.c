@@ -150,6 +150,15 @@ uint64_t gw_daemon_capabilities(const struct gw_config *config, const struct gw_
 	return keep;
 }
 
+static enum gw_dp_integrity protection(const struct gw_config *config)
+{
+	if (config->security == GW_CONFIG_ON)
+		return config->dataplane.cipher == GW_CONFIG_AES_128_GCM ? GW_DP_AES_128_GCM
+									 : GW_DP_AES_256_GCM;
+	return config->dataplane.integrity == GW_CONFIG_CRC32C ? GW_DP_CRC32C
+							       : GW_DP_INTEGRITY_NONE;
+}
+
 int gw_daemon_dp_conf(const struct gw_config *config, struct gw_dp_conf *conf, struct gw_err *err)
 {
 	memset(conf, 0, sizeof(*conf));
@@ -162,8 +171,7 @@ int gw_daemon_dp_conf(const struct gw_config *config, struct gw_dp_conf *conf, s
 			GW_DP_MAX_WORKERS, GW_DP_MAX_PORTS);
 	for (uint32_t i = 0; i < conf->n_workers; i++)
 		conf->worker_cpu[i] = config->dataplane.workers[i];
-	conf->integrity = config->dataplane.integrity == GW_CONFIG_CRC32C ? GW_DP_CRC32C
-									  : GW_DP_INTEGRITY_NONE;
+	conf->integrity = protection(config);
 	conf->zero_copy = config->dataplane.zero_copy;
 	conf->memory_mib = config->dataplane.memory_mib;
 	conf->huge_pages = config->dataplane.huge_pages;

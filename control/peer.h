@@ -69,6 +69,10 @@ bool gw_peer_secure(const struct gw_peer *peer);
 int64_t gw_peer_certificate_left_s(const struct gw_peer *peer); /* INT64_MAX in the clear */
 /* Secret bytes that the peer has too: transport.h, export. */
 int gw_peer_export(const struct gw_peer *peer, const char *label, uint8_t *out, size_t len);
+/* Those of the data plane's link, where its packets are encrypted: secret, to be wiped; NULL: they
+ * are not. -ENOTSUP with err where the connection itself is in the clear. */
+int gw_peer_link_secret(const struct gw_peer *peer, uint8_t room[GW_DP_SECRET_BYTES],
+	const uint8_t **secret, struct gw_err *err);
 /* 0, or why its certificate would not be accepted any more. */
 int gw_peer_trusted(const struct gw_peer *peer, struct gw_err *err);
 /* Ends the connection, telling the peer why; gone follows. */

@@ -3,6 +3,7 @@
 #include "peer_internal.h"
 
 #include <errno.h>
+#include <string.h>
 
 size_t gw_peer_backlog(const struct gw_peer *p)
 {
@@ -72,4 +73,20 @@ int gw_peer_export(const struct gw_peer *p, const char *label, uint8_t *out, siz
 const struct gw_dp_host *gw_peer_host(const struct gw_peer *p)
 {
 	return &p->host;
+}
+
+int gw_peer_link_secret(const struct gw_peer *p, uint8_t room[GW_DP_SECRET_BYTES],
+	const uint8_t **secret, struct gw_err *err)
+{
+	int rc = 0;
+
+	*secret = NULL;
+	if (!gw_integrity_encrypts(p->conf.host->integrity))
+		return 0;
+	rc = gw_peer_export(p, GW_EXPORT_LABEL, room, GW_DP_SECRET_BYTES);
+	if (rc != 0)
+		return gw_err(err, rc, "no secret for the paths: %s",
+			rc == -ENOTSUP ? "the connection is in the clear" : strerror(-rc));
+	*secret = room;
+	return 0;
 }

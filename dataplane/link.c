@@ -134,7 +134,8 @@ int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, const uint8
 
 	if (peer->integrity != dp->conf.integrity)
 		return gw_err(err, -ENOTUNIQ,
-			"dataplane.integrity differs: %s here, %s at the peer",
+			"packets are protected differently: %s here, %s at the peer "
+			"(dataplane.cipher; with security off dataplane.integrity)",
 			gw_integrity_name(dp->conf.integrity), gw_integrity_name(peer->integrity));
 	if (peer->n_ports > GW_DP_MAX_PORTS || peer->n_cores == 0 ||
 		peer->n_cores > GW_DP_MAX_WORKERS)

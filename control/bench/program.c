@@ -53,7 +53,13 @@ int program_tls(struct program *p, struct gw_err *err)
 		conf.key = c->tls.key;
 		conf.crl = c->tls.crl;
 	} else if (p->o.pki == NULL) {
-		return 0;
+		/* Whoever listens on the way would have the secret too. */
+		return gw_integrity_encrypts(p->ports->dp.integrity)
+			       ? gw_err(err, -EINVAL,
+					 "integrity %s: between two machines it takes certificates "
+					 "(--pki)",
+					 gw_integrity_name(p->ports->dp.integrity))
+			       : 0;
 	}
 	for (int i = 0; c == NULL && i < 3; i++)
 		if ((size_t)snprintf(p->tls_file[i], PATH_MAX, "%s/%s", p->o.pki, names[i]) >=

@@ -17,7 +17,7 @@ struct talk_conf {
 	const struct gw_dp_host *host; /* of this end */
 	bool *interrupted;             /* ends every wait, until somebody clears it */
 	const struct gw_tls *tls;      /* of connections between two machines; NULL: in the clear */
-	const uint8_t *secret;         /* of the link; NULL: there is none */
+	const uint8_t *secret; /* of a link for which there is no TLS to make one; or NULL */
 };
 
 /* A connection to address, or over a connected descriptor (which becomes the talk's); and one that

@@ -7,6 +7,42 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+
+/* The bytes that secret points to are to be wiped; NULL: there are none. */
+static int link_secret(const struct talk *t, uint8_t room[GW_DP_SECRET_BYTES],
+	const uint8_t **secret, struct gw_err *err)
+{
+	if (t->conf.tls != NULL && t->peer != NULL)
+		return gw_peer_link_secret(t->peer, room, secret, err);
+	*secret = t->conf.secret;
+	return 0;
+}
+
+static int accept_link(struct talk *t, const struct gw_dp_path *path, uint32_t n,
+	struct gw_link **out, struct gw_err *err)
+{
+	uint8_t room[GW_DP_SECRET_BYTES];
+	const uint8_t *secret;
+	int rc = link_secret(t, room, &secret, err);
+
+	if (rc == 0)
+		rc = gw_link_accept(t->conf.loop, t->dp, path, n, secret, out, err);
+	explicit_bzero(room, sizeof(room));
+	return rc;
+}
+
+static int plan_link(struct talk *t, const struct gw_dp_host *peer, struct gw_err *err)
+{
+	uint8_t room[GW_DP_SECRET_BYTES];
+	const uint8_t *secret;
+	int rc = link_secret(t, room, &secret, err);
+
+	if (rc == 0)
+		rc = gw_link_plan(t->conf.loop, t->dp, peer, secret, &t->link, err);
+	explicit_bzero(room, sizeof(room));
+	return rc;
+}
 
 int talk_take_paths(struct talk *t, const json_t *body)
 {
@@ -18,7 +54,7 @@ int talk_take_paths(struct talk *t, const json_t *body)
 	if (t->dp == NULL || t->link != NULL ||
 		gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
 		return -EPROTO;
-	if (gw_link_accept(t->conf.loop, t->dp, path, n, t->conf.secret, &t->link, &err) != 0) {
+	if (accept_link(t, path, n, &t->link, &err) != 0) {
 		gw_peer_send(t->peer, GW_MESSAGE_PATHS_FAILED,
 			json_pack("{s:o}", "reason", gw_message_string(err.text)));
 		return 0;
@@ -67,13 +103,12 @@ static void propose(struct talk *t)
 /* Both halves of the paths are this data plane's. */
 static int join(struct talk *t, struct gw_err *err)
 {
-	struct gw_loop *loop = t->conf.loop;
 	const struct gw_dp_path *path;
 	uint32_t n;
 	int rc;
 
 	path = gw_dp_link_paths(gw_link_dp(t->link), &n);
-	rc = gw_link_accept(loop, t->dp, path, n, t->conf.secret, &t->twin->link, err);
+	rc = accept_link(t, path, n, &t->twin->link, err);
 	if (rc != 0)
 		return rc;
 	path = gw_dp_link_paths(gw_link_dp(t->twin->link), &n);
@@ -87,7 +122,7 @@ int talk_link(struct talk *t, uint64_t timeout_ns, struct gw_err *err)
 	int rc = 0;
 
 	if (t->link == NULL) {
-		rc = gw_link_plan(t->conf.loop, t->dp, peer, t->conf.secret, &t->link, err);
+		rc = plan_link(t, peer, err);
 		if (rc == 0 && t->twin != NULL)
 			rc = join(t, err);
 		else if (rc == 0)

@@ -210,6 +210,10 @@ def test_two_hosts_with_certificates(tb):
     check_equal(r.wait(), 7, "exit code without certificates")
     check("`security` is on here and off there" in r.process.log(), r.process.log())
     _check_rates(Run(tb, *sender, "--json", "--pki", tb.pki.directory / "a").done()["protocol"], 1)
+    # Keys come from the connection between the ends: without certificates there are none.
+    r = Run(tb, *sender, "--integrity", "aes-128-gcm")
+    check_equal(r.wait(), 1, "exit code")
+    check("it takes certificates (--pki)" in r.process.log(), r.process.log())
 
 
 def test_two_hosts_over_a_switch(tb):
@@ -241,7 +245,7 @@ def test_two_hosts_by_configuration(tb):
     d = Run(tb, "run", f"127.0.0.1:{port}", "--config", str(b.write_config()), "--json",
             *QUICK).done()
     _check_rates(d["protocol"], 2)
-    check_equal(d["integrity"], "crc32c", "integrity")
+    check_equal(d["integrity"], "aes-128-gcm", "integrity")
     check_equal([p["line_rate_bps"] for p in d["ports"]], [10 ** 9] * 2, "caps")
     r = Run(tb, "run", "127.0.0.1", "--config", str(b.write_config()), "--mtu", "1500")
     check_equal(r.wait(), 2, "exit code")

@@ -6,13 +6,33 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import time
 
-from common import LOAD, check, check_equal, move
+from common import LOAD, check, check_equal, check_report, move
 from pki import Pki
 from procs import wait_for
 from rpc import RpcError
+from wires import in_netns
 
+# Writes the payloads of UDP packets that it hears to a file, up to a number of bytes.
+LISTENER = """
+import socket, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+s.settimeout(2)
+print("ready", flush=True)
+left, quiet = int(sys.argv[2]), time.monotonic() + 20
+with open(sys.argv[1], "wb") as f:
+    while left > 0 and time.monotonic() < quiet:
+        try:
+            frame = s.recv(65536)
+        except TimeoutError:
+            continue
+        if len(frame) > 1000:
+            f.write(frame[42:])
+            left -= len(frame)
+"""
 IN_CLEAR = "`security` is off there and on here"
 
 
@@ -42,6 +62,59 @@ def _both_say(a, b, a_says, b_says):
 
 def _other(tb):
     return Pki(tb.directory / "other-pki")
+
+
+def _on_the_wire(tb, security):
+    """Moves a guest over a cable that is listened to; whether its memory could be read there."""
+    a, b = tb.hosts(tb.veths(1), security=security)
+    guest = tb.native("vm1", ram_mib=16, extra=["--zero", "0", "--holes", "0"])
+    source = guest.start(a)
+    source.wait_ready()
+    memory = source.file.read_bytes()
+    tap = tb.directory / "tap"
+    listener = tb.process("listener", in_netns(tb.netns, [
+        sys.executable, "-c", LISTENER, tap, str(4 << 20)]))
+    wait_for("the listener", lambda: "ready" in listener.log(), 10)
+    guest.start(b, incoming=True)
+    report = a.migrate("vm1", b).wait_completed()
+    check_report(report)
+    check_equal(listener.wait(30), 0, "the listener's end")
+    heard = tap.read_bytes()
+    # Pieces of pages as they were before the guest wrote on.
+    pieces = [memory[at:at + 64] for at in range(2048, len(memory), 65536)]
+    found = sum(1 for p in pieces if p in heard)
+    check_equal(report["integrity"], "aes-128-gcm" if security == "on" else "crc32c", "integrity")
+    return found
+
+
+def test_pages_are_encrypted(tb):
+    """What crosses a cable is of no use to who listens."""
+    check_equal(_on_the_wire(tb, "on"), 0, "pieces of guest memory on the wire")
+
+
+def test_pages_in_the_clear(tb):
+    """The same without security: the listener of the test above does hear what is to be heard."""
+    check(_on_the_wire(tb, "off") > 10, "pieces of guest memory on the wire")
+
+
+def test_cipher(tb):
+    """AES-256 where it is configured; it must be at both ends."""
+    def change(a, b):
+        for host in (a, b):
+            host.config["dataplane"]["cipher"] = "aes-256-gcm"
+    a, b = _hosts(tb, change)
+    a.wait_peer(b)
+    guest = tb.native("vm1")
+    source = guest.start(a)
+    source.wait_ready()
+    _, report = move(guest, source, a, b)
+    check_equal((report["integrity"], report["security"]), ("aes-256-gcm", "on"), "report")
+    b.daemon.stop()
+    b.config["dataplane"]["cipher"] = "aes-128-gcm"
+    b.start()
+    a.call("peers")
+    found = [p for p in a.call("peers")["peers"] if p["name"] == "b"][0]
+    check("aes-256-gcm here, aes-128-gcm at the peer" in found.get("error", ""), f"{found}")
 
 
 def test_wrong_authority(tb):
@@ -95,8 +168,10 @@ def test_revoked(tb):
 
 def _s_client(host, *args):
     """What `openssl s_client` has to say."""
-    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{host.port}", *args],
-                          input="x\n", capture_output=True, text=True, timeout=20, check=False)
+    # Until the other end is done, not until there is nothing more to say.
+    argv = ["openssl", "s_client", "-ign_eof", "-connect", f"127.0.0.1:{host.port}", *args]
+    done = subprocess.run(argv, input="x\n", capture_output=True, text=True, timeout=20,
+                          check=False)
     return done.stdout + done.stderr
 
 

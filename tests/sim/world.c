@@ -28,8 +28,8 @@ static bool done;
 
 /* ---- hosts ---- */
 
-static void random_cable(
-	struct sim_cable_conf *c, uint64_t line_bps, uint64_t rtt_ns, uint32_t trouble, bool crc)
+static void random_cable(struct sim_cable_conf *c, uint64_t line_bps, uint64_t rtt_ns,
+	uint32_t trouble, bool guarded)
 {
 	c->delay_ns = rtt_ns / 4;
 	if (!(trouble & SIM_TROUBLE_WIRE))
@@ -49,9 +49,9 @@ static void random_cable(
 	}
 	if (sim_chance(0.2))
 		c->duplicate = sim_log_between(0.0005, 0.05);
-	if (crc && sim_chance(0.15))
+	if (guarded && sim_chance(0.15))
 		c->flip_bit = sim_log_between(0.0001, 0.01);
-	if (crc && sim_chance(0.1))
+	if (guarded && sim_chance(0.1))
 		c->truncate = sim_log_between(0.0001, 0.005);
 	if (sim_chance(0.25)) {
 		c->rate_bps = (uint64_t)((double)line_bps * sim_log_between(0.2, 1));
@@ -64,7 +64,7 @@ static void random_cable(
 /* What all hosts share; each port then has its own trouble. */
 struct fabric {
 	uint32_t segments, mtu;
-	bool crc;
+	enum gw_dp_integrity integrity; /* none: packets must not be damaged */
 	uint64_t line_bps[GW_DP_MAX_PORTS], rtt_ns[GW_DP_MAX_PORTS];
 };
 
@@ -75,6 +75,7 @@ static void random_port(
 {
 	uint32_t n = pc->n_ports++, host = sim_hosts();
 	struct sim_port_conf *c = &ports[sim_net_ports()];
+	bool guarded = f->integrity != GW_DP_INTEGRITY_NONE;
 
 	*c = (struct sim_port_conf){.host = host,
 		.segment = segment,
@@ -83,8 +84,8 @@ static void random_port(
 		.rx_descriptors = (uint16_t)(128u << sim_below(5)),
 		.tx_descriptors = (uint16_t)(128u << sim_below(4)),
 		.line_bps = f->line_bps[segment]};
-	random_cable(&c->up, c->line_bps, f->rtt_ns[segment], trouble, f->crc);
-	random_cable(&c->down, c->line_bps, f->rtt_ns[segment], 0, f->crc);
+	random_cable(&c->up, c->line_bps, f->rtt_ns[segment], trouble, guarded);
+	random_cable(&c->down, c->line_bps, f->rtt_ns[segment], 0, guarded);
 	pc->port[n].number = sim_net_add(c);
 	pc->port[n].conf = c;
 	pc->port[n].ip = 10u << 24 | segment << 8 | (host + 1);
@@ -98,7 +99,7 @@ static void random_port(
 static void describe(const struct sim_plane_conf *pc)
 {
 	sim_trace("host %u: %u workers, %s, work %llu ns, stalls %.1f/s of up to %llu us",
-		sim_hosts(), pc->n_workers, pc->integrity == GW_DP_CRC32C ? "crc32c" : "none",
+		sim_hosts(), pc->n_workers, gw_integrity_name(pc->integrity),
 		(unsigned long long)pc->work_ns, pc->stalls_per_s,
 		(unsigned long long)pc->stall_ns / 1000);
 	for (uint32_t n = 0; n < pc->n_ports; n++) {
@@ -135,7 +136,7 @@ static void random_host(const struct fabric *f, uint32_t trouble)
 	if (hc.max_total_s == 0)
 		hc.max_total_s = 8;
 	hc.plane = (struct sim_plane_conf){.n_workers = 1 + sim_below(3),
-		.integrity = f->crc ? GW_DP_CRC32C : GW_DP_INTEGRITY_NONE,
+		.integrity = f->integrity,
 		.round_ns = 150,
 		.work_ns = 200 + sim_below(1500)};
 	if (trouble & SIM_TROUBLE_WORKERS && sim_chance(0.25)) {
@@ -149,11 +150,21 @@ static void random_host(const struct fabric *f, uint32_t trouble)
 	sim_host_add(&hc);
 }
 
+/* Mostly what hosts do unless they are told otherwise. */
+static enum gw_dp_integrity random_integrity(void)
+{
+	static const enum gw_dp_integrity some[] = {GW_DP_AES_128_GCM, GW_DP_AES_128_GCM,
+		GW_DP_AES_128_GCM, GW_DP_AES_256_GCM, GW_DP_CRC32C, GW_DP_INTEGRITY_NONE};
+
+	return some[sim_below(sizeof(some) / sizeof(some[0]))];
+}
+
 static void random_hosts(uint32_t trouble)
 {
 	static const uint32_t mtus[] = {1500, 1500, 4500, 9000, 9000};
-	struct fabric f = {
-		.segments = 1 + sim_below(3), .mtu = mtus[sim_below(5)], .crc = sim_chance(0.7)};
+	struct fabric f = {.segments = 1 + sim_below(3),
+		.mtu = mtus[sim_below(5)],
+		.integrity = random_integrity()};
 	uint32_t n = sim_chance(0.7) ? 2 : 3;
 	uint64_t rtt_ns = (uint64_t)sim_log_between(20e3, sim_chance(0.8) ? 2e6 : 80e6);
 

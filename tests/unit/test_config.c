@@ -66,6 +66,7 @@ static void test_defaults(void)
 	CU_ASSERT_EQUAL_FATAL(c->dataplane.n_workers, 1);
 	CU_ASSERT_EQUAL(c->dataplane.workers[0], 1);
 	CU_ASSERT_EQUAL(c->dataplane.integrity, GW_CONFIG_CRC32C);
+	CU_ASSERT_EQUAL(c->dataplane.cipher, GW_CONFIG_AES_128_GCM);
 	CU_ASSERT_EQUAL(c->dataplane.memory_mib, 256);
 	CU_ASSERT_TRUE(c->dataplane.huge_pages);
 	CU_ASSERT_EQUAL(c->dataplane.idle_sleep_us, 10000);
@@ -111,7 +112,8 @@ static void test_everything_set(void)
 		"name: a-host\nrun_dir: /r\nlog_level: debug\n"
 		"control: {listen: '0.0.0.0:80', cpu: 3}\n"
 		"tls: {ca: /ca, certificate: /cert, key: /key, crl: /crl}\n"
-		"dataplane:\n  workers: [2, 1]\n  integrity: none\n  huge_pages: false\n"
+		"dataplane:\n  workers: [2, 1]\n  integrity: none\n  cipher: aes-256-gcm\n  "
+		"huge_pages: false\n"
 		"ports:\n"
 		"- {name: a, device: '3b:00.0', address: 10.0.0.1/24, gateway: 10.0.0.9, mtu: "
 		"9000, rate: 2.5G}\n"
@@ -136,6 +138,7 @@ static void test_everything_set(void)
 	CU_ASSERT_EQUAL(c->dataplane.workers[0], 2);
 	CU_ASSERT_EQUAL(c->dataplane.workers[1], 1);
 	CU_ASSERT_EQUAL(c->dataplane.integrity, GW_CONFIG_INTEGRITY_NONE);
+	CU_ASSERT_EQUAL(c->dataplane.cipher, GW_CONFIG_AES_256_GCM);
 	CU_ASSERT_FALSE(c->dataplane.huge_pages);
 	CU_ASSERT_EQUAL_FATAL(c->n_ports, 2);
 	CU_ASSERT_EQUAL(c->ports[0].rate_bps, 2500000000);

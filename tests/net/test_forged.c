@@ -8,6 +8,7 @@
 #include "../../dataplane/wire/wire.h"
 
 #include <CUnit/Basic.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -412,6 +413,48 @@ static void test_probes_elsewhere(void)
 	end();
 }
 
+static bool refused(void *ctx)
+{
+	return rig_drops(rig.b, "rx_forged") >= *(const uint64_t *)ctx;
+}
+
+/* Ends whose secrets differ never reach each other, and none at all is an error. */
+static void test_other_secret(void)
+{
+	static const uint8_t ours[GW_DP_SECRET_BYTES] = "ours",
+			     theirs[GW_DP_SECRET_BYTES] = "theirs";
+	uint64_t want = rig_drops(rig.b, "rx_forged") + 20;
+	struct gw_dp_link *out = NULL, *in = NULL;
+	struct gw_dp_link_status status;
+	const struct gw_dp_path *path;
+	struct gw_dp_host host;
+	struct gw_err err;
+	uint32_t n;
+
+	gw_dp_host(rig.b, &host);
+	CU_ASSERT_EQUAL(gw_dp_link_plan(rig.a, &host, NULL, &out, &err), -EINVAL);
+	CU_ASSERT_PTR_NULL(out);
+	CU_ASSERT_EQUAL_FATAL(gw_dp_link_plan(rig.a, &host, ours, &out, &err), 0);
+	path = gw_dp_link_paths(out, &n);
+	CU_ASSERT_EQUAL(gw_dp_link_accept(rig.b, path, n, NULL, &in, &err), -EINVAL);
+	CU_ASSERT_PTR_NULL(in);
+	CU_ASSERT_EQUAL_FATAL(gw_dp_link_accept(rig.b, path, n, theirs, &in, &err), 0);
+	path = gw_dp_link_paths(in, &n);
+	CU_ASSERT_EQUAL_FATAL(gw_dp_link_start(out, path, n, &err), 0);
+	CU_ASSERT_TRUE(rig_wait(&rig, refused, &want));
+	gw_dp_link_status(out, &status);
+	CU_ASSERT_EQUAL(status.paths_up, 0);
+	CU_ASSERT_EQUAL(status.last_ack_ns, 0);
+	gw_dp_link_free(&out);
+	gw_dp_link_free(&in);
+	/* More or less protection than ours is no link either. */
+	host.integrity = GW_DP_CRC32C;
+	CU_ASSERT_EQUAL(gw_dp_link_plan(rig.a, &host, ours, &out, &err), -ENOTUNIQ);
+	host.integrity =
+		conf.integrity == GW_DP_AES_128_GCM ? GW_DP_AES_256_GCM : GW_DP_AES_128_GCM;
+	CU_ASSERT_EQUAL(gw_dp_link_plan(rig.a, &host, ours, &out, &err), -ENOTUNIQ);
+}
+
 static bool all_down(void *ctx)
 {
 	struct gw_dp_link_status status;
@@ -466,6 +509,7 @@ int main(int argc, char **argv)
 		{"makes up", test_made_up},
 		{"probes another core", test_probes_elsewhere},
 		{"repeats an old answer", test_old_reply},
+		{"secrets that differ", test_other_secret},
 		CU_TEST_INFO_NULL,
 	};
 

@@ -819,6 +819,16 @@ static void test_limits(void)
 	send_many(&p, 2, MS);
 	CU_ASSERT_FALSE(gw_tx_path_open(&p, MS));
 	p.rate.window_bytes = GW_RATE_FLOOR_BYTES;
+	/* The keys end: a take's packets, and probes, stay before that. */
+	gw_tx_path_fail(&p, note, &s);
+	p.next_psn = p.una = 1000;
+	p.psn_end = 1009;
+	CU_ASSERT_TRUE(gw_tx_path_open(&p, MS));
+	send(&p, 1, MS);
+	CU_ASSERT_FALSE(gw_tx_path_open(&p, MS));
+	p.psn_end = 5000;
+	CU_ASSERT_TRUE(gw_tx_path_open(&p, MS));
+	p.psn_end = GW_WIRE_PSN_MAX + 1;
 	/* The numbers end. */
 	gw_tx_path_fail(&p, note, &s);
 	p.next_psn = p.una = GW_WIRE_PSN_MAX - 9;

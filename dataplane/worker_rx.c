@@ -1,65 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "worker.h"
-
-#include "crypto/sealed.h"
-#include "internal.h"
+#include "worker_arrival.h"
 
 #include <string.h>
 
 #define SCRATCH_BYTES 16384u
-
-/* A godwit packet that came in. Of p the header is known, which cost little; who wants the rest has
- * the packet verified first. */
-struct arrival {
-	struct gw_queue *queue;
-	const uint8_t *frame;
-	uint32_t frame_bytes;
-	size_t bytes; /* of the packet, without its trailer */
-	struct gw_frame_in in;
-	struct gw_wire_packet p;
-};
-
-/* Tag or checksum, then the body. Nothing of a packet moves any state before this said yes. */
-static bool verify(struct gw_worker *w, struct arrival *a, const struct gw_aead_key *key)
-{
-	enum gw_wire_error error = GW_WIRE_OK;
-
-	if (key != NULL) {
-		/* In its buffer, which is ours. */
-		if (!gw_sealed_open(key, (uint8_t *)(uintptr_t)a->in.payload, a->bytes)) {
-			gw_drop(w, GW_DROP_rx_forged);
-			return false;
-		}
-	} else if (w->dp->flags == GW_WIRE_CRC32C) {
-		error = gw_wire_check_crc(a->in.payload, a->bytes);
-	}
-	if (error == GW_WIRE_OK)
-		error = gw_wire_decode_body(a->in.payload, &a->p);
-	if (error == GW_WIRE_OK)
-		return true;
-	gw_drop(w, GW_DROP_WIRE + error);
-	return false;
-}
-
-/* The key id and the source of a packet for a path are right. */
-static bool belongs(struct gw_worker *w, const struct arrival *a, uint32_t key_id, uint32_t peer_ip)
-{
-	if (a->p.key_id == key_id && a->in.from_ip == peer_ip)
-		return true;
-	gw_drop(w, a->p.key_id != key_id ? GW_DROP_rx_bad_key : GW_DROP_rx_bad_source);
-	return false;
-}
-
-/* The keys of a numbered packet; NULL, and counted: not held. */
-static const struct gw_generation *generation(
-	struct gw_worker *w, const struct gw_path_keys *keys, uint64_t psn)
-{
-	const struct gw_generation *g = gw_path_keys_at(keys, psn);
-
-	if (g == NULL)
-		gw_drop(w, GW_DROP_rx_stale_key);
-	return g;
-}
 
 /* A page packet for a stream of this path's peer. Returns whether the PSN counts as applied. */
 static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct gw_wire_packet *p)
@@ -103,8 +47,8 @@ static gw_packet *copy_small(struct gw_worker *w, const uint8_t *frame, uint16_t
 
 /* Answers a probe with who received it: never larger than what came. Its number is the probe's, so
  * it must say nothing but what follows from the probe and the core. */
-static void answer_probe(
-	struct gw_worker *w, const struct arrival *a, const struct gw_path_in *own, uint64_t now_ns)
+static void answer_probe(struct gw_worker *w, const struct gw_arrival *a,
+	const struct gw_path_in *own, uint64_t now_ns)
 {
 	const struct gw_wire_head h = {.path = own->peer_slot,
 		.key_id = own->key_id,
@@ -127,7 +71,7 @@ static void answer_probe(
 }
 
 /* A probe tells where the sender is: ACKs go back there. */
-static void learn_sender(struct gw_path_in *path, const struct arrival *a)
+static void learn_sender(struct gw_path_in *path, const struct gw_arrival *a)
 {
 	const struct gw_port *port = a->queue->port;
 
@@ -137,7 +81,7 @@ static void learn_sender(struct gw_path_in *path, const struct arrival *a)
 }
 
 /* A packet for a path of another core: nothing is applied here, but a probe learns who we are. */
-static void rx_elsewhere(struct gw_worker *w, struct arrival *a, uint64_t now_ns)
+static void rx_elsewhere(struct gw_worker *w, struct gw_arrival *a, uint64_t now_ns)
 {
 	const struct gw_slot *slot = &w->dp->in_slot[a->p.path];
 	const struct gw_path_in *own;
@@ -148,13 +92,13 @@ static void rx_elsewhere(struct gw_worker *w, struct arrival *a, uint64_t now_ns
 	}
 	gw_drop(w, GW_DROP_rx_wrong_core);
 	own = w->dp->in[a->p.path];
-	if (a->p.type == GW_WIRE_PROBE && belongs(w, a, own->key_id, own->peer_ip) &&
-		verify(w, a, own->keys != NULL ? &own->keys->probe : NULL))
+	if (a->p.type == GW_WIRE_PROBE && gw_arrival_belongs(w, a, own->key_id, own->peer_ip) &&
+		gw_arrival_verify(w, a, own->keys != NULL ? &own->keys->probe : NULL))
 		answer_probe(w, a, own, now_ns);
 }
 
 /* DATA and PROBE arrive on an incoming path. */
-static void rx_in(struct gw_worker *w, struct arrival *a, uint64_t now_ns)
+static void rx_in(struct gw_worker *w, struct gw_arrival *a, uint64_t now_ns)
 {
 	const struct gw_wire_packet *p = &a->p;
 	struct gw_path_in *path = w->in[p->path];
@@ -165,7 +109,7 @@ static void rx_in(struct gw_worker *w, struct arrival *a, uint64_t now_ns)
 		rx_elsewhere(w, a, now_ns);
 		return;
 	}
-	if (!belongs(w, a, path->key_id, path->peer_ip))
+	if (!gw_arrival_belongs(w, a, path->key_id, path->peer_ip))
 		return;
 	switch (gw_rx_path_check(&path->rx, p->psn)) {
 	case GW_RX_NEW:
@@ -180,13 +124,13 @@ static void rx_in(struct gw_worker *w, struct arrival *a, uint64_t now_ns)
 	if (path->keys != NULL && probe) {
 		key = &path->keys->probe;
 	} else if (path->keys != NULL) {
-		const struct gw_generation *g = generation(w, path->keys, p->psn);
+		const struct gw_generation *g = gw_arrival_keys(w, path->keys, p->psn);
 
 		if (g == NULL)
 			return;
 		key = &g->data;
 	}
-	if (!verify(w, a, key) || (!probe && !rx_data(w, path, p)))
+	if (!gw_arrival_verify(w, a, key) || (!probe && !rx_data(w, path, p)))
 		return;
 	gw_rx_path_applied(&path->rx, p->psn, probe ? p->probe.timestamp : p->data.timestamp,
 		a->frame_bytes, now_ns);
@@ -197,83 +141,6 @@ static void rx_in(struct gw_worker *w, struct arrival *a, uint64_t now_ns)
 	path->queue = a->queue;
 	gw_rx_path_probed(&path->rx);
 	answer_probe(w, a, path, now_ns);
-}
-
-/* As gw_tx_path_acked() samples it: the echoed clock, less what the ACK waited for. */
-static void add_rtt(struct gw_queue *q, const struct gw_wire_packet *p, uint64_t now_ns)
-{
-	uint32_t age = (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT) - p->ack.echo;
-
-	/* Both come from the peer: nonsense is left out. */
-	if (age <= UINT32_MAX / 2 && p->ack.hold <= age)
-		gw_histogram_add(&q->rtt, age - p->ack.hold);
-}
-
-/* What the path found wrong with its ACKs. */
-static void count_faults(struct gw_worker *w, struct gw_tx_path *tx)
-{
-	for (unsigned int i = 0; i < GW_TX_FAULTS; i++) {
-		gw_count(&w->drop[GW_DROP_rx_ack_unsent + i], tx->fault[i] - tx->told[i]);
-		tx->told[i] = tx->fault[i];
-	}
-	tx->fault_news = false;
-}
-
-static void rx_ack(struct gw_worker *w, struct gw_path_out *path, const struct gw_wire_packet *p,
-	uint64_t now_ns)
-{
-	if (!path->tx.any_acked || p->ack.largest > path->tx.largest_acked)
-		add_rtt(path->queue, p, now_ns);
-	if (gw_tx_path_acked(&path->tx, p, now_ns, gw_path_settle, w))
-		__atomic_store_n(&path->pub_last_ack_ns, now_ns, __ATOMIC_RELAXED);
-	if (path->tx.fault_news)
-		count_faults(w, &path->tx);
-	__atomic_store_n(&path->pub_srtt_ns, path->tx.srtt_ns, __ATOMIC_RELAXED);
-	__atomic_store_n(&path->pub_acked_bytes, path->tx.acked_bytes, __ATOMIC_RELAXED);
-}
-
-/* This UDP port steers replies to the wrong core of ours: its owner must try another. */
-static void rx_astray(struct gw_worker *w, struct arrival *a)
-{
-	const struct gw_slot *slot = &w->dp->out_slot[a->p.path];
-	struct gw_path_out *owned;
-
-	gw_drop(w, GW_DROP_rx_no_path);
-	if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) == 0 || a->p.type != GW_WIRE_REPLY)
-		return;
-	owned = w->dp->out[a->p.path];
-	if (belongs(w, a, slot->key_id, owned->peer_ip) &&
-		verify(w, a, owned->keys != NULL ? &owned->keys->reply : NULL))
-		__atomic_store_n(&owned->astray_psn, a->p.psn + 1, __ATOMIC_RELAXED);
-}
-
-/* ACK and REPLY arrive on an outgoing path. */
-static void rx_out(struct gw_worker *w, struct arrival *a, uint64_t now_ns)
-{
-	struct gw_path_out *path = w->out[a->p.path];
-	const struct gw_aead_key *key = NULL;
-
-	if (path == NULL) {
-		rx_astray(w, a);
-		return;
-	}
-	if (!belongs(w, a, path->key_id, path->peer_ip))
-		return;
-	if (path->keys != NULL && a->p.type == GW_WIRE_REPLY) {
-		key = &path->keys->reply;
-	} else if (path->keys != NULL) {
-		const struct gw_generation *g = generation(w, path->keys, a->p.psn);
-
-		if (g == NULL)
-			return;
-		key = &g->ack;
-	}
-	if (!verify(w, a, key))
-		return;
-	if (a->p.type == GW_WIRE_REPLY)
-		gw_path_reply(w, path, &a->p, now_ns);
-	else
-		rx_ack(w, path, &a->p, now_ns);
 }
 
 static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint64_t now_ns)
@@ -294,7 +161,7 @@ static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame
 
 static void rx_frame(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint64_t now_ns)
 {
-	struct arrival a;
+	struct gw_arrival a;
 	enum gw_wire_error error;
 
 	a.queue = q;
@@ -327,7 +194,7 @@ static void rx_frame(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint
 	else if (a.p.type == GW_WIRE_DATA || a.p.type == GW_WIRE_PROBE)
 		rx_in(w, &a, now_ns);
 	else
-		rx_out(w, &a, now_ns);
+		gw_worker_rx_out(w, &a, now_ns);
 }
 
 uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)

@@ -193,6 +193,9 @@ static void update_shown(struct gw_meter *m, uint64_t now_ns)
 
 static uint64_t remaining(const struct gw_meter *m)
 {
+	/* Before the first epoch nothing is in the books yet, and all of it is to be sent. */
+	if (m->is_source && m->label == 0)
+		return m->total_bytes;
 	return (m->stats.open_pages + m->stats.next_pages) * PAGE_BYTES;
 }
 

@@ -5,7 +5,8 @@
  *
  * A size is tested by a probe that is padded to it and a small one right behind it. Each answer is
  * small. The large one answered: the size is good. The small one answered and the large one not,
- * three times in a row: it is not, and the next smaller size is tested. Neither: that says nothing.
+ * GW_MTU_MISSES times in a row: it is not, and the next smaller size is tested. Neither: that says
+ * nothing.
  *
  * A path is believed to carry its limit until a test fails. While it carries less than its limit,
  * that is tested again every half minute.
@@ -16,7 +17,8 @@
 #include <stdint.h>
 
 #define GW_MTU_SIZES 4u
-#define GW_MTU_MISSES 3u
+/* Five: a path that loses 2 % each way at random misses so once in 10 million tests. */
+#define GW_MTU_MISSES 5u
 #define GW_MTU_RETEST_NS 30000000000ull
 #define GW_MTU_SUSPECT_NS 1000000000ull /* between tests that a suspicion starts */
 #define GW_MTU_WAIT_NS 20000000u        /* for the large probe's answer, after the small one's */

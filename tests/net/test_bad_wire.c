@@ -79,8 +79,11 @@ static void move_while_writing(unsigned int epochs)
 
 static void test_clean(void)
 {
+	struct gw_dp_mtu_finding f[RIG_MAX_PORTS];
+
 	set_faults(0, 0, 0, 0, 0);
 	move_while_writing(3);
+	CU_ASSERT_EQUAL(gw_dp_link_mtu_findings(rig.out, f, RIG_MAX_PORTS), 0);
 }
 
 static void test_loss(void)
@@ -236,13 +239,13 @@ static void test_tail(void)
 }
 
 /* A switch on the way passes less than both ends believe: it is found and named, and the pages
- * arrive. */
+ * arrive. (After heavy loss a path may already be taken for a smaller one, until it is tested
+ * again.) */
 static void test_small_switch(void)
 {
 	struct gw_dp_mtu_finding f[RIG_MAX_PORTS];
 	struct rig_vm vm;
 
-	CU_ASSERT_EQUAL(gw_dp_link_mtu_findings(rig.out, f, RIG_MAX_PORTS), 0);
 	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, PAGES, 1024) == 0);
 	for (uint32_t p = 0; p < conf.ports; p++)
 		rig.faults.longest[p] = 14 + 1300;

@@ -54,7 +54,7 @@ static void test_sizes(void)
 		CU_ASSERT_EQUAL(gw_mtu_good(&w.m), carries[i][0]);
 		run(&w, 500 * MS);
 		CU_ASSERT_EQUAL(gw_mtu_good(&w.m), carries[i][2]);
-		CU_ASSERT(w.large <= 3 * GW_MTU_SIZES);
+		CU_ASSERT(w.large <= GW_MTU_MISSES * GW_MTU_SIZES);
 		w.large = 0;
 		run(&w, 1000 * MS);
 		CU_ASSERT_EQUAL(w.large, 0);
@@ -98,7 +98,7 @@ static void test_change(void)
 	run(&w, 5000 * MS);
 	CU_ASSERT_EQUAL(gw_mtu_good(&w.m), 9000);
 	gw_mtu_suspect(&w.m, w.now_ns);
-	run(&w, 200 * MS);
+	run(&w, 300 * MS);
 	CU_ASSERT_EQUAL(gw_mtu_good(&w.m), 1500);
 	run(&w, 29000 * MS);
 	CU_ASSERT_EQUAL(gw_mtu_good(&w.m), 1500);

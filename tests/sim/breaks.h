@@ -13,6 +13,9 @@
 	X(SKIP_HOLES, "skip-holes", "nobody looks for given-back pages after the pause")        \
 	X(LATE_STORE, "late-store", "an old packet is stored after the fence")                  \
 	X(REUSE_PSN, "reuse-psn", "an ACK repeats a packet number now and then")                \
+	X(REUSE_NONCE, "reuse-nonce", "a packet is sealed with another one's nonce")            \
+	X(WRONG_KEY, "wrong-key", "an end's next keys are other ones than its peer's")          \
+	X(SKIP_TAG, "skip-tag", "encrypted packets are believed whatever their tag is")         \
 	X(SWALLOW, "swallow", "a frame vanishes and nobody counts it")                          \
 	X(MISCOUNT, "miscount", "a packet's pages are counted as settled twice")                \
 	X(PAUSE_LIES, "pause-lies", "the hypervisor says that the guest is paused, it runs on") \

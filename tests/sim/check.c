@@ -6,6 +6,7 @@
 #include "breaks.h"
 #include "daemon.h"
 #include "guest.h"
+#include "seals.h"
 
 #include <string.h>
 
@@ -59,6 +60,10 @@ static void check_number(uint16_t port, const gw_packet *p)
 			(unsigned long long)n->largest);
 		return;
 	}
+	if (psn >= n->largest + WINDOW) {
+		memset(n->seen, 0, sizeof(n->seen));
+		n->largest = psn;
+	}
 	for (; n->largest < psn; n->largest++)
 		n->seen[(n->largest + 1) % WINDOW / 64] &=
 			~(UINT64_C(1) << ((n->largest + 1) % 64));
@@ -72,6 +77,7 @@ void sim_check_reset(void)
 {
 	memset(numbers, 0, sizeof(numbers));
 	used_keys = 0;
+	sim_seals_reset();
 	sim_net_watch(check_number);
 }
 
@@ -273,6 +279,7 @@ void sim_check_all(void)
 
 	check_frames();
 	check_sources();
+	sim_seals_check();
 	for (uint32_t n = 0; n < sim_vms(); n++) {
 		const struct sim_instance *r = sim_runner(sim_vm(n));
 

@@ -109,6 +109,11 @@ struct gw_config {
 		char *after;                 /* quit|leave, default quit */
 		char *class_name;            /* "class": of sessions that name none */
 	} migration;
+	struct {
+		char *directory;     /* or NULL: none */
+		uint32_t timeout_ms; /* of each, default 5000 */
+		bool required;       /* a failure before pause aborts; default false */
+	} hooks;
 };
 
 /* Reads and checks path. 0, or a negative errno with err: "FILE:LINE: KEY: what is wrong; allowed: ...".

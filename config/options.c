@@ -219,6 +219,22 @@ static const struct gw_option migration[] = {
 		.help = "What becomes of the source's hypervisor: quit it, or leave it paused."},
 };
 
+static const struct gw_option hooks[] = {
+	{"directory", GW_OPTION_PATH, IN(struct gw_config, hooks, directory), .max = 250,
+		.sample = "/etc/godwit/hooks",
+		.help = "Holds the programs, or folders of programs, before-pause, after-resume "
+			"and "
+			"on-abort; only root and godwitd's user may be able to write there. "
+			"Without "
+			"it no hooks are run."},
+	{"timeout_ms", NUMBER, IN(struct gw_config, hooks, timeout_ms), .min = 1, .max = 600000,
+		.unit = "ms", .fallback = "5000",
+		.help = "Limit of each program; then it is killed."},
+	{"required", GW_OPTION_BOOL, IN(struct gw_config, hooks, required), .fallback = "false",
+		.help = "A failure of before-pause aborts the migration; false: it is only "
+			"logged."},
+};
+
 #define SECTION(name, member)                                      \
 	.key = name, .offset = offsetof(struct gw_config, member), \
 	.size = sizeof(((struct gw_config *)NULL)->member)
@@ -245,6 +261,7 @@ const struct gw_section gw_sections[GW_CONFIG_SECTIONS] = {
 		OPTIONS(class)},
 	{SECTION("migration", migration), .help = "Defaults of every migration",
 		OPTIONS(migration)},
+	{SECTION("hooks", hooks), .help = "Programs that are run on the way", OPTIONS(hooks)},
 };
 
 _Static_assert(COUNT(port) <= GW_SECTION_MAX_OPTIONS &&

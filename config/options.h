@@ -59,8 +59,8 @@ struct gw_section {
 	uint32_t n_options;
 };
 
-#define GW_CONFIG_SECTIONS 9
-#define GW_SECTION_MAX_OPTIONS 16
+#define GW_CONFIG_SECTIONS 10
+#define GW_SECTION_MAX_OPTIONS 20
 extern const struct gw_section gw_sections[GW_CONFIG_SECTIONS];
 
 const struct gw_section *gw_section_find(const char *key);

@@ -2,6 +2,7 @@
 /* godwitd: a list of starts and one unwind. */
 #include "../config/config.h"
 #include "../dataplane/base/log.h"
+#include "attendant/attendant.h"
 #include "daemon_conf.h"
 #include "harden/harden.h"
 #include "manager.h"
@@ -20,6 +21,7 @@
 
 struct daemon {
 	struct gw_config *config;
+	struct gw_attendant *attendant;
 	struct gw_loop *loop;
 	struct gw_security *security;
 	struct gw_service *service;
@@ -95,8 +97,32 @@ static int confine(struct daemon *d, struct gw_err *err)
 		gw_warn("sandbox: off: all capabilities and system calls stay");
 		return 0;
 	}
-	rc = gw_harden_capabilities(gw_daemon_capabilities(d->config, d->dp), err);
+	rc = gw_harden_capabilities(gw_daemon_capabilities(d->config, d->dp), "", err);
 	return rc != 0 ? rc : gw_harden_syscalls(d->loop, &d->sandbox, err);
+}
+
+/* First of all: there are no threads yet, and nothing that it should not have. */
+static int start_attendant(struct daemon *d, struct gw_err *err)
+{
+	const struct gw_attendant_conf conf = {.hooks = d->config->hooks.directory,
+		.hook_timeout_ms = d->config->hooks.timeout_ms,
+		.sandbox = d->config->sandbox == GW_CONFIG_ON};
+
+	return gw_attendant_start(&conf, &d->attendant, err);
+}
+
+static int start_manager(struct daemon *d, struct gw_err *err)
+{
+	const struct gw_manager_conf conf = {.loop = d->loop,
+		.dp = d->dp,
+		.config = d->config,
+		.tls = gw_security_tls(d->security),
+		.attendant = d->attendant};
+	int rc = gw_attendant_watch(d->attendant, d->loop);
+
+	if (rc != 0)
+		return gw_err(err, rc, "attendant: %s", strerror(-rc));
+	return gw_manager_create(&conf, &d->manager, err);
 }
 
 static int watch_signals(struct daemon *d, struct gw_err *err)
@@ -114,6 +140,9 @@ static int start(struct daemon *d, struct gw_err *err)
 	struct gw_dp_conf conf;
 	int rc;
 
+	rc = start_attendant(d, err);
+	if (rc != 0)
+		return rc;
 	gw_harden_dumps();
 	rc = gw_daemon_directories(d->config, err);
 	if (rc != 0)
@@ -137,8 +166,7 @@ static int start(struct daemon *d, struct gw_err *err)
 	rc = gw_dp_create(&conf, &d->dp, err);
 	if (rc != 0)
 		return rc;
-	rc = gw_manager_create(
-		d->loop, d->dp, d->config, gw_security_tls(d->security), &d->manager, err);
+	rc = start_manager(d, err);
 	if (rc != 0)
 		return rc;
 	gw_service_set_manager(d->service, d->manager);
@@ -156,6 +184,7 @@ static void unwind(struct daemon *d)
 		gw_watch_free(&d->sighup);
 	gw_service_free(&d->service);
 	gw_manager_free(&d->manager);
+	gw_attendant_free(&d->attendant);
 	gw_harden_watch_free(&d->sandbox);
 	gw_security_free(&d->security);
 	if (d->loop != NULL)

@@ -247,14 +247,14 @@ void gw_manager_stop(struct gw_manager *m, void (*done)(void *arg), void *arg)
 	gw_timer_set(m->stop_timer, STOP_STEP_NS, STOP_STEP_NS);
 }
 
-int gw_manager_create(struct gw_loop *loop, struct gw_dp *dp, const struct gw_config *config,
-	const struct gw_tls *tls, struct gw_manager **out, struct gw_err *err)
+int gw_manager_create(
+	const struct gw_manager_conf *conf, struct gw_manager **out, struct gw_err *err)
 {
 	struct gw_manager *m = calloc(1, sizeof(*m));
-	const struct gw_peers_conf peers = {.loop = loop,
-		.dp = dp,
-		.config = config,
-		.tls = tls,
+	const struct gw_peers_conf peers = {.loop = conf->loop,
+		.dp = conf->dp,
+		.config = conf->config,
+		.tls = conf->tls,
 		.message = on_message,
 		.gone = on_gone,
 		.ctx = m};
@@ -262,10 +262,14 @@ int gw_manager_create(struct gw_loop *loop, struct gw_dp *dp, const struct gw_co
 
 	if (m == NULL)
 		return gw_err(err, rc, "out of memory");
-	m->env = (struct gw_run_env){
-		.loop = loop, .dp = dp, .config = config, .finished = finished, .ctx = m};
-	m->poll_timer = gw_timer_create(loop, poll, m);
-	m->stop_timer = gw_timer_create(loop, stop_step, m);
+	m->env = (struct gw_run_env){.loop = conf->loop,
+		.dp = conf->dp,
+		.config = conf->config,
+		.attendant = conf->attendant,
+		.finished = finished,
+		.ctx = m};
+	m->poll_timer = gw_timer_create(conf->loop, poll, m);
+	m->stop_timer = gw_timer_create(conf->loop, stop_step, m);
 	if (m->poll_timer == NULL || m->stop_timer == NULL || gw_history_create(&m->history) != 0) {
 		gw_err(err, rc, "out of memory");
 		goto fail;
@@ -273,7 +277,7 @@ int gw_manager_create(struct gw_loop *loop, struct gw_dp *dp, const struct gw_co
 	rc = gw_peers_create(&peers, &m->env.peers, err);
 	if (rc != 0)
 		goto fail;
-	rc = gw_recovery_create(loop, config, m, &m->recovery, err);
+	rc = gw_recovery_create(conf->loop, conf->config, m, &m->recovery, err);
 	if (rc != 0)
 		goto fail;
 	set_period(m, POLL_IDLE_NS);

@@ -6,10 +6,17 @@
 
 struct gw_manager;
 
-/* Starts to listen for peers and takes up what an earlier godwitd left unfinished. tls: NULL where
- * security is off. */
-int gw_manager_create(struct gw_loop *loop, struct gw_dp *dp, const struct gw_config *config,
-	const struct gw_tls *tls, struct gw_manager **out, struct gw_err *err);
+struct gw_manager_conf {
+	struct gw_loop *loop;
+	struct gw_dp *dp;
+	const struct gw_config *config;
+	const struct gw_tls *tls; /* NULL: security is off */
+	struct gw_attendant *attendant;
+};
+
+/* Starts to listen for peers and takes up what an earlier godwitd left unfinished. */
+int gw_manager_create(
+	const struct gw_manager_conf *conf, struct gw_manager **out, struct gw_err *err);
 void gw_manager_free(struct gw_manager **m);
 
 /* What a migration may be told; 0 or NULL: as configured. */

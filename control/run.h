@@ -8,6 +8,7 @@
 
 #include "../config/config.h"
 #include "../dataplane/dataplane.h"
+#include "attendant/attendant.h"
 #include "conn.h"
 #include "hypervisor/hypervisor.h"
 #include "meter.h"
@@ -43,6 +44,7 @@ struct gw_run_env {
 	struct gw_dp *dp;
 	struct gw_peers *peers;
 	const struct gw_config *config;
+	struct gw_attendant *attendant;                  /* it may have died */
 	void (*finished)(void *ctx, struct gw_run *run); /* frees it */
 	void *ctx;
 };

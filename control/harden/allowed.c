@@ -145,6 +145,7 @@ const int gw_allowed_calls[] = {
 	SCMP_SYS(sysinfo),
 	SCMP_SYS(tgkill),
 	SCMP_SYS(uname),
+	SCMP_SYS(wait4), /* the attendant, should it die */
 	/* a VM's process */
 	SCMP_SYS(pidfd_open),
 	SCMP_SYS(pidfd_send_signal),

@@ -101,7 +101,7 @@ static int ask(int signo, char *last, size_t size)
 	return n;
 }
 
-static void log_kept(void)
+static void log_kept(const char *who)
 {
 	char text[256] = "";
 	size_t n = 0;
@@ -110,10 +110,10 @@ static void log_kept(void)
 		if (kept >> names[i].number & 1)
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
 				n == 0 ? "" : ", ", names[i].name);
-	gw_info("capabilities kept: %s", n == 0 ? "none" : text);
+	gw_info("%scapabilities kept: %s", who, n == 0 ? "none" : text);
 }
 
-int gw_harden_capabilities(uint64_t keep, struct gw_err *err)
+int gw_harden_capabilities(uint64_t keep, const char *who, struct gw_err *err)
 {
 	struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
 	struct timespec pause = {0, ROUND_NS};
@@ -138,6 +138,6 @@ int gw_harden_capabilities(uint64_t keep, struct gw_err *err)
 			"capabilities: thread %s does not give them up (%s)", tid,
 			left < 0 ? strerror(-left) : "it takes no signals");
 	/* The handler stays: a signal may still be on its way, and its default is the end. */
-	log_kept();
+	log_kept(who);
 	return 0;
 }

@@ -17,8 +17,9 @@
 void gw_harden_dumps(void);
 
 /* Every thread of this process keeps those of its capabilities that are in keep (a bit for each
- * CAP_..., capabilities(7)), and can get no others. -errno with err: some thread has more. */
-int gw_harden_capabilities(uint64_t keep, struct gw_err *err);
+ * CAP_..., capabilities(7)), and can get no others. who begins the log line about it. -errno with err: some
+ * thread has more. */
+int gw_harden_capabilities(uint64_t keep, const char *who, struct gw_err *err);
 
 struct gw_harden_watch;
 

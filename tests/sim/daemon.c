@@ -2,6 +2,7 @@
 #include "daemon.h"
 
 #include "../../control/manager_internal.h"
+#include "attendant.h"
 #include "check.h"
 #include "control_net.h"
 #include "engine.h"
@@ -18,6 +19,7 @@ struct host {
 	struct sim_host_conf conf;
 	struct sim_plane *plane;
 	struct gw_loop *loop;
+	struct gw_attendant *attendant;
 	struct gw_manager *manager;
 	struct gw_config config;
 	uint32_t asked; /* VMs whose migration was asked for and not admitted yet, a bit each */
@@ -127,8 +129,12 @@ void sim_daemon_start(uint32_t n)
 	sim_control_caller(n);
 	if (gw_loop_create(&h->loop) != 0)
 		abort();
-	if (gw_manager_create(
-		    h->loop, sim_plane_dp(h->plane), &h->config, NULL, &h->manager, &err) != 0) {
+	h->attendant = sim_attendant(h->loop, false);
+	if (gw_manager_create(&(struct gw_manager_conf){.loop = h->loop,
+				      .dp = sim_plane_dp(h->plane),
+				      .config = &h->config,
+				      .attendant = h->attendant},
+		    &h->manager, &err) != 0) {
 		fprintf(stderr, "simulator: host %u: %s\n", n, err.text);
 		abort();
 	}
@@ -147,6 +153,7 @@ void sim_daemon_kill(uint32_t n)
 	sim_loop_kill(h->loop);
 	sim_plane_stop(h->plane);
 	gw_manager_free(&h->manager);
+	gw_attendant_free(&h->attendant);
 	sim_plane_free(&h->plane);
 	gw_loop_free(&h->loop);
 }

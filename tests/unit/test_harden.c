@@ -164,7 +164,7 @@ static const char *dropped(void)
 	for (int i = 0; i < 3; i++)
 		if (pthread_create(&thread[i], NULL, early_thread, NULL) != 0)
 			return "no threads";
-	if (gw_harden_capabilities(keep, &err) != 0)
+	if (gw_harden_capabilities(keep, "", &err) != 0)
 		return "capabilities cannot be given up";
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if ((largest(kinds[i]) & ~keep) != 0)
@@ -172,7 +172,7 @@ static const char *dropped(void)
 	if (largest("CapEff") != keep)
 		return "what was to be kept is gone";
 	/* Twice is allowed, and less. */
-	if (gw_harden_capabilities(0, &err) != 0 || largest("CapEff") != 0)
+	if (gw_harden_capabilities(0, "", &err) != 0 || largest("CapEff") != 0)
 		return "the rest cannot be given up";
 	__atomic_store_n(&go, 1, __ATOMIC_RELEASE);
 	for (int i = 0; i < 3; i++)

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* control/attendant/attendant.h: a real attendant, a real victim, and whatever of them is killed.
+ */
+#include "../../control/attendant/attendant_internal.h"
+
+#include <CUnit/Basic.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PATIENCE_NS 20000000000u
+
+static struct gw_loop *loop;
+static struct gw_attendant *attendant;
+static struct gw_timer *patience;
+static struct gw_err err;
+static char hooks[64];
+
+/* The last answer. */
+static int result, answers;
+static uint32_t percent;
+static char text[512];
+
+static void given_up(void *ctx)
+{
+	(void)ctx;
+	fprintf(stderr, "no answer\n");
+	abort();
+}
+
+static void answered(int rc, uint32_t in_force, const char *words)
+{
+	answers++;
+	result = rc;
+	percent = in_force;
+	snprintf(text, sizeof(text), "%s", words);
+	gw_loop_stop(loop);
+}
+
+static void brake_answered(void *ctx, int rc, uint32_t in_force, const char *words)
+{
+	(void)ctx;
+	answered(rc, in_force, words);
+}
+
+static void hook_answered(void *ctx, int rc, const char *words)
+{
+	(void)ctx;
+	answered(rc, 0, words);
+}
+
+static int wait_answer(void)
+{
+	gw_timer_set(patience, PATIENCE_NS, 0);
+	gw_loop_run(loop);
+	gw_timer_stop(patience);
+	return result;
+}
+
+static void begin(const char *hook_dir, uint32_t timeout_ms)
+{
+	struct gw_attendant_conf conf = {hook_dir, timeout_ms, true};
+
+	CU_ASSERT_EQUAL_FATAL(gw_loop_create(&loop), 0);
+	patience = gw_timer_create(loop, given_up, NULL);
+	CU_ASSERT_EQUAL_FATAL(gw_attendant_start(&conf, &attendant, &err), 0);
+	CU_ASSERT_FALSE(gw_attendant_alive(attendant));
+	CU_ASSERT_EQUAL_FATAL(gw_attendant_watch(attendant, loop), 0);
+	CU_ASSERT(gw_attendant_alive(attendant));
+}
+
+static void end(void)
+{
+	pid_t pid = attendant->pid;
+
+	gw_attendant_free(&attendant);
+	waitpid(pid, NULL, 0);
+	gw_timer_free(&patience);
+	gw_loop_free(&loop);
+}
+
+/* ---- the victim: a process that only waits, and where its thread is ---- */
+
+static char home[4096];
+
+static const char *whereabouts(pid_t pid)
+{
+	static char got[4096];
+	char path[64];
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/cgroup", (int)pid, (int)pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return "";
+	n = fread(got, 1, sizeof(got) - 1, f);
+	got[n] = '\0';
+	fclose(f);
+	return got;
+}
+
+static bool slowed(pid_t pid)
+{
+	return strstr(whereabouts(pid), "godwit-brake-") != NULL;
+}
+
+static bool is_home(pid_t pid)
+{
+	return strcmp(whereabouts(pid), home) == 0;
+}
+
+/* Comes home without anybody waiting for an answer. */
+static bool comes_home(pid_t pid)
+{
+	for (int i = 0; i < 2000 && !is_home(pid); i++)
+		poll(NULL, 0, 10);
+	return is_home(pid);
+}
+
+static pid_t make_victim(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	snprintf(home, sizeof(home), "%s", whereabouts(pid));
+	return pid;
+}
+
+static void bury_victim(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* Nothing here can limit a thread's CPU? Then there is nothing to test. */
+static bool cannot_brake(int rc)
+{
+	if (rc != -ENODEV && rc != -EACCES && rc != -EROFS && rc != -EPERM && rc != -EOPNOTSUPP)
+		return false;
+	fprintf(stderr, "\n    left out: %s ", text);
+	return true;
+}
+
+static void test_brake(void)
+{
+	pid_t victim = make_victim(), none = 1;
+	struct gw_brake *b = NULL;
+
+	begin(NULL, 0);
+	CU_ASSERT_EQUAL_FATAL(gw_brake_create(attendant, victim, brake_answered, NULL, &b), 0);
+	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 0), -EINVAL);
+	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 100), -EINVAL);
+	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 0, 50), -EINVAL);
+	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, GW_BRAKE_MAX_THREADS + 1, 50), -E2BIG);
+	CU_ASSERT_EQUAL(gw_brake_set(b, &none, 1, 50), 0);
+	CU_ASSERT_EQUAL(wait_answer(), -ESRCH);
+	CU_ASSERT_EQUAL(percent, 100);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "has no thread 1"));
+	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 40), 0);
+	if (!cannot_brake(wait_answer())) {
+		CU_ASSERT_EQUAL(result, 0);
+		CU_ASSERT_EQUAL(percent, 40);
+		CU_ASSERT(slowed(victim));
+		CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 5), 0);
+		CU_ASSERT_EQUAL(wait_answer(), 0);
+		CU_ASSERT_EQUAL(percent, 5);
+		CU_ASSERT_EQUAL(gw_brake_lift(b), 0);
+		CU_ASSERT_EQUAL(wait_answer(), 0);
+		CU_ASSERT_EQUAL(percent, 100);
+		CU_ASSERT(is_home(victim));
+		/* One bad thread: none is slowed. */
+		CU_ASSERT_EQUAL(gw_brake_set(b, (pid_t[]){victim, 1}, 2, 40), 0);
+		CU_ASSERT_EQUAL(wait_answer(), -ESRCH);
+		CU_ASSERT(is_home(victim));
+		/* Freed while it is on. */
+		CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 40), 0);
+		CU_ASSERT_EQUAL(wait_answer(), 0);
+		CU_ASSERT(slowed(victim));
+	}
+	gw_brake_free(&b);
+	CU_ASSERT(comes_home(victim));
+	end();
+	bury_victim(victim);
+}
+
+static void test_attendant_killed(void)
+{
+	pid_t victim = make_victim();
+	struct gw_brake *b = NULL;
+
+	begin(NULL, 0);
+	CU_ASSERT_EQUAL_FATAL(gw_brake_create(attendant, victim, brake_answered, NULL, &b), 0);
+	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 40), 0);
+	if (!cannot_brake(wait_answer()))
+		CU_ASSERT(slowed(victim));
+	answers = 0;
+	kill(attendant->pid, SIGKILL);
+	if (result == 0) {
+		CU_ASSERT_EQUAL(wait_answer(), -EPIPE);
+		CU_ASSERT_EQUAL(percent, 100);
+		CU_ASSERT_EQUAL(answers, 1);
+		CU_ASSERT(is_home(victim));
+		CU_ASSERT_FALSE(gw_attendant_alive(attendant));
+		CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 40), -EPIPE);
+		CU_ASSERT_EQUAL(gw_brake_lift(b), -EPIPE);
+	}
+	gw_brake_free(&b);
+	end();
+	bury_victim(victim);
+}
+
+/* godwitd, as far as it matters here: it slows the victim, says so, and waits to be killed. */
+static _Noreturn void godwitd(pid_t victim, int told)
+{
+	struct gw_brake *b = NULL;
+	char word;
+
+	begin(NULL, 0);
+	gw_brake_create(attendant, victim, brake_answered, NULL, &b);
+	gw_brake_set(b, &victim, 1, 40);
+	word = wait_answer() == 0 ? 'y' : 'n';
+	if (write(told, &word, 1) == 1)
+		write(told, &attendant->pid, sizeof(attendant->pid));
+	for (;;)
+		pause();
+}
+
+/* also: the attendant goes too, and the next one finds what they left. */
+static void parent_killed(bool also)
+{
+	pid_t victim = make_victim(), daemon, helper = 0;
+	char word = 'n';
+	int told[2];
+
+	CU_ASSERT_EQUAL_FATAL(pipe(told), 0);
+	fflush(NULL);
+	daemon = fork();
+	if (daemon == 0)
+		godwitd(victim, told[1]);
+	CU_ASSERT_EQUAL(read(told[0], &word, 1), 1);
+	CU_ASSERT_EQUAL(read(told[0], &helper, sizeof(helper)), sizeof(helper));
+	if (word == 'y')
+		CU_ASSERT(slowed(victim));
+	if (also) {
+		/* Stopped first: neither may undo the other's work. */
+		kill(daemon, SIGSTOP);
+		kill(helper, SIGKILL);
+	}
+	bury_victim(daemon);
+	if (also && word == 'y') {
+		CU_ASSERT(slowed(victim));
+		begin(NULL, 0);
+		CU_ASSERT(comes_home(victim));
+		end();
+	}
+	CU_ASSERT(comes_home(victim));
+	close(told[0]);
+	close(told[1]);
+	bury_victim(victim);
+}
+
+static void test_parent_killed(void)
+{
+	parent_killed(false);
+}
+
+static void test_both_killed(void)
+{
+	parent_killed(true);
+}
+
+static void test_looks(void)
+{
+	char path[64], got[256] = "";
+	FILE *f;
+
+	begin(NULL, 0);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)attendant->pid);
+	/* It names itself before it takes its first request. */
+	CU_ASSERT_EQUAL(
+		gw_hook_start(attendant, GW_HOOK_ON_ABORT, "s", "{}", hook_answered, NULL, NULL),
+		0);
+	CU_ASSERT_EQUAL(wait_answer(), -ENOENT);
+	f = fopen(path, "re");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	CU_ASSERT(fread(got, 1, sizeof(got) - 1, f) > 0);
+	fclose(f);
+	CU_ASSERT_NSTRING_EQUAL(got, "godwitd: attendant", strlen(got));
+	CU_ASSERT(strlen(got) > 8);
+	end();
+}
+
+/* ---- hooks ---- */
+
+static void script(const char *name, mode_t mode, const char *body)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", hooks, name);
+	f = fopen(path, "we");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fprintf(f, "#!/bin/sh\ncd '%s'\n%s\n", hooks, body);
+	fclose(f);
+	chmod(path, mode);
+}
+
+static void clear_hooks(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'; mkdir -m 755 '%s'", hooks, hooks);
+	if (system(command) != 0)
+		abort();
+}
+
+static bool wrote(const char *name, const char *words)
+{
+	char path[256], got[256] = "";
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", hooks, name);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return false;
+	n = fread(got, 1, sizeof(got) - 1, f);
+	got[n] = '\0';
+	fclose(f);
+	return strcmp(got, words) == 0;
+}
+
+static int run_hook(enum gw_hook_point point)
+{
+	CU_ASSERT_EQUAL_FATAL(gw_hook_start(attendant, point, "session s (vm)", "{\"vm\": 1}",
+				      hook_answered, NULL, NULL),
+		0);
+	return wait_answer();
+}
+
+static void folder(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", hooks, name);
+	mkdir(path, 0755);
+}
+
+static void test_hooks(void)
+{
+	clear_hooks();
+	script("before-pause", 0700, "cat > got; echo said; echo $GODWIT_HOOK > point");
+	folder("after-resume");
+	script("after-resume/20-b", 0755, "echo b >> order");
+	script("after-resume/10-a", 0755, "echo a >> order");
+	script("after-resume/.hidden", 0755, "echo hidden >> order");
+	script("after-resume/30-c", 0755, "echo c >> order; exit 7");
+	script("after-resume/40-d", 0755, "echo d >> order");
+	begin(hooks, 10000);
+	CU_ASSERT(gw_attendant_has_hooks(attendant));
+	CU_ASSERT_EQUAL(run_hook(GW_HOOK_BEFORE_PAUSE), 0);
+	CU_ASSERT(wrote("got", "{\"vm\": 1}"));
+	CU_ASSERT(wrote("point", "before-pause\n"));
+	CU_ASSERT_EQUAL(run_hook(GW_HOOK_AFTER_RESUME), -ECANCELED);
+	CU_ASSERT_STRING_EQUAL(text, "hook after-resume/30-c failed with status 7");
+	CU_ASSERT(wrote("order", "a\nb\nc\n"));
+	CU_ASSERT_EQUAL(run_hook(GW_HOOK_ON_ABORT), 0); /* none */
+	end();
+}
+
+static void test_slow_hook(void)
+{
+	struct gw_hook_run *run = NULL;
+
+	clear_hooks();
+	/* With what it has started: nobody writes "late" when it is killed. */
+	script("before-pause", 0755, "(sleep 1; echo > late) & sleep 1000");
+	script("on-abort", 0755, "kill -SEGV $$");
+	begin(hooks, 50);
+	CU_ASSERT_EQUAL(run_hook(GW_HOOK_BEFORE_PAUSE), -ETIMEDOUT);
+	CU_ASSERT_STRING_EQUAL(text, "hook before-pause was killed after its limit of 50 ms");
+	CU_ASSERT_EQUAL(run_hook(GW_HOOK_ON_ABORT), -ECHILD);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ended by signal 11"));
+	answers = 0;
+	CU_ASSERT_EQUAL(
+		gw_hook_start(attendant, GW_HOOK_BEFORE_PAUSE, "s", "", hook_answered, NULL, &run),
+		0);
+	gw_hook_cancel(&run);
+	CU_ASSERT_PTR_NULL(run);
+	CU_ASSERT_EQUAL(run_hook(GW_HOOK_ON_ABORT), -ECHILD);
+	CU_ASSERT_EQUAL(answers, 1);
+	end();
+	poll(NULL, 0, 1100);
+	CU_ASSERT_FALSE(wrote("late", "\n"));
+}
+
+/* What it prints is bounded, whatever it is. */
+static void test_chatty_hook(void)
+{
+	uint32_t lines = 0, longest = 0, n = 0;
+	FILE *log = tmpfile();
+	int stderr_fd = dup(STDERR_FILENO), c;
+
+	clear_hooks();
+	script("before-pause", 0755,
+		"head -c 30000 /dev/zero; i=0; while [ $i -lt 500 ]; do echo line $i; "
+		"i=$((i+1)); done");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+	dup2(fileno(log), STDERR_FILENO);
+	begin(hooks, 10000);
+	CU_ASSERT_EQUAL(run_hook(GW_HOOK_BEFORE_PAUSE), 0);
+	end();
+	dup2(stderr_fd, STDERR_FILENO);
+	close(stderr_fd);
+	rewind(log);
+	while ((c = fgetc(log)) != EOF) {
+		CU_ASSERT(c >= ' ' || c == '\n');
+		lines += c == '\n';
+		n = c == '\n' ? 0 : n + 1;
+		longest = n > longest ? n : longest;
+	}
+	fclose(log);
+	CU_ASSERT_EQUAL(lines, 101); /* the last says that more was left out */
+	CU_ASSERT(longest > 200 && longest < 280);
+}
+
+static void refused_at_start(const char *says)
+{
+	struct gw_attendant_conf conf = {hooks, 1000, true};
+	struct gw_attendant *a = NULL;
+
+	CU_ASSERT_EQUAL(gw_attendant_start(&conf, &a, &err) == 0, false);
+	CU_ASSERT_PTR_NULL(a);
+	if (strstr(err.text, says) == NULL)
+		fprintf(stderr, "'%s', wanted '%s'\n", err.text, says);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, says));
+}
+
+static void test_not_trusted(void)
+{
+	char path[256];
+
+	clear_hooks();
+	chmod(hooks, 0777);
+	refused_at_start("is writable by others (mode 0777); allowed: by its owner only");
+	chmod(hooks, 0755);
+	folder("on-abort");
+	snprintf(path, sizeof(path), "%s/on-abort", hooks);
+	chmod(path, 0775);
+	refused_at_start("on-abort is writable by others (mode 0775)");
+	chmod(path, 0755);
+	script("on-abort/x", 0757, "true");
+	refused_at_start("on-abort/x is writable by others (mode 0757)");
+	script("on-abort/x", 0644, "true");
+	refused_at_start("on-abort/x is not an executable file");
+	script("on-abort/x", 0755, "true");
+	if (geteuid() == 0) {
+		CU_ASSERT_EQUAL(chown(path, 12345, (gid_t)-1), 0);
+		refused_at_start("on-abort belongs to user 12345; allowed: root or godwitd's own");
+		CU_ASSERT_EQUAL(chown(path, 0, (gid_t)-1), 0);
+	}
+	snprintf(path, sizeof(path), "%s/on-abort/y", hooks);
+	CU_ASSERT_EQUAL(symlink("/bin/true", path), 0);
+	refused_at_start("on-abort/y is not an executable file");
+	unlink(path);
+
+	/* Afterwards too. */
+	script("before-pause", 0755, "echo > ran");
+	begin(hooks, 1000);
+	script("before-pause", 0757, "echo > ran");
+	CU_ASSERT_EQUAL(run_hook(GW_HOOK_BEFORE_PAUSE), -EPERM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "before-pause is writable by others (mode 0757)"));
+	CU_ASSERT_FALSE(wrote("ran", "\n"));
+	end();
+}
+
+static void test_hooks_without_attendant(void)
+{
+	clear_hooks();
+	script("before-pause", 0755, "sleep 1000");
+	begin(hooks, 60000);
+	CU_ASSERT_EQUAL(
+		gw_hook_start(attendant, GW_HOOK_BEFORE_PAUSE, "s", "", hook_answered, NULL, NULL),
+		0);
+	kill(attendant->pid, SIGKILL);
+	CU_ASSERT_EQUAL(wait_answer(), -EPIPE);
+	CU_ASSERT_EQUAL(
+		gw_hook_start(attendant, GW_HOOK_BEFORE_PAUSE, "s", "", hook_answered, NULL, NULL),
+		-EPIPE);
+	end();
+	CU_ASSERT_FALSE(gw_attendant_alive(NULL));
+	CU_ASSERT_EQUAL(
+		gw_hook_start(NULL, GW_HOOK_BEFORE_PAUSE, "s", "", hook_answered, NULL, NULL),
+		-EPIPE);
+}
+
+/* What is of another size is not godwitd's: it ends, and puts everything back. */
+static void test_nonsense(void)
+{
+	begin(NULL, 0);
+	CU_ASSERT_EQUAL(send(attendant->sock, "x", 1, 0), 1);
+	CU_ASSERT_EQUAL(waitpid(attendant->pid, NULL, 0), attendant->pid);
+	CU_ASSERT(send(attendant->sock, "x", 1, MSG_NOSIGNAL) < 0);
+	gw_attendant_free(&attendant);
+	gw_timer_free(&patience);
+	gw_loop_free(&loop);
+}
+
+int main(void)
+{
+	CU_pSuite suite;
+
+	snprintf(hooks, sizeof(hooks), "/tmp/godwit-hooks-XXXXXX");
+	if (mkdtemp(hooks) == NULL || CU_initialize_registry() != CUE_SUCCESS)
+		return EXIT_FAILURE;
+	signal(SIGPIPE, SIG_IGN);
+	suite = CU_add_suite("attendant", NULL, NULL);
+	CU_add_test(suite, "brakes on and off", test_brake);
+	CU_add_test(suite, "the attendant is killed", test_attendant_killed);
+	CU_add_test(suite, "godwitd is killed", test_parent_killed);
+	CU_add_test(suite, "both are killed", test_both_killed);
+	CU_add_test(suite, "its name", test_looks);
+	CU_add_test(suite, "hooks are run", test_hooks);
+	CU_add_test(suite, "a slow hook is killed", test_slow_hook);
+	CU_add_test(suite, "a hook that prints much", test_chatty_hook);
+	CU_add_test(suite, "hooks that others may write", test_not_trusted);
+	CU_add_test(suite, "no attendant, no hooks", test_hooks_without_attendant);
+	CU_add_test(suite, "nonsense on its socket", test_nonsense);
+	CU_basic_run_tests();
+	clear_hooks();
+	rmdir(hooks);
+	return CU_get_number_of_failures() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

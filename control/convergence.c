@@ -45,15 +45,18 @@ enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_li
 {
 	uint64_t send_ns =
 		gw_convergence_send_ns(s->next_pages * GW_CONVERGENCE_PAGE_BYTES, s->rate_bps);
+	uint64_t blackout_ns = gw_convergence_blackout_ns(s);
 	bool may_go_on = !out_of_time && label + LABELS_FOR_SWITCHOVER + 1 < limits->label_max;
 
-	if (gw_convergence_blackout_ns(s) <= limits->blackout_ns)
+	if (blackout_ns <= limits->blackout_ns)
 		return may_go_on && fitting < MORE_EPOCHS && send_ns > SMALL_NS &&
 				       send_ns < epoch_ns / 2
 			       ? GW_CONVERGENCE_AGAIN
 			       : GW_CONVERGENCE_SWITCH;
 	if (out_of_time || label + LABELS_FOR_SWITCHOVER >= limits->label_max)
-		return limits->switch_on_limit ? GW_CONVERGENCE_SWITCH : GW_CONVERGENCE_GIVE_UP;
+		return limits->switch_on_limit && blackout_ns <= GW_CONVERGENCE_BLACKOUT_MAX_NS
+			       ? GW_CONVERGENCE_SWITCH
+			       : GW_CONVERGENCE_GIVE_UP;
 
 	/* An epoch that will be clearly shorter than the one that filled it converges; hurrying
 	 * through any other only sends the same pages more often. */

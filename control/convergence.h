@@ -9,7 +9,8 @@
 
 /* What the data plane and the hypervisor told at the end of an epoch. */
 struct gw_convergence_sample {
-	uint64_t next_pages;  /* dirtied since the epoch's SYNC: what the next epoch would send */
+	uint64_t next_pages;  /* dirtied since the epoch's SYNC, or not sent when it was cut short:
+				 what the next epoch would send */
 	uint64_t rate_bps;    /* guest bytes acknowledged per second, in bits, all ports; 0: not
 				 measured */
 	uint64_t rtt_ns;      /* 0: unknown, counts as nothing */
@@ -31,6 +32,10 @@ enum gw_convergence_verdict {
 	GW_CONVERGENCE_PACED, /* next epoch, but let it last min_epoch_ns */
 	GW_CONVERGENCE_GIVE_UP,
 };
+
+/* Longer than this no guest is stopped, whatever the policy says of a limit: the session ends with
+ * the guest at the source. Half of what the source waits for its last pages. */
+#define GW_CONVERGENCE_BLACKOUT_MAX_NS 30000000000ull
 
 /* Rate where none was measured and no port has a cap. */
 #define GW_CONVERGENCE_RATE_UNKNOWN_BPS 1000000000ull

@@ -21,6 +21,7 @@ struct gw_meter {
 	uint64_t start_ns, total_bytes, next_ns, stats_ns;
 	uint64_t opened_ns, sent_ns, opened_pages; /* of the label */
 	uint64_t rate_bps;
+	bool sending; /* the label is not acknowledged whole */
 	uint64_t through,
 		through_ns; /* most pages that were sent and not lost, and when that grew last */
 	uint64_t mark_ns[GW_N_MARKS];
@@ -128,22 +129,30 @@ void gw_meter_epoch_opened(struct gw_meter *m, uint16_t label)
 	read_ports(m->dp, &ports);
 	m->through_ns = m->opened_ns;
 	m->opened_pages = m->stats.pages - m->stats.resent_pages;
+	m->sending = true;
 	gw_report_epoch_opened(m->report, label, m->opened_ns, &m->stats, &ports);
+}
+
+/* What got through since the label was opened. */
+static void measure_rate(struct gw_meter *m, uint64_t now_ns)
+{
+	uint64_t pages = m->stats.pages - m->stats.resent_pages;
+
+	if (pages > m->opened_pages)
+		m->rate_bps = gw_convergence_rate_bps(
+			m->rate_bps, (pages - m->opened_pages) * PAGE_BYTES, now_ns - m->opened_ns);
 }
 
 void gw_meter_epoch_idle(struct gw_meter *m)
 {
 	struct gw_report_ports ports;
-	uint64_t pages;
 
 	m->sent_ns = gw_now_ns();
+	m->sending = false;
 	read_stats(m);
 	read_ports(m->dp, &ports);
 	gw_report_epoch_idle(m->report, m->sent_ns, &m->stats, &ports);
-	pages = m->stats.pages - m->stats.resent_pages;
-	if (pages > m->opened_pages)
-		m->rate_bps = gw_convergence_rate_bps(m->rate_bps,
-			(pages - m->opened_pages) * PAGE_BYTES, m->sent_ns - m->opened_ns);
+	measure_rate(m, m->sent_ns);
 }
 
 void gw_meter_epoch_drained(
@@ -151,7 +160,9 @@ void gw_meter_epoch_drained(
 {
 	read_stats(m);
 	gw_report_epoch_dirty(m->report, m->stats.next_pages);
-	sample->next_pages = m->stats.next_pages;
+	if (m->sending) /* the epoch was cut short */
+		measure_rate(m, gw_now_ns());
+	sample->next_pages = m->stats.next_pages + m->stats.open_pages;
 	sample->rate_bps = m->rate_bps != 0 ? m->rate_bps : link_bps - link_bps / 20;
 }
 

@@ -18,7 +18,7 @@ void gw_meter_phase(struct gw_meter *m, enum gw_phase phase);
 void gw_meter_epoch_opened(struct gw_meter *m, uint16_t label);
 /* All of the label is acknowledged. */
 void gw_meter_epoch_idle(struct gw_meter *m);
-/* The epoch's SYNC is drained; fills next_pages and rate_bps of the sample. link_bps: sum of caps,
+/* The epoch's SYNC is drained, though it may not be through; fills next_pages and rate_bps of the sample. link_bps: sum of caps,
  * or 0. */
 void gw_meter_epoch_drained(
 	struct gw_meter *m, uint64_t link_bps, struct gw_convergence_sample *sample);

@@ -7,7 +7,7 @@
 
 static void first_label(struct gw_src *s, struct gw_session_actions *out)
 {
-	if (s->conf.populate_first && !s->populated) {
+	if (s->conf.populate_first && !s->populated && !s->time_up) {
 		gw_src_enter(s, S_POPULATING, 0, out);
 		return;
 	}
@@ -40,7 +40,7 @@ void gw_src_trace(
 			first_label(s, out);
 		break;
 	default:
-		if (ev->type == GW_EV_POPULATED)
+		if (ev->type == GW_EV_POPULATED || ev->type == GW_EV_TIME_UP)
 			first_label(s, out);
 		break;
 	}
@@ -82,10 +82,17 @@ void gw_src_precopy(
 			gw_src_fail(s, GW_FAILED, out, "the data plane did not open an epoch");
 		} else if (gw_src_done(s, ev, GW_EV_LABEL_OPENED, "cannot open an epoch", out)) {
 			s->epoch_start_ns = ev->now_ns;
-			gw_src_enter(s, S_SENDING, 0, out);
+			/* An epoch that trickles must not outlast the limit: what it leaves counts
+			 * as dirty, and the newest label wins over what is still on its way. */
+			if (s->time_up)
+				gw_src_sync(s, S_SYNCING, out);
+			else
+				gw_src_enter(s, S_SENDING, 0, out);
 		}
 		break;
 	case S_SENDING:
+		if (ev->type == GW_EV_TIME_UP)
+			gw_src_sync(s, S_SYNCING, out);
 		if (ev->type != GW_EV_IDLE)
 			break;
 		if (s->paced && !s->time_up && lasted_ns < s->conf.limits.min_epoch_ns)

@@ -51,7 +51,8 @@ static void test_decide(void)
 	/* 12,207 pages are 50 ms at 1 GB/s. */
 	CU_ASSERT_EQUAL(decide(12207, 1, 1, false, false), GW_CONVERGENCE_SWITCH);
 	CU_ASSERT_EQUAL(decide(12208, 1000, 1, false, false), GW_CONVERGENCE_AGAIN);
-	/* It fits, but one more epoch would leave much less; not for the last millisecond, though. */
+	/* It fits, but one more epoch would leave much less; not for the last millisecond, though.
+	 */
 	CU_ASSERT_EQUAL(decide(12207, 101, 1, false, false), GW_CONVERGENCE_AGAIN);
 	CU_ASSERT_EQUAL(decide(12207, 99, 1, false, false), GW_CONVERGENCE_SWITCH);
 	CU_ASSERT_EQUAL(decide(12207, 101, 1, true, false), GW_CONVERGENCE_SWITCH);
@@ -67,6 +68,9 @@ static void test_limits(void)
 	CU_ASSERT_EQUAL(decide(100000, 1000, 1, true, false), GW_CONVERGENCE_GIVE_UP);
 	CU_ASSERT_EQUAL(decide(100000, 1000, 1, true, true), GW_CONVERGENCE_SWITCH);
 	CU_ASSERT_EQUAL(decide(1, 1000, 1, true, false), GW_CONVERGENCE_SWITCH);
+	/* Nobody stops a guest for more than half a minute: 7,324,218 pages at 1 GB/s. */
+	CU_ASSERT_EQUAL(decide(7324218, 1000, 1, true, true), GW_CONVERGENCE_SWITCH);
+	CU_ASSERT_EQUAL(decide(7324219, 1000, 1, true, true), GW_CONVERGENCE_GIVE_UP);
 	/* The switchover itself takes two labels. */
 	CU_ASSERT_EQUAL(decide(100000, 1000, 64997, false, false), GW_CONVERGENCE_AGAIN);
 	CU_ASSERT_EQUAL(decide(100000, 1000, 64998, false, false), GW_CONVERGENCE_GIVE_UP);

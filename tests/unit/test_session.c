@@ -259,6 +259,43 @@ static void test_limit_in_flight(void)
 	CU_ASSERT_EQUAL(value_of(GW_DO_OPEN_LABEL), 2);
 }
 
+/* An epoch that never gets through does not outlast the limit. */
+static void test_time_limit_in_an_epoch(void)
+{
+	struct gw_session_event ev = event(GW_EV_DRAINED, 0, 0, 400000000);
+	struct gw_session_conf c = conf;
+
+	source_to("SENDING");
+	s(GW_EV_TIME_UP, 0, 0);
+	CU_ASSERT_EQUAL(gw_src_view(src).phase, GW_ABORT); /* on_limit: abort */
+	c.limits.switch_on_limit = true;
+	/* Before the first label, and in the middle of it. */
+	for (int early = 0; early < 2; early++) {
+		new_source(&c);
+		for (int i = 0; gw_src_view(src).label == 0; i++)
+			s((const enum gw_session_event_type[]){GW_EV_START, GW_EV_HV_OPENED,
+				  GW_EV_HV_CHECKED, GW_EV_PEER_PREPARED, GW_EV_MAPPED,
+				  GW_EV_HV_PREPARED, GW_EV_LINK_UP, GW_EV_TRACKING, GW_EV_STREAM,
+				  GW_EV_WALKED}[i],
+				0, 0);
+		if (early)
+			s(GW_EV_TIME_UP, 0, 0);
+		CU_ASSERT(!did(GW_DO_SYNC));
+		s(GW_EV_LABEL_OPENED, 0, 0);
+		CU_ASSERT_EQUAL(did(GW_DO_SYNC), early);
+		if (!early)
+			s(GW_EV_TIME_UP, 0, 0);
+		CU_ASSERT(did(GW_DO_SYNC));
+		s(GW_EV_SYNCED, 0, 0);
+		/* What was not sent may stop the guest for 0.86 s, as asked, but not for minutes.
+		 */
+		ev.sample.next_pages = early ? 1u << 18 : 1u << 28;
+		gw_src_step(src, &ev, &out);
+		CU_ASSERT_EQUAL(did(GW_DO_HV_CHECK), early);
+		CU_ASSERT_EQUAL(gw_src_view(src).phase == GW_ABORT, !early);
+	}
+}
+
 static void test_populate_first(void)
 {
 	struct gw_session_conf c = conf;
@@ -563,6 +600,7 @@ int main(void)
 		{"dry run", test_dry_run},
 		{"epochs until the rest fits", test_epochs_until_it_fits},
 		{"limit set in flight", test_limit_in_flight},
+		{"time limit within an epoch", test_time_limit_in_an_epoch},
 		{"populate first", test_populate_first},
 		{"abort before the pause", test_abort_before_pause},
 		{"abort after COMMIT waits for the disks",

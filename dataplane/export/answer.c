@@ -19,6 +19,7 @@ static const struct answer {
         {GW_EXPORT_RESUMED, GW_EXPORT_RESUME, "RESUMED", sizeof(struct gw_export_msg), 0},
         {GW_EXPORT_SAVED, GW_EXPORT_SAVE, "SAVED", sizeof(struct gw_export_state), 1},
         {GW_EXPORT_LOADED, GW_EXPORT_LOAD, "LOADED", sizeof(struct gw_export_msg), 0},
+        {GW_EXPORT_THROTTLED, GW_EXPORT_THROTTLE, "THROTTLED", sizeof(struct gw_export_msg), 0},
         {GW_EXPORT_ERROR, GW_EXPORT_ERROR, "ERROR", sizeof(struct gw_export_error), 0},
 };
 

@@ -230,3 +230,10 @@ int gw_exporter_quit(struct gw_exporter *x)
 {
 	return request_plain(x, GW_EXPORT_QUIT, GW_EXPORT_CAP_LIFECYCLE);
 }
+
+int gw_exporter_throttle(struct gw_exporter *x, uint32_t percent)
+{
+	struct gw_export_throttle m = {.percent = percent};
+
+	return request(x, GW_EXPORT_THROTTLE, &m, sizeof(m), GW_EXPORT_CAP_THROTTLE, NULL);
+}

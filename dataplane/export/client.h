@@ -34,7 +34,7 @@ struct gw_exporter_info {
 };
 
 struct gw_exporter_event {
-	enum gw_export_type type; /* HELLO, STARTED, STOPPED, SYNCED, PAUSED, RESUMED, SAVED, LOADED, ERROR */
+	enum gw_export_type type; /* HELLO, STARTED, STOPPED, SYNCED, PAUSED, RESUMED, SAVED, LOADED, THROTTLED, ERROR */
 	union {
 		struct gw_export_synced synced; /* heads checked: not behind the last ones */
 		struct {
@@ -74,3 +74,5 @@ int gw_exporter_resume(struct gw_exporter *x);
 int gw_exporter_save(struct gw_exporter *x);
 int gw_exporter_load(struct gw_exporter *x, int fd, uint64_t size);
 int gw_exporter_quit(struct gw_exporter *x);
+/* percent: 0..GW_EXPORT_THROTTLE_MAX */
+int gw_exporter_throttle(struct gw_exporter *x, uint32_t percent);

@@ -82,6 +82,8 @@ static int send_hello(struct gw_connection *c)
 		snprintf(h.track_error, sizeof(h.track_error), "%s", d->track_error);
 	if (wants_uffd(c))
 		h.caps |= GW_EXPORT_CAP_WANTS_UFFD;
+	if (c->config->throttle != NULL)
+		h.caps |= GW_EXPORT_CAP_THROTTLE;
 	if (c->config->lifecycle != NULL) {
 		h.caps |= GW_EXPORT_CAP_LIFECYCLE;
 		if (c->config->lifecycle->paused(c->config->ctx))
@@ -144,6 +146,8 @@ static void wind_up(struct gw_connection *c)
 {
 	struct gw_export_reason why;
 
+	if (c->throttled)
+		c->config->throttle(c->config->ctx, 0);
 	gw_connection_stop_tracking(c);
 	if (c->quit)
 		c->config->lifecycle->quit(c->config->ctx);

@@ -101,7 +101,11 @@ struct gw_export_config {
 	 */
 	int (*describe)(void *ctx, struct gw_export_description *out, struct gw_export_reason *why);
 	const struct gw_export_lifecycle_ops *lifecycle; /* NULL: none */
-	void *ctx;                                       /* for describe and lifecycle */
+	/* The guest is to stand still for so much of its time, in short turns, 0 to 99 percent: so
+	 * that it does not dirty its memory faster than it can be sent. NULL: it cannot be slowed.
+	 * From the server's thread; the end of a connection lifts it. */
+	void (*throttle)(void *ctx, uint32_t percent);
+	void *ctx; /* for describe, lifecycle and throttle */
 };
 
 struct gw_export_server;

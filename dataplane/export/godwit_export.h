@@ -22,6 +22,9 @@
  *   SAVE                     ->  SAVED(size, fd)    device state; may dirty RAM
  *   LOAD(size, fd)           ->  LOADED             guest stays paused
  *   QUIT                     ->  (closes)           the process ends
+ * exporters that can slow their guest (caps & GW_EXPORT_CAP_THROTTLE) also
+ *   THROTTLE(percent)        ->  THROTTLED          so much of its time the guest does not run; the
+ *                                                   end of the connection lifts it
  * exporters that may not open /dev/userfaultfd themselves (caps & GW_EXPORT_CAP_WANTS_UFFD), at
  * most once and before any other request, where the client can open it and is willing to lend it
  *   UFFD(+ fd)               ->  HELLO              anew, instead of the first: that one is void
@@ -116,6 +119,8 @@ enum gw_export_type {
 	GW_EXPORT_QUIT,
 	GW_EXPORT_ERROR,
 	GW_EXPORT_UFFD,
+	GW_EXPORT_THROTTLE,
+	GW_EXPORT_THROTTLED,
 };
 
 struct gw_export_msg {
@@ -129,6 +134,8 @@ struct gw_export_msg {
 #define GW_EXPORT_CAP_PAUSED 0x4u    /* the guest was paused when HELLO was sent (native only) */
 #define GW_EXPORT_CAP_WANTS_UFFD \
 	0x8u /* a lent /dev/userfaultfd would make tracking possible, or better */
+#define GW_EXPORT_CAP_THROTTLE 0x10u /* THROTTLE works */
+#define GW_EXPORT_THROTTLE_MAX 99u   /* percent */
 
 /* Region flags. */
 #define GW_EXPORT_REGION_HUGETLB 0x1u /* backed by hugetlbfs: tracking is page_size coarse */
@@ -169,6 +176,12 @@ struct gw_export_synced {
 	uint64_t epoch;
 	uint64_t pages; /* pushed since the previous SYNCED; informative */
 	uint64_t head[GW_EXPORT_MAX_RINGS];
+};
+
+struct gw_export_throttle {
+	struct gw_export_msg msg;
+	uint32_t percent; /* 0 (lifted) to GW_EXPORT_THROTTLE_MAX */
+	uint32_t reserved;
 };
 
 struct gw_export_state { /* SAVED (exporter, + memfd) and LOAD (client, + memfd) */

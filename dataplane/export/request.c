@@ -116,6 +116,16 @@ static int on_resume(struct gw_connection *c, struct gw_export_reason *why)
 	return send_plain(c, GW_EXPORT_RESUMED);
 }
 
+static int on_throttle(struct gw_connection *c, uint32_t percent, struct gw_export_reason *why)
+{
+	if (percent > GW_EXPORT_THROTTLE_MAX)
+		return gw_export_why(why, -EINVAL, "THROTTLE %u: 0..%u are allowed", percent,
+		        GW_EXPORT_THROTTLE_MAX);
+	c->config->throttle(c->config->ctx, percent);
+	c->throttled = percent != 0;
+	return send_plain(c, GW_EXPORT_THROTTLED);
+}
+
 /* Readers of the first HELLO's rings would be left behind: only who has asked for nothing yet. */
 static void on_uffd(struct gw_connection *c, int fd)
 {
@@ -145,6 +155,8 @@ static size_t request_length(uint32_t type, unsigned int *n_fds)
 		return sizeof(struct gw_export_sync);
 	case GW_EXPORT_LOAD:
 		return sizeof(struct gw_export_state);
+	case GW_EXPORT_THROTTLE:
+		return sizeof(struct gw_export_throttle);
 	default:
 		return 0;
 	}
@@ -154,6 +166,8 @@ static bool supported(const struct gw_connection *c, uint32_t type)
 {
 	bool tracks = type == GW_EXPORT_START || type == GW_EXPORT_STOP || type == GW_EXPORT_SYNC;
 
+	if (type == GW_EXPORT_THROTTLE)
+		return c->config->throttle != NULL;
 	return tracks ? c->d.source != NULL : c->config->lifecycle != NULL;
 }
 
@@ -176,6 +190,8 @@ static int dispatch(struct gw_connection *c, const union gw_request *r, const in
 		return on_save(c, why);
 	case GW_EXPORT_LOAD:
 		return on_load(c, r->state.size, fds[0], why);
+	case GW_EXPORT_THROTTLE:
+		return on_throttle(c, r->throttle.percent, why);
 	case GW_EXPORT_QUIT:
 		c->quit = c->over = true;
 		return 0;

@@ -19,6 +19,7 @@ struct gw_connection {
 	bool tracking;
 	bool paused_here; /* by this client, and not resumed */
 	bool saved;       /* from then on the guest may run elsewhere */
+	bool throttled;
 	bool quit;
 	bool over; /* nothing more can be said to this client */
 };
@@ -27,6 +28,7 @@ union gw_request {
 	struct gw_export_msg msg;
 	struct gw_export_sync sync;
 	struct gw_export_state state;
+	struct gw_export_throttle throttle;
 };
 
 /* Fills in type and length and sends; waits for a slow client, but not for one that is gone: then

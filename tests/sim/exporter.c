@@ -85,6 +85,11 @@ int gw_exporter_quit(struct gw_exporter *x)
 	return ask(x, GW_EXPORT_QUIT, 0, -1);
 }
 
+int gw_exporter_throttle(struct gw_exporter *x, uint32_t percent)
+{
+	return ask(x, GW_EXPORT_THROTTLE, percent, -1);
+}
+
 /* ---- the connection ---- */
 
 static void describe(struct gw_exporter *x)
@@ -92,7 +97,7 @@ static void describe(struct gw_exporter *x)
 	struct gw_exporter_info *info = &x->info;
 	const struct sim_instance *i = x->inst;
 
-	info->caps = GW_EXPORT_CAP_TRACK | GW_EXPORT_CAP_LIFECYCLE |
+	info->caps = GW_EXPORT_CAP_TRACK | GW_EXPORT_CAP_LIFECYCLE | GW_EXPORT_CAP_THROTTLE |
 		     (i->running ? 0 : GW_EXPORT_CAP_PAUSED);
 	snprintf(info->vm_name, sizeof(info->vm_name), "%s", i->vm->name);
 	info->pid = i->pid;
@@ -208,6 +213,7 @@ void gw_exporter_free(struct gw_exporter **out)
 
 		i->client = NULL;
 		i->tracking = i->blocked = false;
+		i->stunned_pct = 0;
 		if (i->client_paused && !i->saved_for_client)
 			sim_instance_run(i);
 	}

@@ -208,7 +208,9 @@ static void write_burst(void *ctx)
 	struct sim_instance *i = ctx;
 	const struct sim_profile *p = &i->vm->profile;
 
-	sim_after(&i->writer, (uint64_t)((double)p->write_ns * sim_log_between(0.2, 3)),
+	sim_after(&i->writer,
+		(uint64_t)((double)p->write_ns * sim_log_between(0.2, 3) * 100 /
+			   (100 - i->stunned_pct)),
 		write_burst, i);
 	for (uint32_t n = 0; n < p->burst_pages && !i->blocked; n++) {
 		uint64_t flat = next_page(i);

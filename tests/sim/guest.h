@@ -67,6 +67,7 @@ struct sim_instance {
 	struct sim_event writer;
 	struct gw_exporter *client;
 	bool client_paused, saved_for_client;
+	uint32_t stunned_pct; /* THROTTLE */
 };
 
 void sim_guests_reset(void);

@@ -38,6 +38,7 @@ struct fake {
 	int resumed;  /* atomic */
 	int quit;     /* atomic */
 	int starts;
+	int throttle; /* atomic */
 };
 
 static int fake_start(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why)
@@ -141,13 +142,20 @@ static void fake_quit(void *ctx)
 static const struct gw_export_lifecycle_ops fake_lifecycle = {
 	fake_pause, fake_resume, fake_paused, fake_save, fake_load, fake_quit};
 
-static void fake_open(struct fake *f, bool lifecycle)
+static void fake_throttle(void *ctx, uint32_t percent)
+{
+	__atomic_store_n(&((struct fake *)ctx)->throttle, (int)percent, __ATOMIC_SEQ_CST);
+}
+
+static void fake_open_with(struct fake *f, const struct gw_export_lifecycle_ops *lifecycle,
+	void (*throttle)(void *ctx, uint32_t percent))
 {
 	struct gw_export_config config = {
 		.socket_path = path,
 		.ring_entries = RING_ENTRIES,
 		.describe = fake_describe,
-		.lifecycle = lifecycle ? &fake_lifecycle : NULL,
+		.lifecycle = lifecycle,
+		.throttle = throttle,
 		.ctx = f,
 	};
 	struct gw_export_reason why = {""};
@@ -156,6 +164,11 @@ static void fake_open(struct fake *f, bool lifecycle)
 	f->ram_fd = memfd_create("ram", MFD_CLOEXEC);
 	CU_ASSERT_EQUAL_FATAL(ftruncate(f->ram_fd, RAM_PAGES * 4096ll), 0);
 	CU_ASSERT_EQUAL_FATAL(gw_export_server_create(&config, &f->server, &why), 0);
+}
+
+static void fake_open(struct fake *f, bool lifecycle)
+{
+	fake_open_with(f, lifecycle ? &fake_lifecycle : NULL, NULL);
 }
 
 static void fake_close(struct fake *f)
@@ -408,6 +421,33 @@ static void test_lifecycle(void)
 	fake_close(&f);
 }
 
+static void test_throttle(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, true);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(gw_exporter_throttle(p.x, 10), -EINVAL); /* not among its capabilities */
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+
+	fake_open_with(&f, &fake_lifecycle, fake_throttle);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_TRUE(gw_exporter_info(p.x)->caps & GW_EXPORT_CAP_THROTTLE);
+	CU_ASSERT_EQUAL(gw_exporter_throttle(p.x, GW_EXPORT_THROTTLE_MAX), 0);
+	CU_ASSERT_EQUAL(gw_exporter_throttle(p.x, 5), -EALREADY);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_THROTTLED);
+	CU_ASSERT(becomes(&f.throttle, GW_EXPORT_THROTTLE_MAX));
+	CU_ASSERT_EQUAL(gw_exporter_throttle(p.x, GW_EXPORT_THROTTLE_MAX + 1), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_ERROR);
+	CU_ASSERT_EQUAL(p.ev.error.request, GW_EXPORT_THROTTLE);
+	CU_ASSERT(becomes(&f.throttle, GW_EXPORT_THROTTLE_MAX));
+	gw_exporter_free(&p.x); /* whoever asked for it is gone */
+	CU_ASSERT(becomes(&f.throttle, 0));
+	fake_close(&f);
+}
+
 static void test_hang_up_resumes(void)
 {
 	static struct peer p;
@@ -572,6 +612,7 @@ int main(void)
 		{"refusals", test_refusals},
 		{"stale socket", test_stale_socket_is_replaced},
 		{"lifecycle", test_lifecycle},
+		{"throttle", test_throttle},
 		{"hang-up resumes", test_hang_up_resumes},
 		{"access", test_access},
 		{"trust", test_trust},

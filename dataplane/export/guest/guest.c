@@ -133,6 +133,15 @@ const struct gw_export_lifecycle_ops *guest_lifecycle_ops(void)
 	return &ops;
 }
 
+void guest_throttle(void *ctx, uint32_t percent)
+{
+	struct guest *g = ctx;
+
+	__atomic_store_n(&g->stunned_pct, percent, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < g->n_workers; i++)
+		worker_stun(&g->worker[i], percent);
+}
+
 static void describe_regions(const struct guest *g, struct gw_export_description *d)
 {
 	for (uint32_t i = 0; i < g->ram.n_regions; i++) {

@@ -19,6 +19,7 @@ struct guest {
 	struct ticker ticker;
 	bool started; /* threads exist */
 	bool paused;
+	uint32_t stunned_pct;          /* atomic: by THROTTLE */
 	uint64_t load_errors;          /* found when loading; atomic */
 	struct gw_uffd_source *source; /* of the current client */
 	int quit_fd;                   /* eventfd: QUIT was said */
@@ -31,6 +32,7 @@ void guest_free(struct guest **guest);
 /* For gw_export_config; the context is the guest. */
 int guest_describe(void *ctx, struct gw_export_description *d, struct gw_export_reason *why);
 const struct gw_export_lifecycle_ops *guest_lifecycle_ops(void);
+void guest_throttle(void *ctx, uint32_t percent);
 
 /* The header's numbers as of now. */
 struct guest_header guest_status(const struct guest *g);

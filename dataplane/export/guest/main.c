@@ -14,10 +14,11 @@ static void print_status(const struct guest *g)
 	struct guest_header h = guest_status(g);
 
 	printf("godwit-guest %s: state=%s counter=%" PRIu64 " work=%" PRIu64 " checks=%" PRIu64
-	       " errors=%" PRIu64 "\n",
+	       " errors=%" PRIu64 " stunned=%u\n",
 		g->options->vm_name,
 		__atomic_load_n(&g->paused, __ATOMIC_RELAXED) ? "paused" : "running", h.counter,
-		h.work, h.full_checks, h.errors);
+		h.work, h.full_checks, h.errors,
+		__atomic_load_n(&g->stunned_pct, __ATOMIC_RELAXED));
 	fflush(stdout);
 }
 
@@ -79,6 +80,7 @@ int main(int argc, char **argv)
 		.ring_entries = options.ring_entries,
 		.describe = guest_describe,
 		.lifecycle = guest_lifecycle_ops(),
+		.throttle = guest_throttle,
 		.ctx = guest,
 	};
 	if (gw_export_server_create(&config, &server, &why) < 0) {

@@ -14,6 +14,7 @@
 #define BACKLOG_MAX_S 0.05 /* after a stall, do not make up for more than this */
 #define HOLE_TRIES 64
 #define ERRORS_SHOWN 10
+#define STUN_NAP_NS (2 * GW_NS_PER_MS) /* shorter ones are not worth their price */
 
 void worker_init(struct worker *w, const struct guest_profile *profile, const struct guest_ram *ram,
 	uint32_t idx)
@@ -180,12 +181,41 @@ static unsigned int take(
 	return n;
 }
 
+void worker_stun(struct worker *w, uint32_t percent)
+{
+	__atomic_store_n(&w->stunned_pct, percent, __ATOMIC_RELAXED);
+}
+
+/* Stands still for what the time since then_ns costs; what is too short for a nap adds up in
+ * owed_ns. Returns how long it stood. */
+static uint64_t stand_still(const struct worker *w, uint64_t then_ns, uint64_t *owed_ns)
+{
+	const struct timespec nap = {.tv_nsec = STUN_NAP_NS};
+	uint64_t now_ns = gw_now_ns(), stood_ns = 0, percent, slept_ns;
+
+	percent = __atomic_load_n(&w->stunned_pct, __ATOMIC_RELAXED);
+	*owed_ns += (now_ns - then_ns) * percent / (100 - percent);
+	while (*owed_ns >= STUN_NAP_NS) {
+		/* In turns: a brake that is lifted is not waited for. */
+		if (__atomic_load_n(&w->stunned_pct, __ATOMIC_RELAXED) == 0) {
+			*owed_ns = 0;
+			break;
+		}
+		nanosleep(&nap, NULL);
+		slept_ns = gw_now_ns() - now_ns;
+		now_ns += slept_ns;
+		stood_ns += slept_ns;
+		*owed_ns -= slept_ns < *owed_ns ? slept_ns : *owed_ns;
+	}
+	return stood_ns;
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 	struct timespec nap = {.tv_nsec = NAP_NS};
 	struct budget writes = {0}, checks = {0};
-	uint64_t then_ns = gw_now_ns();
+	uint64_t then_ns = gw_now_ns(), owed_ns = 0;
 
 	pthread_mutex_lock(&w->lock);
 	while (!w->quit) {
@@ -212,6 +242,7 @@ static void *worker_main(void *arg)
 		pthread_mutex_unlock(&w->lock);
 		if (n_writes < WRITE_BATCH && n_checks < CHECK_BATCH)
 			nanosleep(&nap, NULL);
+		then_ns += stand_still(w, then_ns, &owed_ns);
 		/* A mutex is not fair: without this the lock would be taken again at once. */
 		while (__atomic_load_n(&w->waiting, __ATOMIC_SEQ_CST) > 0)
 			sched_yield();

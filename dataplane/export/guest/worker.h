@@ -35,6 +35,7 @@ struct worker {
 	uint64_t check_pos;          /* own pages verified in this sweep */
 	bool verify_first;           /* after LOAD: verify all without pause */
 	uint64_t errors;             /* atomic */
+	uint32_t stunned_pct;        /* atomic: of its time, in which it stands still */
 };
 
 void worker_init(struct worker *w, const struct guest_profile *profile, const struct guest_ram *ram,
@@ -49,6 +50,9 @@ void worker_stop(struct worker *w);
 /* Between these two the worker stands between two batches. */
 void worker_lock(struct worker *w);
 void worker_unlock(struct worker *w);
+
+/* From now on the worker stands still for so much of its time: 0..99. Any thread. */
+void worker_stun(struct worker *w, uint32_t percent);
 
 /* Gives all own pages their first content. The worker must not run. */
 void worker_populate(struct worker *w);

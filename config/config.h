@@ -52,6 +52,11 @@ struct gw_config_class {
 enum gw_config_integrity { GW_CONFIG_CRC32C, GW_CONFIG_INTEGRITY_NONE };
 enum gw_config_cipher { GW_CONFIG_AES_128_GCM, GW_CONFIG_AES_256_GCM };
 enum gw_config_switch { GW_CONFIG_OFF, GW_CONFIG_ON };
+enum gw_config_on_slowdown_limit {
+	GW_CONFIG_SLOWED_ABORT,
+	GW_CONFIG_SLOWED_WAIT,
+	GW_CONFIG_SLOWED_SWITCHOVER
+};
 enum gw_config_on_limit { GW_CONFIG_ABORT, GW_CONFIG_SWITCHOVER };
 
 struct gw_config {
@@ -101,6 +106,8 @@ struct gw_config {
 		uint32_t blackout_limit_ms;  /* default 50, 1..60000 */
 		uint32_t max_total_s;        /* 0: no limit; default 0 */
 		enum gw_config_on_limit on_limit; /* default abort */
+		uint32_t max_slowdown_percent; /* 0..99, default 95 */
+		enum gw_config_on_slowdown_limit on_slowdown_limit; /* default wait */
 		uint32_t min_epoch_ms;       /* default 250 */
 		uint32_t state_limit_mib;    /* default 512, 1..4096 */
 		uint32_t sync_timeout_ms;    /* default 10000 */

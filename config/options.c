@@ -18,6 +18,8 @@ static const cyaml_strval_t ciphers[] = {
 	{"aes-128-gcm", GW_CONFIG_AES_128_GCM}, {"aes-256-gcm", GW_CONFIG_AES_256_GCM}};
 static const cyaml_strval_t on_limits[] = {
 	{"abort", GW_CONFIG_ABORT}, {"switchover", GW_CONFIG_SWITCHOVER}};
+static const cyaml_strval_t on_slowdown_limits[] = {{"abort", GW_CONFIG_SLOWED_ABORT},
+	{"wait", GW_CONFIG_SLOWED_WAIT}, {"switchover", GW_CONFIG_SLOWED_SWITCHOVER}};
 static const cyaml_strval_t switches[] = {{"off", GW_CONFIG_OFF}, {"on", GW_CONFIG_ON}};
 static const cyaml_strval_t afters[] = {{"quit", 0}, {"leave", 1}};
 
@@ -195,6 +197,14 @@ static const struct gw_option migration[] = {
 	{"on_limit", GW_OPTION_CHOICE, IN(struct gw_config, migration, on_limit),
 		CHOICES(on_limits), .fallback = "abort",
 		.help = "What to do when max_total_s is over."},
+	{"max_slowdown_percent", NUMBER, IN(struct gw_config, migration, max_slowdown_percent),
+		.max = 99, .unit = "%", .fallback = "95",
+		.help = "How much of its time a guest may lose while it dirties its memory faster "
+			"than that can be sent; 0: it is never slowed."},
+	{"on_slowdown_limit", GW_OPTION_CHOICE, IN(struct gw_config, migration, on_slowdown_limit),
+		CHOICES(on_slowdown_limits), .fallback = "wait",
+		.help = "What to do when even max_slowdown_percent is not enough; wait is for the "
+			"guest to write less, or for max_total_s."},
 	{"min_epoch_ms", NUMBER, IN(struct gw_config, migration, min_epoch_ms), .max = 60000,
 		.unit = "ms", .fallback = "250",
 		.help = "Shortest precopy epoch while the policy waits."},

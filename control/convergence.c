@@ -39,12 +39,37 @@ uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s)
 	return sat_add(sat_add(ns, sat_add(s->rtt_ns, s->rtt_ns / 2)), s->state_ns);
 }
 
+static uint64_t next_ns(const struct gw_convergence_sample *s)
+{
+	return gw_convergence_send_ns(s->next_pages * GW_CONVERGENCE_PAGE_BYTES, s->rate_bps);
+}
+
+bool gw_convergence_shrinks(const struct gw_convergence_sample *s, uint64_t epoch_ns)
+{
+	return next_ns(s) < epoch_ns - epoch_ns / 20;
+}
+
+static enum gw_convergence_verdict at_limit(bool switches, uint64_t blackout_ns)
+{
+	return switches && blackout_ns <= GW_CONVERGENCE_BLACKOUT_MAX_NS ? GW_CONVERGENCE_SWITCH
+									 : GW_CONVERGENCE_GIVE_UP;
+}
+
+uint64_t gw_convergence_room_ns(uint64_t limit_ns, const struct gw_convergence_sample *s)
+{
+	struct gw_convergence_sample empty = *s;
+	uint64_t fixed_ns;
+
+	empty.next_pages = 0;
+	fixed_ns = gw_convergence_blackout_ns(&empty);
+	return fixed_ns < limit_ns ? limit_ns - fixed_ns : 0;
+}
+
 enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_limits *limits,
 	const struct gw_convergence_sample *s, uint64_t epoch_ns, uint16_t label, uint32_t fitting,
 	bool out_of_time)
 {
-	uint64_t send_ns =
-		gw_convergence_send_ns(s->next_pages * GW_CONVERGENCE_PAGE_BYTES, s->rate_bps);
+	uint64_t send_ns = next_ns(s);
 	uint64_t blackout_ns = gw_convergence_blackout_ns(s);
 	bool may_go_on = !out_of_time && label + LABELS_FOR_SWITCHOVER + 1 < limits->label_max;
 
@@ -54,13 +79,15 @@ enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_li
 			       ? GW_CONVERGENCE_AGAIN
 			       : GW_CONVERGENCE_SWITCH;
 	if (out_of_time || label + LABELS_FOR_SWITCHOVER >= limits->label_max)
-		return limits->switch_on_limit && blackout_ns <= GW_CONVERGENCE_BLACKOUT_MAX_NS
-			       ? GW_CONVERGENCE_SWITCH
-			       : GW_CONVERGENCE_GIVE_UP;
+		return at_limit(limits->switch_on_limit, blackout_ns);
+	if (gw_convergence_shrinks(s, epoch_ns))
+		return GW_CONVERGENCE_AGAIN;
+	if (s->spent && limits->on_spent != GW_SPENT_WAIT)
+		return at_limit(limits->on_spent == GW_SPENT_SWITCH, blackout_ns);
 
-	/* An epoch that will be clearly shorter than the one that filled it converges; hurrying
-	 * through any other only sends the same pages more often. */
-	return send_ns < epoch_ns - epoch_ns / 20 ? GW_CONVERGENCE_AGAIN : GW_CONVERGENCE_PACED;
+	/* Hurrying only sends the same pages more often, unless the guest is held back the more for
+	 * it. */
+	return s->stun_percent > 0 && !s->spent ? GW_CONVERGENCE_AGAIN : GW_CONVERGENCE_PACED;
 }
 
 uint64_t gw_convergence_rate_bps(uint64_t known_bps, uint64_t bytes, uint64_t duration_ns)

@@ -9,14 +9,19 @@
 
 /* What the data plane and the hypervisor told at the end of an epoch. */
 struct gw_convergence_sample {
-	uint64_t next_pages;  /* dirtied since the epoch's SYNC, or not sent when it was cut short:
-				 what the next epoch would send */
-	uint64_t rate_bps;    /* guest bytes acknowledged per second, in bits, all ports; 0: not
-				 measured */
-	uint64_t rtt_ns;      /* 0: unknown, counts as nothing */
-	uint64_t state_bytes; /* device state, estimated */
-	uint64_t state_ns;    /* time to save and load it, estimated */
+	uint64_t next_pages;   /* dirtied since the epoch's SYNC, or not sent when it was cut short:
+				  what the next epoch would send */
+	uint64_t rate_bps;     /* guest bytes acknowledged per second, in bits, all ports; 0: not
+				  measured */
+	uint64_t rtt_ns;       /* 0: unknown, counts as nothing */
+	uint64_t state_bytes;  /* device state, estimated */
+	uint64_t state_ns;     /* time to save and load it, estimated */
+	uint32_t stun_percent; /* so much of its time the guest is losing */
+	bool spent;            /* ... which is all that is allowed, and was not enough */
 };
+
+/* The guest loses as much of its time as allowed, and still the rest does not shrink. */
+enum gw_convergence_on_spent { GW_SPENT_ABORT, GW_SPENT_WAIT, GW_SPENT_SWITCH };
 
 struct gw_convergence_limits {
 	uint64_t blackout_ns;  /* the blackout that is allowed */
@@ -24,6 +29,7 @@ struct gw_convergence_limits {
 				  hurrying */
 	bool switch_on_limit;  /* when time or labels run out: switch over (true) or give up */
 	uint16_t label_max;
+	enum gw_convergence_on_spent on_spent;
 };
 
 enum gw_convergence_verdict {
@@ -46,6 +52,12 @@ uint64_t gw_convergence_send_ns(uint64_t bytes, uint64_t rate_bps);
 /* Predicted blackout = (remaining bytes + device state) / rate + 1.5 RTT + state_ns (design section
  * 3). */
 uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s);
+
+/* What a limit leaves for pages, when device state and round trips are taken off. */
+uint64_t gw_convergence_room_ns(uint64_t limit_ns, const struct gw_convergence_sample *s);
+
+/* An epoch that will be clearly shorter than the one that filled it: as things go, it converges. */
+bool gw_convergence_shrinks(const struct gw_convergence_sample *s, uint64_t epoch_ns);
 
 /* epoch_ns: how long the epoch took from open to SYNC; out_of_time: max_total_s has passed; label:
  * of that epoch. The final epochs need two labels more, so the label limit strikes two before

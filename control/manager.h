@@ -24,7 +24,8 @@ struct gw_migrate {
 	const char *vm, *host;
 	bool dry; /* check only */
 	bool verify, populate_first, quit_after, switch_on_limit;
-	uint32_t blackout_limit_ms, max_total_s;
+	uint32_t blackout_limit_ms, max_total_s, max_slowdown_percent;
+	enum gw_convergence_on_spent on_spent;
 	struct gw_tuning tuning;
 };
 /* As configured. */

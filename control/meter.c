@@ -27,8 +27,10 @@ struct gw_meter {
 	uint64_t mark_ns[GW_N_MARKS];
 	uint64_t state_bytes, verified, mismatched;
 	uint64_t faults;
-	json_t *drops;                /* counts when the session began */
-	struct gw_report_ports ports; /* newest */
+	uint32_t slowdown, most_slowdown;         /* percent */
+	uint64_t slowed_ns, lost_ns, slowdown_ns; /* the last: since when the first is so */
+	json_t *drops;                            /* counts when the session began */
+	struct gw_report_ports ports;             /* newest */
 	uint64_t ports_ns;
 	struct gw_report_ports shown; /* at the start of the running status interval */
 	uint64_t shown_ns, shown_dirty;
@@ -155,15 +157,33 @@ void gw_meter_epoch_idle(struct gw_meter *m)
 	measure_rate(m, m->sent_ns);
 }
 
-void gw_meter_epoch_drained(
-	struct gw_meter *m, uint64_t link_bps, struct gw_convergence_sample *sample)
+void gw_meter_epoch_drained(struct gw_meter *m)
 {
 	read_stats(m);
 	gw_report_epoch_dirty(m->report, m->stats.next_pages);
 	if (m->sending) /* the epoch was cut short */
 		measure_rate(m, gw_now_ns());
+}
+
+void gw_meter_sample(struct gw_meter *m, uint64_t link_bps, struct gw_convergence_sample *sample)
+{
+	read_stats(m);
 	sample->next_pages = m->stats.next_pages + m->stats.open_pages;
 	sample->rate_bps = m->rate_bps != 0 ? m->rate_bps : link_bps - link_bps / 20;
+}
+
+void gw_meter_slowdown(struct gw_meter *m, uint32_t percent, uint64_t now_ns)
+{
+	uint64_t ns = now_ns - m->slowdown_ns;
+
+	if (m->slowdown != 0) {
+		m->slowed_ns += ns;
+		m->lost_ns += ns / 100 * m->slowdown;
+	}
+	m->slowdown = percent;
+	m->slowdown_ns = now_ns;
+	if (percent > m->most_slowdown)
+		m->most_slowdown = percent;
 }
 
 static void sample_ports(struct gw_meter *m, uint64_t now_ns, struct gw_report_sample *s)
@@ -226,6 +246,7 @@ void gw_meter_tick(struct gw_meter *m, uint64_t now_ns)
 	update_shown(m, now_ns);
 	s.dirty_pages = m->stats.next_pages;
 	s.remaining_bytes = remaining(m);
+	s.slowdown_percent = m->slowdown;
 	gw_report_sample(m->report, &s);
 }
 
@@ -298,6 +319,8 @@ void gw_meter_status(const struct gw_meter *m, json_t *status)
 	json_object_set_new(status, "total_bytes", json_integer((json_int_t)m->total_bytes));
 	json_object_set_new(status, "dirty_rate_bps", json_integer((json_int_t)m->dirty_bps));
 	json_object_set_new(status, "wire_rate_bps", json_integer((json_int_t)m->wire_bps));
+	if (m->is_source)
+		json_object_set_new(status, "slowdown_percent", json_integer(m->slowdown));
 	json_object_set_new(status, "ports", ports);
 	json_object_set_new(status, "ports_down_ms",
 		m->outages.all_ns == 0
@@ -339,6 +362,10 @@ json_t *gw_meter_report(struct gw_meter *m, const struct gw_session_view *view, 
 		.mismatched_pages = m->mismatched};
 	struct gw_report_ports ports;
 
+	gw_meter_slowdown(m, 0, end.now_ns);
+	end.most_slowdown = m->most_slowdown;
+	end.slowed_ns = m->slowed_ns;
+	end.lost_ns = m->lost_ns;
 	gw_dp_host(m->dp, &host);
 	end.integrity = host.integrity;
 	read_ports(m->dp, &ports);

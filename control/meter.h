@@ -18,10 +18,12 @@ void gw_meter_phase(struct gw_meter *m, enum gw_phase phase);
 void gw_meter_epoch_opened(struct gw_meter *m, uint16_t label);
 /* All of the label is acknowledged. */
 void gw_meter_epoch_idle(struct gw_meter *m);
-/* The epoch's SYNC is drained, though it may not be through; fills next_pages and rate_bps of the sample. link_bps: sum of caps,
- * or 0. */
-void gw_meter_epoch_drained(
-	struct gw_meter *m, uint64_t link_bps, struct gw_convergence_sample *sample);
+/* The epoch's SYNC is drained, though it may not be through. */
+void gw_meter_epoch_drained(struct gw_meter *m);
+/* Fills next_pages and rate_bps. link_bps: sum of caps, or 0. */
+void gw_meter_sample(struct gw_meter *m, uint64_t link_bps, struct gw_convergence_sample *sample);
+/* The guest has lost so much of its time from now on. */
+void gw_meter_slowdown(struct gw_meter *m, uint32_t percent, uint64_t now_ns);
 /* Call often; samples when it is time. */
 void gw_meter_tick(struct gw_meter *m, uint64_t now_ns);
 

@@ -23,6 +23,18 @@ struct start {
 	void *arg;
 };
 
+static enum gw_convergence_on_spent on_spent(const struct gw_config *c)
+{
+	switch (c->migration.on_slowdown_limit) {
+	case GW_CONFIG_SLOWED_ABORT:
+		return GW_SPENT_ABORT;
+	case GW_CONFIG_SLOWED_SWITCHOVER:
+		return GW_SPENT_SWITCH;
+	default:
+		return GW_SPENT_WAIT;
+	}
+}
+
 void gw_manager_defaults(const struct gw_manager *m, struct gw_migrate *out)
 {
 	const struct gw_config *c = m->env.config;
@@ -31,7 +43,9 @@ void gw_manager_defaults(const struct gw_manager *m, struct gw_migrate *out)
 		.quit_after = strcmp(c->migration.after, "quit") == 0,
 		.switch_on_limit = c->migration.on_limit == GW_CONFIG_SWITCHOVER,
 		.blackout_limit_ms = c->migration.blackout_limit_ms,
-		.max_total_s = c->migration.max_total_s};
+		.max_total_s = c->migration.max_total_s,
+		.max_slowdown_percent = c->migration.max_slowdown_percent,
+		.on_spent = on_spent(c)};
 	gw_tuning_class(&out->tuning, gw_config_class(c, c->migration.class_name));
 }
 
@@ -44,6 +58,7 @@ struct gw_session_conf gw_manager_session_conf(
 		.limits = {.blackout_ns = what->blackout_limit_ms * GW_NS_PER_MS,
 			.min_epoch_ns = c->migration.min_epoch_ms * GW_NS_PER_MS,
 			.switch_on_limit = what->switch_on_limit,
+			.on_spent = what->on_spent,
 			.label_max = GW_DP_LABEL_MAX},
 		.sync_timeout_ns = c->migration.sync_timeout_ms * GW_NS_PER_MS,
 		.commit_timeout_ns = what->verify ? COMMIT_VERIFY_NS : COMMIT_NS,
@@ -133,6 +148,7 @@ void gw_manager_migrate(
 	st->params.conf = gw_manager_session_conf(m, what);
 	st->params.tuning = what->tuning;
 	st->params.max_total_ns = what->max_total_s * GW_NS_PER_S;
+	st->params.max_slowdown_percent = what->max_slowdown_percent;
 	if (gw_peers_get(m->env.peers, what->host, connected, st) != 0) {
 		free(st);
 		admission(arg, NULL, GW_RPC_NOT_FOUND, "no such peer is configured", NULL);

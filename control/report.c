@@ -247,6 +247,9 @@ json_t *gw_report_json(
 			"source", optional_ms(end->blackout_ns), "total",
 			optional_ms(end->blackout_ns), "guest"));
 	json_object_set(o, "blackout_parts", r->parts);
+	json_object_set_new(o, "slowdown",
+		json_pack("{s:i, s:f, s:f}", "max_percent", (int)end->most_slowdown, "duration_ms",
+			ms(end->slowed_ns), "lost_ms", ms(end->lost_ns)));
 	json_object_set_new(o, "state_bytes", json_integer((json_int_t)end->state_bytes));
 	json_object_set_new(o, "verify",
 		json_pack("{s:b, s:I, s:I}", "enabled", end->verify ? 1 : 0, "pages",

@@ -9,9 +9,10 @@
  * payload_bps, payload_utilisation, tx_packets, tx_bytes, lost_packets, resent_pages, standby,
  * outages[]{down_ms, up_ms}} payload_bps: guest bytes over the time of epoch 0;
  * payload_utilisation: null where the port has no cap blackout_ms{predicted, source, total, guest:
- * null}, blackout_parts{} verify{enabled, pages, mismatched} timeline[]{t_ms, phase, epoch,
- * ports_bps[], dirty_pages, remaining_bytes}: every 10 ms, of long sessions fewer dirty_pages:
- * known to be dirty, for the next epoch; remaining_bytes: of this epoch and the next
+ * null}, blackout_parts{} slowdown{max_percent, duration_ms,
+ * lost_ms} verify{enabled, pages, mismatched} timeline[]{t_ms, phase, epoch,
+ * ports_bps[], dirty_pages, remaining_bytes, slowdown_percent}: every 10 ms, of long sessions fewer
+ * dirty_pages: known to be dirty, for the next epoch; remaining_bytes: of this epoch and the next
  */
 #pragma once
 
@@ -48,6 +49,7 @@ struct gw_report_sample {
 	enum gw_phase phase;
 	uint32_t epoch;
 	uint64_t dirty_pages, remaining_bytes;
+	uint32_t slowdown_percent;
 	uint64_t port_bps[GW_DP_MAX_PORTS];
 };
 void gw_report_sample(struct gw_report *r, const struct gw_report_sample *s);
@@ -62,6 +64,8 @@ struct gw_report_end {
 	const char *error;                  /* "" where none */
 	uint64_t predicted_ns, blackout_ns; /* 0: not known, did not come to it */
 	uint64_t state_bytes, worker_faults;
+	uint32_t most_slowdown;      /* percent */
+	uint64_t slowed_ns, lost_ns; /* how long the guest was slowed, and what that took from it */
 	bool verify;
 	uint64_t verified_pages, mismatched_pages;
 	enum gw_dp_integrity integrity;

@@ -55,6 +55,7 @@ void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *
 /*
  * Methods of godwitd (service.c) and their shapes; units in names:
  *   migrate {vm, host, verify?, after?, populate_first?, blackout_limit_ms?, max_total_s?, on_limit?,
+ *          max_slowdown_percent?, on_slowdown_limit?: "abort|wait|switchover",
  *          class?, weight?, rate?} -> {id}   returns when admitted or refused
  *   check {vm, host}            -> {ok, reasons:[{where, code, message, remedy}]}
  *   list {}                     -> {sessions:[status]}
@@ -71,5 +72,5 @@ void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *
  *   version {}                  -> {version, name, dpdk, abi}
  * status: {id, vm, role:"source|destination", peer, phase:"prepare|trace|precopy|switchover|done|abort", result:null|"completed|aborted|failed",
  *   error:null|text, epoch, elapsed_ms, remaining_bytes, total_bytes, dirty_rate_bps, wire_rate_bps,
- *   ports:[{name, bps, up}], ports_down_ms:null|n, class, weight, rate_bps, blackout_limit_ms (the last four: of a source), predicted_blackout_ms:null|n, blackout_ms:null|n, eta_ms:null|n, verify:bool, integrity, security:"on|off"}
+ *   ports:[{name, bps, up}], ports_down_ms:null|n, class, weight, rate_bps, blackout_limit_ms (the last four: of a source), slowdown_percent (of a source), predicted_blackout_ms:null|n, blackout_ms:null|n, eta_ms:null|n, verify:bool, integrity, security:"on|off"}
  */

@@ -10,6 +10,7 @@
 
 #define INVALID_PARAMS -32602
 #define MAX_BLACKOUT_MS 60000u
+#define MAX_SLOWDOWN_PERCENT 99u
 
 /* Every key must be among `allowed` (NULL-terminated). Answers the call and returns false where one
  * is not. */
@@ -79,6 +80,25 @@ static int optional_word(
 		return -EINVAL;
 	*out = strcmp(s, first) == 0;
 	return 0;
+}
+
+static int optional_on_spent(const json_t *params, enum gw_convergence_on_spent *out)
+{
+	static const char *const word[] = {[GW_SPENT_ABORT] = "abort",
+		[GW_SPENT_WAIT] = "wait",
+		[GW_SPENT_SWITCH] = "switchover"};
+	const json_t *v = json_object_get(params, "on_slowdown_limit");
+	const char *s = json_string_value(v);
+
+	if (v == NULL)
+		return 0;
+	for (uint32_t i = 0; s != NULL && i < sizeof(word) / sizeof(word[0]); i++) {
+		if (strcmp(s, word[i]) == 0) {
+			*out = (enum gw_convergence_on_spent)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 
 bool gw_params_option(struct gw_rpc_call *call, const json_t *params, const char *section,
@@ -179,6 +199,13 @@ bool gw_params_migrate(const struct gw_manager *manager, struct gw_rpc_call *cal
 	else if (optional_u32(params, "max_total_s", 0, UINT32_MAX, &m->max_total_s) != 0)
 		gw_rpc_error(call, INVALID_PARAMS, NULL,
 			"max_total_s: a number of seconds, 0: no limit");
+	else if (optional_u32(params, "max_slowdown_percent", 0, MAX_SLOWDOWN_PERCENT,
+			 &m->max_slowdown_percent) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "max_slowdown_percent: 0..%u",
+			MAX_SLOWDOWN_PERCENT);
+	else if (optional_on_spent(params, &m->on_spent) != 0)
+		gw_rpc_error(
+			call, INVALID_PARAMS, NULL, "on_slowdown_limit: abort, wait or switchover");
 	else
 		return tuning(gw_manager_config(manager), call, params, &m->tuning);
 	return false;

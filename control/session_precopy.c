@@ -60,11 +60,15 @@ static void decide(
 		break;
 	case GW_CONVERGENCE_GIVE_UP:
 		gw_src_fail(s, GW_FAILED, out,
-			"does not converge: predicted blackout %llu ms, limit %llu ms",
+			"does not converge: predicted blackout %llu ms, limit %llu ms, guest "
+			"slowed by %u %%",
 			(unsigned long long)(s->predicted_ns / GW_NS_PER_MS),
-			(unsigned long long)(s->conf.limits.blackout_ns / GW_NS_PER_MS));
+			(unsigned long long)(s->conf.limits.blackout_ns / GW_NS_PER_MS),
+			ev->sample.stun_percent);
 		break;
 	default:
+		if (s->checked_ns == 0)
+			s->checked_ns = ev->now_ns;
 		s->paced = v == GW_CONVERGENCE_PACED;
 		gw_src_open(s, S_OPENING_LABEL, out);
 		break;

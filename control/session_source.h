@@ -63,7 +63,8 @@ struct gw_src {
 	char error[GW_SESSION_TEXT];
 	uint16_t label;
 	uint64_t epoch_start_ns, predicted_ns;
-	uint64_t checked_ns; /* when the hazards were looked at again; with `checked` */
+	uint64_t checked_ns; /* with `checked`: when the epoch ended that was sent for the time
+				that the check took; 0: it goes on */
 	uint32_t fitting;    /* epochs in a row whose predicted blackout fits */
 	uint64_t reasons;
 	uint32_t resume_tries;

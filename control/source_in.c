@@ -23,15 +23,22 @@ static void estimate_state(const struct gw_src_run *s, struct gw_convergence_sam
 	sample->state_ns = native ? 2 * GW_NS_PER_MS : 7 * GW_NS_PER_MS;
 }
 
-static void fill_sample(struct gw_src_run *s, struct gw_session_event *ev)
+void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sample)
 {
 	struct gw_dp_link_status st = {0};
 
 	if (s->run.link != NULL)
 		gw_dp_link_status(gw_link_dp(s->run.link), &st);
-	gw_meter_epoch_drained(s->run.meter, st.rate_bps, &ev->sample);
-	ev->sample.rtt_ns = st.rtt_ns;
-	estimate_state(s, &ev->sample);
+	gw_meter_sample(s->run.meter, st.rate_bps, sample);
+	sample->rtt_ns = st.rtt_ns;
+	estimate_state(s, sample);
+}
+
+static void epoch_drained(struct gw_src_run *s, struct gw_session_event *ev)
+{
+	gw_meter_epoch_drained(s->run.meter);
+	gw_src_run_sample(s, &ev->sample);
+	gw_src_brake_drained(s, &ev->sample, ev->now_ns);
 }
 
 static void observe_opened(struct gw_src_run *s, struct gw_session_event *ev)
@@ -79,13 +86,14 @@ void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev)
 		break;
 	case GW_EV_LABEL_OPENED:
 		gw_meter_epoch_opened(run->meter, gw_src_view(s->machine).label);
+		gw_src_brake_opened(s, ev->now_ns);
 		s->waiting_idle = true;
 		break;
 	case GW_EV_IDLE:
 		gw_meter_epoch_idle(run->meter);
 		break;
 	case GW_EV_DRAINED:
-		fill_sample(s, ev);
+		epoch_drained(s, ev);
 		break;
 	case GW_EV_PAUSED:
 		gw_meter_mark(run->meter, GW_MARK_PAUSED, ev->now_ns);
@@ -233,6 +241,8 @@ void gw_src_run_export(struct gw_run *run, const struct gw_exporter_event *ev)
 	struct gw_src_run *s = gw_src_run_of(run);
 	enum gw_session_event_type type;
 
+	if (gw_src_brake_export(s, ev, gw_now_ns()))
+		return;
 	switch (ev->type) {
 	case GW_EXPORT_STARTED:
 		gw_run_feed(run, GW_EV_TRACKING, 0, 0, NULL);

@@ -131,23 +131,31 @@ static void finish(struct gw_run *run)
 	}
 }
 
-static void exporter_action(struct gw_src_run *s, enum gw_session_action_type type)
+static void failed_at_once(struct gw_src_run *s, enum gw_session_event_type answer, int rc)
 {
-	struct gw_exporter *x = s->run.hv != NULL ? gw_hv_exporter(s->run.hv) : NULL;
-	enum gw_session_event_type answer = GW_EV_TRACK_STOPPED;
-	int rc = -ENOTCONN;
-
-	if (type == GW_DO_TRACK_START) {
-		answer = GW_EV_TRACKING;
-		rc = x != NULL ? gw_exporter_start(x) : rc;
-	} else if (type == GW_DO_SYNC) {
-		answer = GW_EV_SYNCED;
-		rc = x != NULL ? gw_exporter_sync(x, ++s->sync_number) : rc;
-	} else {
-		rc = x != NULL ? gw_exporter_stop(x) : rc;
-	}
 	if (rc != 0)
 		gw_run_feed(&s->run, answer, rc, 0, strerror(-rc));
+}
+
+void gw_src_run_sync(struct gw_src_run *s)
+{
+	struct gw_exporter *x = s->run.hv != NULL ? gw_hv_exporter(s->run.hv) : NULL;
+
+	if (!gw_src_brake_holds_sync(s))
+		failed_at_once(s, GW_EV_SYNCED,
+			x != NULL ? gw_exporter_sync(x, ++s->sync_number) : -ENOTCONN);
+}
+
+static void track(struct gw_src_run *s, bool on)
+{
+	struct gw_exporter *x = s->run.hv != NULL ? gw_hv_exporter(s->run.hv) : NULL;
+
+	if (!on)
+		gw_src_brake_lift(s);
+	failed_at_once(s, on ? GW_EV_TRACKING : GW_EV_TRACK_STOPPED,
+		x == NULL ? -ENOTCONN
+		: on      ? gw_exporter_start(x)
+			  : gw_exporter_stop(x));
 }
 
 static void perform(struct gw_run *run, enum gw_session_action_type type, uint64_t value)
@@ -156,6 +164,7 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 
 	switch (type) {
 	case GW_DO_PAUSE:
+		gw_src_brake_lift(s); /* a guest that stands still by turns is slow to stop */
 		gw_hv_pause(run->hv, paused, run);
 		break;
 	case GW_DO_SAVE:
@@ -183,8 +192,10 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		break;
 	case GW_DO_TRACK_START:
 	case GW_DO_TRACK_STOP:
+		track(s, type == GW_DO_TRACK_START);
+		break;
 	case GW_DO_SYNC:
-		exporter_action(s, type);
+		gw_src_run_sync(s);
 		break;
 	case GW_DO_SEND_SWITCHOVER:
 		gw_run_send(run, GW_MESSAGE_SWITCHOVER, NULL);
@@ -291,6 +302,7 @@ int gw_src_run_start(const struct gw_run_env *env, const struct gw_src_params *p
 	s->run.tuning = p->tuning;
 	s->admission = admission;
 	s->admission_arg = arg;
+	gw_src_brake_init(s, p->max_slowdown_percent);
 	s->deadline_ns = p->max_total_ns != 0 ? gw_now_ns() + p->max_total_ns : 0;
 	gw_run_attach(&s->run, conn);
 	*out = &s->run;

@@ -5,6 +5,7 @@
 
 #include "extents.h"
 #include "run.h"
+#include "source_brake.h"
 #include "verify.h"
 
 /* Told once: code 0 when a session is admitted or a dry run is through, otherwise an RPC error code
@@ -17,6 +18,7 @@ struct gw_src_params {
 	struct gw_session_conf conf;
 	struct gw_tuning tuning;
 	uint64_t max_total_ns; /* 0: none */
+	uint32_t max_slowdown_percent;
 };
 
 /* Begins to move a VM over conn. admission may be called before this returns. */
@@ -51,6 +53,7 @@ struct gw_src_run {
 	struct gw_verify *verify;
 	bool verify_telling;
 
+	struct gw_src_brake brake;
 	int recover_pid; /* after a restart: the hypervisor that the record names; 0: no recovery */
 	bool watching_link, waiting_idle, reconnecting;
 	uint64_t deadline_ns; /* of max_total, 0: none */
@@ -69,8 +72,12 @@ void gw_src_run_export(struct gw_run *run, const struct gw_exporter_event *ev);
 void gw_src_run_tick(struct gw_run *run, uint64_t now_ns);
 /* Why the paths are not there, for people. */
 void gw_src_run_link_text(struct gw_src_run *s, char *text, size_t size);
+/* What is left to be sent and what that takes, as of now. */
+void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sample);
 /* Actions about the stream. */
 void gw_src_run_stream(struct gw_src_run *s, enum gw_session_action_type type, uint64_t value);
+/* SYNC, for the machine. */
+void gw_src_run_sync(struct gw_src_run *s);
 void gw_src_run_dp_event(struct gw_run *run, const struct gw_dp_event *ev);
 /* Verify: digests all memory and tells the destination. */
 void gw_src_run_digest(struct gw_src_run *s);

@@ -112,6 +112,7 @@ void gw_src_run_tick(struct gw_run *run, uint64_t now_ns)
 		s->waiting_idle = false;
 		gw_run_feed(run, GW_EV_IDLE, 0, 0, NULL);
 	}
+	gw_src_brake_tick(s, now_ns);
 	tell(s);
 	if (now_ns < s->slow_ns)
 		return;

@@ -11,7 +11,7 @@
 
 struct point {
 	uint64_t t_ns, dirty_pages, remaining_bytes;
-	uint32_t epoch;
+	uint32_t epoch, slowdown_percent;
 	enum gw_phase phase;
 };
 
@@ -88,6 +88,7 @@ void gw_timeline_add(struct gw_timeline *t, const struct gw_report_sample *s)
 		.dirty_pages = s->dirty_pages,
 		.remaining_bytes = s->remaining_bytes,
 		.epoch = s->epoch,
+		.slowdown_percent = s->slowdown_percent,
 		.phase = s->phase};
 	memcpy(t->bps + (size_t)t->n * t->n_ports, s->port_bps, t->n_ports * sizeof(*t->bps));
 	t->n++;
@@ -112,11 +113,12 @@ json_t *gw_timeline_json(const struct gw_timeline *t)
 			json_array_append_new(
 				bps, json_integer((json_int_t)t->bps[(size_t)i * t->n_ports + k]));
 		json_array_append_new(
-			array, json_pack("{s:f, s:s, s:i, s:o, s:I, s:I}", "t_ms",
+			array, json_pack("{s:f, s:s, s:i, s:o, s:I, s:I, s:i}", "t_ms",
 				       (double)p->t_ns / GW_NS_PER_MS, "phase",
 				       gw_phase_name(p->phase), "epoch", (int)p->epoch, "ports_bps",
 				       bps, "dirty_pages", (json_int_t)p->dirty_pages,
-				       "remaining_bytes", (json_int_t)p->remaining_bytes));
+				       "remaining_bytes", (json_int_t)p->remaining_bytes,
+				       "slowdown_percent", (int)p->slowdown_percent));
 	}
 	return array;
 }

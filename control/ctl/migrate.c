@@ -21,10 +21,11 @@ static bool number_option(json_t *params, const char *key, const char *text, lon
 	return true;
 }
 
-static bool word_option(
-	json_t *params, const char *key, const char *text, const char *a, const char *b)
+/* c may be NULL. */
+static bool word_option(json_t *params, const char *key, const char *text, const char *a,
+	const char *b, const char *c)
 {
-	if (strcmp(text, a) != 0 && strcmp(text, b) != 0)
+	if (strcmp(text, a) != 0 && strcmp(text, b) != 0 && (c == NULL || strcmp(text, c) != 0))
 		return false;
 	json_object_set_new(params, key, json_string(text));
 	return true;
@@ -39,7 +40,9 @@ static int parse(int argc, char **argv, json_t *params, bool *detach)
 		{"max-total", required_argument, NULL, 'm'},
 		{"on-limit", required_argument, NULL, 'o'}, {"detach", no_argument, NULL, 'd'},
 		{"class", required_argument, NULL, 'c'}, {"weight", required_argument, NULL, 'w'},
-		{"rate", required_argument, NULL, 'r'}, {NULL, 0, NULL, 0}};
+		{"rate", required_argument, NULL, 'r'},
+		{"max-slowdown", required_argument, NULL, 's'},
+		{"on-slowdown-limit", required_argument, NULL, 'l'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -49,10 +52,11 @@ static int parse(int argc, char **argv, json_t *params, bool *detach)
 			json_object_set_new(params, "populate_first", json_true());
 		else if (option == 'd')
 			*detach = true;
-		else if (option == 'a' && !word_option(params, "after", optarg, "quit", "leave"))
+		else if (option == 'a' &&
+			 !word_option(params, "after", optarg, "quit", "leave", NULL))
 			return ctl_usage("--after %s: allowed: quit or leave", optarg);
 		else if (option == 'o' &&
-			 !word_option(params, "on_limit", optarg, "abort", "switchover"))
+			 !word_option(params, "on_limit", optarg, "abort", "switchover", NULL))
 			return ctl_usage("--on-limit %s: allowed: abort or switchover", optarg);
 		else if (option == 'b' &&
 			 !number_option(params, "blackout_limit_ms", optarg, 1, 60000))
@@ -61,6 +65,14 @@ static int parse(int argc, char **argv, json_t *params, bool *detach)
 			return ctl_usage("--max-total %s: allowed: 0..604800 s", optarg);
 		else if (option == 'w' && !number_option(params, "weight", optarg, 1, 1000))
 			return ctl_usage("--weight %s: allowed: 1..1000", optarg);
+		else if (option == 's' &&
+			 !number_option(params, "max_slowdown_percent", optarg, 0, 99))
+			return ctl_usage("--max-slowdown %s: allowed: 0..99 percent", optarg);
+		else if (option == 'l' && !word_option(params, "on_slowdown_limit", optarg, "abort",
+						  "wait", "switchover"))
+			return ctl_usage("--on-slowdown-limit %s: allowed: abort, wait or "
+					 "switchover",
+				optarg);
 		else if (option == 'c')
 			json_object_set_new(params, "class", json_string(optarg));
 		else if (option == 'r')

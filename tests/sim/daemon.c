@@ -102,6 +102,8 @@ static void configure(struct host *h)
 	c->migration.verify = f->verify;
 	c->migration.blackout_limit_ms = f->blackout_limit_ms;
 	c->migration.max_total_s = f->max_total_s;
+	c->migration.max_slowdown_percent = f->max_slowdown_percent;
+	c->migration.on_slowdown_limit = f->on_slowdown_limit;
 	c->migration.on_limit = f->switch_on_limit ? GW_CONFIG_SWITCHOVER : GW_CONFIG_ABORT;
 	c->migration.min_epoch_ms = f->min_epoch_ms;
 	c->migration.state_limit_mib = 1;

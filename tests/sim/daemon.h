@@ -14,6 +14,8 @@ struct sim_host_conf {
 	bool verify;
 	uint32_t blackout_limit_ms, max_total_s, min_epoch_ms, sync_timeout_ms, peer_timeout_ms,
 		ports_down_timeout_ms;
+	uint32_t max_slowdown_percent;
+	enum gw_config_on_slowdown_limit on_slowdown_limit;
 	bool switch_on_limit;
 };
 

@@ -127,6 +127,8 @@ static void random_host(const struct fabric *f, uint32_t trouble)
 		.blackout_limit_ms = (uint32_t)sim_log_between(10, 400),
 		.max_total_s = sim_chance(0.5) ? 1 + sim_below(4) : 0,
 		.switch_on_limit = sim_chance(0.5),
+		.max_slowdown_percent = sim_below(100),
+		.on_slowdown_limit = (enum gw_config_on_slowdown_limit)sim_below(3),
 		.min_epoch_ms = (uint32_t)sim_log_between(5, 250),
 		.sync_timeout_ms = (uint32_t)sim_log_between(300, 3000),
 		.peer_timeout_ms = 3000,

@@ -81,6 +81,8 @@ static void test_defaults(void)
 	CU_ASSERT_EQUAL(c->migration.blackout_limit_ms, 50);
 	CU_ASSERT_EQUAL(c->migration.max_total_s, 0);
 	CU_ASSERT_EQUAL(c->migration.on_limit, GW_CONFIG_ABORT);
+	CU_ASSERT_EQUAL(c->migration.max_slowdown_percent, 95);
+	CU_ASSERT_EQUAL(c->migration.on_slowdown_limit, GW_CONFIG_SLOWED_WAIT);
 	CU_ASSERT_EQUAL(c->migration.min_epoch_ms, 250);
 	CU_ASSERT_EQUAL(c->migration.state_limit_mib, 512);
 	CU_ASSERT_EQUAL(c->migration.sync_timeout_ms, 10000);
@@ -122,7 +124,7 @@ static void test_everything_set(void)
 		"peers:\n- name: b\n  address: '[::1]:7411'\n- name: c\n  address: localhost:1\n"
 		"classes:\n- {name: bulk, rate: 2G}\n- {name: default, weight: 7}\n"
 		"migration:\n  on_limit: switchover\n  after: leave\n  verify: true\n"
-		"  class: bulk\n";
+		"  class: bulk\n  max_slowdown_percent: 0\n  on_slowdown_limit: switchover\n";
 	struct gw_config *c;
 	struct gw_err err;
 
@@ -150,6 +152,8 @@ static void test_everything_set(void)
 	CU_ASSERT_EQUAL_FATAL(c->n_peers, 2);
 	CU_ASSERT_STRING_EQUAL(c->peers[0].address, "[::1]:7411");
 	CU_ASSERT_EQUAL(c->migration.on_limit, GW_CONFIG_SWITCHOVER);
+	CU_ASSERT_EQUAL(c->migration.max_slowdown_percent, 0);
+	CU_ASSERT_EQUAL(c->migration.on_slowdown_limit, GW_CONFIG_SLOWED_SWITCHOVER);
 	CU_ASSERT_STRING_EQUAL(c->migration.after, "leave");
 	CU_ASSERT_TRUE(c->migration.verify);
 	CU_ASSERT_TRUE(c->ports[1].standby);

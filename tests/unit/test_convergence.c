@@ -77,6 +77,45 @@ static void test_limits(void)
 	CU_ASSERT_EQUAL(decide(100000, 1000, 64998, false, true), GW_CONVERGENCE_SWITCH);
 }
 
+static enum gw_convergence_verdict decide_stunned(
+	enum gw_convergence_on_spent on_spent, bool spent, uint64_t epoch_ms)
+{
+	struct gw_convergence_limits l = limits;
+	struct gw_convergence_sample s = {.next_pages = 24414, /* 100 ms */
+		.rate_bps = 8000000000ull,
+		.stun_percent = 80,
+		.spent = spent};
+
+	l.on_spent = on_spent;
+	return gw_convergence_decide(&l, &s, epoch_ms * GW_NS_PER_MS, 3, 0, false);
+}
+
+static void test_stunned(void)
+{
+	/* A guest that is held back is not waited for. */
+	CU_ASSERT_EQUAL(decide_stunned(GW_SPENT_WAIT, false, 100), GW_CONVERGENCE_AGAIN);
+	CU_ASSERT_EQUAL(decide_stunned(GW_SPENT_WAIT, true, 100), GW_CONVERGENCE_PACED);
+	CU_ASSERT_EQUAL(decide_stunned(GW_SPENT_ABORT, true, 100), GW_CONVERGENCE_GIVE_UP);
+	CU_ASSERT_EQUAL(decide_stunned(GW_SPENT_SWITCH, true, 100), GW_CONVERGENCE_SWITCH);
+	/* Not while the rest shrinks, and not before all is tried. */
+	CU_ASSERT_EQUAL(decide_stunned(GW_SPENT_ABORT, true, 106), GW_CONVERGENCE_AGAIN);
+	CU_ASSERT_EQUAL(decide_stunned(GW_SPENT_SWITCH, false, 100), GW_CONVERGENCE_AGAIN);
+}
+
+static void test_room(void)
+{
+	struct gw_convergence_sample s = {.next_pages = 1u << 20,
+		.rate_bps = 8000000000ull,
+		.rtt_ns = 2 * GW_NS_PER_MS,
+		.state_bytes = 1000000,
+		.state_ns = 7 * GW_NS_PER_MS};
+
+	/* Device state and round trips take 11 ms. */
+	CU_ASSERT_EQUAL(gw_convergence_room_ns(50 * GW_NS_PER_MS, &s), 39 * GW_NS_PER_MS);
+	CU_ASSERT_EQUAL(gw_convergence_room_ns(11 * GW_NS_PER_MS, &s), 0);
+	CU_ASSERT_EQUAL(gw_convergence_room_ns(1, &s), 0);
+}
+
 static void test_rate(void)
 {
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 125000000, GW_NS_PER_S), 1000000000);
@@ -92,6 +131,8 @@ int main(void)
 		{"predicted blackout", test_blackout},
 		{"switch, again, paced", test_decide},
 		{"out of time or labels", test_limits},
+		{"a guest that is slowed", test_stunned},
+		{"room for pages", test_room},
 		{"acknowledged rate", test_rate},
 		CU_TEST_INFO_NULL,
 	};

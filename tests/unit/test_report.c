@@ -115,7 +115,8 @@ static void test_keys(void)
 {
 	static const char *const keys[] = {"id", "vm", "role", "peer", "started", "result", "error",
 		"total_ms", "phases", "epochs", "ports", "blackout_ms", "blackout_parts",
-		"state_bytes", "verify", "integrity", "worker_faults", "drops", "timeline"};
+		"slowdown", "state_bytes", "verify", "integrity", "worker_faults", "drops",
+		"timeline"};
 	json_t *o = whole_report();
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

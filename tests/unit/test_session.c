@@ -296,6 +296,24 @@ static void test_time_limit_in_an_epoch(void)
 	}
 }
 
+/* The epoch for the check takes longer than the check stays fresh: it is not made again for ever.
+ */
+static void test_long_epochs_are_checked_once(void)
+{
+	struct gw_session_event ev = event(GW_EV_DRAINED, 0, 0, 0);
+
+	source_to("DRAINING");
+	gw_src_step(src, &ev, &out);
+	CU_ASSERT(did(GW_DO_HV_CHECK));
+	s(GW_EV_HV_CHECKED, 0, 0);
+	s(GW_EV_LABEL_OPENED, 0, 0);
+	s(GW_EV_IDLE, 0, 0);
+	s(GW_EV_SYNCED, 0, 0);
+	ev.now_ns = 60000000000ull;
+	gw_src_step(src, &ev, &out);
+	CU_ASSERT(did(GW_DO_RECORD));
+}
+
 static void test_populate_first(void)
 {
 	struct gw_session_conf c = conf;
@@ -601,6 +619,7 @@ int main(void)
 		{"epochs until the rest fits", test_epochs_until_it_fits},
 		{"limit set in flight", test_limit_in_flight},
 		{"time limit within an epoch", test_time_limit_in_an_epoch},
+		{"long epochs are checked once", test_long_epochs_are_checked_once},
 		{"populate first", test_populate_first},
 		{"abort before the pause", test_abort_before_pause},
 		{"abort after COMMIT waits for the disks",

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "source_run.h"
+
+#include "../dataplane/base/clock.h"
+#include "../dataplane/base/log.h"
+
+#include <string.h>
+
+#define LOOK_NS (250 * GW_NS_PER_MS)
+/* Looking takes the hypervisor's time, and each page that is tracked anew costs the guest a fault:
+ * at most a fiftieth. */
+#define LOOK_SHARE 50u
+#define PAGES_MAX (UINT64_C(1) << 40) /* what an exporter counts is not to be trusted */
+
+static struct gw_exporter *exporter_of(const struct gw_src_run *s)
+{
+	return s->run.hv_open ? gw_hv_exporter(s->run.hv) : NULL;
+}
+
+static bool can_throttle(const struct gw_src_run *s)
+{
+	struct gw_exporter *x = exporter_of(s);
+
+	return x != NULL && (gw_exporter_info(x)->caps & GW_EXPORT_CAP_THROTTLE) != 0;
+}
+
+void gw_src_brake_init(struct gw_src_run *s, uint32_t max_percent)
+{
+	gw_stun_init(&s->brake.stun, max_percent);
+}
+
+static void ask(struct gw_src_run *s, uint32_t percent)
+{
+	struct gw_src_brake *b = &s->brake;
+
+	b->asked = percent;
+	if (b->asking || b->asked == b->in_force || exporter_of(s) == NULL)
+		return;
+	b->asking_percent = percent;
+	b->asking = gw_exporter_throttle(exporter_of(s), percent) == 0;
+}
+
+static void apply(struct gw_src_run *s)
+{
+	uint32_t percent = gw_stun_percent(&s->brake.stun);
+
+	if (percent == s->brake.asked)
+		return;
+	if (s->brake.asked == 0)
+		gw_info("session %s (%s): the guest dirties its memory faster than it can be sent: "
+			"slowing it by %u %%",
+			s->run.id, s->run.vm, percent);
+	ask(s, percent);
+}
+
+/* What was dirtied since the last count. */
+static void judge(
+	struct gw_src_run *s, uint64_t pages, uint64_t rate_bps, bool outruns, uint64_t now_ns)
+{
+	struct gw_src_brake *b = &s->brake;
+
+	if (outruns && !b->stun.on && b->stun.max_percent != 0 && !can_throttle(s)) {
+		gw_warn("session %s (%s): the guest dirties its memory faster than it can be sent, "
+			"and its hypervisor has no way to slow it",
+			s->run.id, s->run.vm);
+		gw_stun_init(&b->stun, 0);
+	}
+	if (pages > PAGES_MAX)
+		pages = PAGES_MAX;
+	gw_stun_look(&b->stun, now_ns - b->looked_ns, pages * GW_CONVERGENCE_PAGE_BYTES, rate_bps,
+		outruns);
+	b->looked_ns = now_ns;
+	apply(s);
+}
+
+void gw_src_brake_opened(struct gw_src_run *s, uint64_t now_ns)
+{
+	if (gw_src_view(s->machine).phase != GW_PRECOPY)
+		return;
+	/* From one count to the next: what is dirtied while a label is opened belongs to it. */
+	if (s->brake.looked_ns == 0)
+		s->brake.looked_ns = now_ns;
+	s->brake.opened_ns = now_ns;
+	s->brake.next_ns = now_ns + LOOK_NS;
+}
+
+void gw_src_brake_tick(struct gw_src_run *s, uint64_t now_ns)
+{
+	struct gw_src_brake *b = &s->brake;
+	struct gw_session_view v;
+
+	if (b->looked_ns == 0)
+		return;
+	v = gw_src_view(s->machine);
+	if (v.phase == GW_ABORT || v.phase == GW_DONE) {
+		gw_src_brake_lift(s);
+		return;
+	}
+	/* Epoch 0 sends what there is, however much of it is dirtied. */
+	if (v.phase != GW_PRECOPY || v.label < 2 || !s->waiting_idle || b->look_number != 0 ||
+		now_ns < b->next_ns || exporter_of(s) == NULL)
+		return;
+	if (gw_exporter_sync(exporter_of(s), s->sync_number + 1) != 0)
+		return;
+	b->look_number = ++s->sync_number;
+	b->look_began_ns = now_ns;
+}
+
+bool gw_src_brake_holds_sync(struct gw_src_run *s)
+{
+	s->brake.sync_waits = s->brake.look_number != 0;
+	return s->brake.sync_waits;
+}
+
+static void look_over(struct gw_src_run *s, uint64_t pages, uint64_t now_ns)
+{
+	struct gw_src_brake *b = &s->brake;
+	struct gw_convergence_sample sample = {.rate_bps = 0};
+	uint64_t rate_bps, took_ns = now_ns - b->look_began_ns;
+	bool outruns;
+
+	if (pages > PAGES_MAX)
+		pages = PAGES_MAX;
+	b->next_ns = now_ns + LOOK_NS;
+	if (took_ns > LOOK_NS / LOOK_SHARE)
+		b->next_ns = now_ns + took_ns * LOOK_SHARE;
+	if (b->looked_ns == 0) /* lifted meanwhile */
+		return;
+	gw_src_run_sample(s, &sample);
+	rate_bps = sample.rate_bps;
+	outruns = gw_convergence_send_ns(pages * GW_CONVERGENCE_PAGE_BYTES, rate_bps) >
+			  now_ns - b->looked_ns &&
+		  gw_convergence_room_ns(s->run.conf.limits.blackout_ns, &sample) > 0 &&
+		  gw_convergence_blackout_ns(&sample) > s->run.conf.limits.blackout_ns;
+	judge(s, pages, rate_bps, outruns, now_ns);
+}
+
+static bool synced(struct gw_src_run *s, const struct gw_export_synced *ev, uint64_t now_ns)
+{
+	struct gw_src_brake *b = &s->brake;
+
+	if (b->look_number == 0 || ev->epoch != b->look_number) {
+		b->pages = ev->pages;
+		return false;
+	}
+	b->look_number = 0;
+	look_over(s, ev->pages, now_ns);
+	if (b->sync_waits) {
+		b->sync_waits = false;
+		gw_src_run_sync(s);
+	}
+	return true;
+}
+
+static bool failed(struct gw_src_run *s, const struct gw_export_error *ev)
+{
+	struct gw_src_brake *b = &s->brake;
+
+	if (ev->request == GW_EXPORT_THROTTLE) {
+		gw_warn("session %s (%s): the guest cannot be slowed: %s", s->run.id, s->run.vm,
+			ev->text);
+		b->asking = false;
+		b->in_force = b->asked = 0;
+		gw_stun_init(&b->stun, 0);
+		return true;
+	}
+	if (ev->request != GW_EXPORT_SYNC || b->look_number == 0)
+		return false;
+	b->look_number = 0;
+	if (b->sync_waits) /* that one has failed as well */
+		return false;
+	/* What the exporter had taken is lost. */
+	gw_run_fault(&s->run, "exporter: %s", ev->text);
+	return true;
+}
+
+bool gw_src_brake_export(struct gw_src_run *s, const struct gw_exporter_event *ev, uint64_t now_ns)
+{
+	switch (ev->type) {
+	case GW_EXPORT_THROTTLED:
+		s->brake.asking = false;
+		s->brake.in_force = s->brake.asking_percent;
+		gw_meter_slowdown(s->run.meter, s->brake.in_force, now_ns);
+		ask(s, s->brake.asked);
+		return true;
+	case GW_EXPORT_SYNCED:
+		return synced(s, &ev->synced, now_ns);
+	case GW_EXPORT_ERROR:
+		return failed(s, &ev->error);
+	default:
+		return false;
+	}
+}
+
+void gw_src_brake_drained(
+	struct gw_src_run *s, struct gw_convergence_sample *sample, uint64_t now_ns)
+{
+	struct gw_src_brake *b = &s->brake;
+	uint64_t limit_ns = s->run.conf.limits.blackout_ns;
+	bool outruns;
+
+	if (b->looked_ns == 0 || gw_src_view(s->machine).phase != GW_PRECOPY)
+		return;
+	outruns = !gw_convergence_shrinks(sample, now_ns - b->opened_ns) &&
+		  gw_convergence_blackout_ns(sample) > limit_ns &&
+		  gw_convergence_room_ns(limit_ns, sample) > 0;
+	judge(s, b->pages, sample->rate_bps, outruns, now_ns);
+	sample->stun_percent = gw_stun_percent(&b->stun);
+	sample->spent = b->stun.spent;
+}
+
+void gw_src_brake_lift(struct gw_src_run *s)
+{
+	gw_stun_release(&s->brake.stun);
+	s->brake.looked_ns = 0;
+	ask(s, 0);
+}

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Guests that dirty their memory faster than it can be sent: slowed, and never left slowed."""
+
+import re
+
+from common import check, check_equal, check_lives, check_report, check_seen, check_stays
+from procs import wait_for
+
+
+def _stunned(instance):
+    """How much of its time a synthetic guest stands still, in percent."""
+    instance.state()
+    return int(re.findall(r"stunned=(\d+)", instance.process.log())[-1])
+
+
+def _start(tb):
+    """A guest that writes as fast as it can, and two ports that take 20 MB/s together."""
+    a, b = tb.hosts(tb.memifs(2, 9000, "0.1G"))
+    guest = tb.native("vm1", write_rate="max", ram_mib=32)
+    source = guest.start(a)
+    source.wait_ready()
+    destination = guest.start(b, incoming=True)
+    return a, b, source, destination
+
+
+def test_converges(tb):
+    """It ends with no time limit, and the guest runs freely at the destination."""
+    a, b, source, destination = _start(tb)
+    observer = tb.observe(source, destination)
+    observer.wait_found()
+    report = a.migrate("vm1", b, verify=True, max_slowdown_percent=99).wait_completed()
+    check_report(report)
+    check(report["slowdown"]["max_percent"] > 50, f"the guest was slowed: {report['slowdown']}")
+    check(0 < report["slowdown"]["lost_ms"] < report["slowdown"]["duration_ms"],
+          f"what that took from it: {report['slowdown']}")
+    check(any(p["slowdown_percent"] for p in report["timeline"]), "the timeline has it")
+    check_equal(_stunned(destination), 0, "percent by which it is slowed at the destination")
+    check_seen(observer)
+    check_lives(destination)
+
+
+def test_killed_while_slowed(tb):
+    """godwitd dies while the guest is slowed: it is not any more."""
+    a, b, source, destination = _start(tb)
+    session = a.migrate("vm1", b, max_slowdown_percent=50)
+    wait_for("the guest to be slowed", lambda: session.status()["slowdown_percent"] > 0, 60)
+    check(_stunned(source) > 0, "the guest says that it is slowed")
+    a.daemon.kill()
+    wait_for("the brake to be off", lambda: _stunned(source) == 0, 30)
+    check_equal(source.state(), "running", "state at the source")
+    a.start()
+    check_stays(source, destination, a)
+
+
+def test_not_enough(tb):
+    """As much as allowed is not enough: it ends as asked, and the guest is not slowed any more."""
+    a, b, source, destination = _start(tb)
+    end = a.migrate("vm1", b, max_slowdown_percent=10, on_slowdown_limit="abort").wait_end()
+    check_equal(end["result"], "failed", "result")
+    check("does not converge" in end["error"] and "10 %" in end["error"], end["error"])
+    check_equal(_stunned(source), 0, "percent by which it is slowed after the end")
+    check_stays(source, destination, a)
+
+
+def test_not_enough_switches_over(tb):
+    """As much as allowed is not enough, and the blackout may be as long as it is then."""
+    a, b, source, destination = _start(tb)
+    observer = tb.observe(source, destination)
+    observer.wait_found()
+    report = a.migrate("vm1", b, verify=True, max_slowdown_percent=10,
+                       on_slowdown_limit="switchover").wait_completed()
+    check_report(report)
+    check(report["slowdown"]["max_percent"] <= 10, f"slowed: {report['slowdown']}")
+    check_seen(observer)
+    check_lives(destination)

@@ -143,6 +143,7 @@ static int on_prepare(
 	snprintf(p.id, sizeof(p.id), "%s", id);
 	p.conf.dry = gw_message_bool(body, "dry");
 	p.conf.verify = gw_message_bool(body, "verify");
+	p.conf.hooks = gw_attendant_has_hooks(m->env.attendant);
 	if (!gw_policy_receive(m->env.config, peer, p.vm))
 		refuse(conn, id, "not_allowed", "this VM is not to be received from that host",
 			"change allow.receive of the peer in the destination's configuration");

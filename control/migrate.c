@@ -65,7 +65,9 @@ struct gw_session_conf gw_manager_session_conf(
 		.dry = what->dry,
 		.verify = what->verify,
 		.populate_first = what->populate_first,
-		.quit_after = what->quit_after};
+		.quit_after = what->quit_after,
+		.hooks = gw_attendant_has_hooks(m->env.attendant),
+		.hook_required = c->hooks.required};
 }
 
 /* A random (version 4) UUID. */

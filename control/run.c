@@ -51,6 +51,7 @@ void gw_run_free(struct gw_run **r)
 
 	if (run == NULL)
 		return;
+	gw_hook_cancel(&run->hook);
 	gw_peers_forget(run->env->peers, run);
 	gw_run_attach(run, NULL);
 	run->ops->free(run);
@@ -115,6 +116,9 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		break;
 	case GW_DO_RECORD_REMOVE:
 		gw_record_remove(run->env->config->run_dir, run->id);
+		break;
+	case GW_DO_HOOK:
+		gw_run_hook(run, (enum gw_hook_point)value);
 		break;
 	case GW_DO_FINISH:
 		run->over = true;

@@ -76,7 +76,8 @@ struct gw_run {
 	struct gw_session_conf conf;
 	struct gw_tuning tuning; /* of a source */
 	bool was_paused;
-	bool announced_pause; /* PAUSING is recorded: the poll timer runs fast */
+	struct gw_hook_run *hook; /* before-pause */
+	bool announced_pause;     /* PAUSING is recorded: the poll timer runs fast */
 
 	struct gw_conn *conn; /* NULL while lost; held */
 	struct gw_link *link; /* of the stream */
@@ -127,5 +128,7 @@ int gw_run_job(struct gw_run *run, void (*work)(struct gw_job *job, void *arg),
 	void (*done)(void *arg), void *arg);
 /* Cancels jobs and calls fn when the last has ended: at once where there is none. */
 void gw_run_when_free(struct gw_run *run, void (*fn)(struct gw_run *run));
+/* Runs a hook. before-pause ends with HOOKED; the others outlive the session. */
+void gw_run_hook(struct gw_run *run, enum gw_hook_point point);
 /* Adds a reason of this end. */
 void gw_run_reason(struct gw_run *run, const char *code, const char *message, const char *remedy);

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "attendant/hook_point.h"
 #include "convergence.h"
 
 #include <stdbool.h>
@@ -43,6 +44,7 @@ const char *gw_result_name(enum gw_result result); /* NULL for GW_RESULT_NONE */
 	X(SYNCED)        /* SYNC */                                                          \
 	X(DRAINED)       /* DRAIN; sample is filled */                                       \
 	X(HOLES)         /* FIND_HOLES */                                                    \
+	X(HOOKED)        /* source: HOOK, of before-pause only */                            \
 	X(RECORDED)      /* RECORD */                                                        \
 	X(PAUSED)                                                                            \
 	X(SAVED)                                                                             \
@@ -110,6 +112,7 @@ struct gw_session_event {
 	X(RESUME)                                                                           \
 	X(QUIT)                                                                             \
 	X(ANNOUNCE)     /* no completion */                                                 \
+	X(HOOK)         /* value: enum gw_hook_point */                                     \
 	X(SEND_PREPARE) /* value: 1 for a dry run */                                        \
 	X(MAP)          /* guest memory; the sink also makes it fresh */                    \
 	X(WATCH_LINK)                                                                       \
@@ -189,6 +192,8 @@ struct gw_session_conf {
 	bool verify;
 	bool populate_first;
 	bool quit_after; /* source: end the hypervisor when the guest runs at the destination */
+	bool hooks;
+	bool hook_required; /* a before-pause that fails ends the session */
 };
 
 /* What both machines say about themselves. */

@@ -54,6 +54,8 @@ void gw_dst_enter(
 void gw_dst_over(struct gw_dst *s, struct gw_session_actions *out)
 {
 	gw_dst_enter(s, K_OVER, 0, out);
+	if (s->begun && s->conf.hooks && s->result != GW_COMPLETED)
+		gw_session_do(out, GW_DO_HOOK, GW_HOOK_ON_ABORT);
 	gw_session_do(out, GW_DO_FINISH, 0);
 }
 
@@ -130,6 +132,7 @@ static void prepare_step(
 		if (!done(s, ev, GW_EV_STREAM, "cannot start the stream", out))
 			break;
 		s->phase = GW_PRECOPY;
+		s->begun = true;
 		gw_dst_enter(s, K_RECEIVING, 0, out);
 		gw_session_do(out, GW_DO_SEND_PREPARED, 0);
 		break;

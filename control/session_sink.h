@@ -51,6 +51,7 @@ struct gw_dst {
 	char error[GW_SESSION_TEXT];
 	uint64_t reasons;
 
+	bool begun;      /* there is something to be told when it comes to nothing */
 	bool committed;  /* COMMIT came */
 	bool was_paused; /* at the source, before the session: it stays paused */
 	bool hv_gone;

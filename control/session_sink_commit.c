@@ -131,6 +131,8 @@ void gw_dst_start_step(
 		gw_session_do(out, GW_DO_SEND_RUNNING, 0);
 		if (!s->was_paused)
 			gw_session_do(out, GW_DO_ANNOUNCE, 0);
+		if (s->conf.hooks)
+			gw_session_do(out, GW_DO_HOOK, GW_HOOK_AFTER_RESUME);
 		/* Without the source the record goes on answering for this session. */
 		if (s->peer_gone)
 			gw_dst_over(s, out);

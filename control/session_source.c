@@ -138,6 +138,7 @@ static void linked(
 	} else {
 		s->phase = GW_TRACE;
 		s->tracking = true;
+		s->begun = true;
 		gw_session_do(out, GW_DO_ADMITTED, 0);
 		gw_src_enter(s, S_STARTING, s->conf.sync_timeout_ns, out);
 		gw_session_do(out, GW_DO_TRACK_START, 0);

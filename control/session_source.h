@@ -22,6 +22,7 @@
 	X(PACING)                                                                                \
 	X(SYNCING)                                                                               \
 	X(DRAINING)                                                                              \
+	X(HOOKING) /* before-pause runs; the guest does too */                                   \
 	X(RECHECKING)                                                                            \
 	X(RECORDING_PAUSE)                                                                       \
 	X(PAUSING)                                                                               \
@@ -71,6 +72,8 @@ struct gw_src {
 	enum gw_record_step recover; /* NONE: a session begun by somebody */
 
 	/* Facts, whatever the state. */
+	bool begun;  /* there is something to be told when it comes to nothing */
+	bool hooked; /* before-pause has run */
 	bool checked;
 	bool paced; /* this epoch is to last min_epoch */
 	bool populated;

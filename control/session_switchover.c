@@ -63,6 +63,12 @@ static void begin(struct gw_src *s, struct gw_session_actions *out)
 	gw_session_do(out, GW_DO_RECORD, GW_STEP_PAUSING);
 }
 
+static void recheck(struct gw_src *s, struct gw_session_actions *out)
+{
+	gw_src_enter(s, S_RECHECKING, 0, out);
+	gw_session_do(out, GW_DO_HV_CHECK, 0);
+}
+
 void gw_src_switch(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
 {
@@ -71,14 +77,33 @@ void gw_src_switch(
 		begin(s, out);
 		return;
 	}
-	gw_src_enter(s, S_RECHECKING, 0, out);
-	gw_session_do(out, GW_DO_HV_CHECK, 0);
+	/* Both take their time, and the guest runs meanwhile. */
+	if (s->conf.hooks && !s->hooked) {
+		gw_src_enter(s, S_HOOKING, 0, out);
+		gw_session_do(out, GW_DO_HOOK, GW_HOOK_BEFORE_PAUSE);
+		return;
+	}
+	recheck(s, out);
+}
+
+static void hooked(
+	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
+{
+	s->hooked = true;
+	if (ev->result != 0 && s->conf.hook_required)
+		gw_src_fail(s, GW_FAILED, out, "%.250s", ev->text);
+	else
+		recheck(s, out);
 }
 
 void gw_src_switchover(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
 {
 	switch (s->state) {
+	case S_HOOKING:
+		if (ev->type == GW_EV_HOOKED)
+			hooked(s, ev, out);
+		break;
 	case S_RECHECKING:
 		if (!gw_src_done(s, ev, GW_EV_HV_CHECKED, "cannot check the VM", out))
 			break;

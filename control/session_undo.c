@@ -18,6 +18,8 @@
 static void over(struct gw_src *s, struct gw_session_actions *out)
 {
 	gw_src_enter(s, S_OVER, 0, out);
+	if (s->begun && s->conf.hooks)
+		gw_session_do(out, GW_DO_HOOK, GW_HOOK_ON_ABORT);
 	gw_session_do(out, GW_DO_FINISH, 0);
 }
 
@@ -136,6 +138,7 @@ static void recovered(
 		return;
 	}
 	s->hv_gone = gone;
+	s->begun = true;
 	s->recorded = true;
 	s->held = !s->was_paused;
 	s->saved = true;

@@ -11,6 +11,7 @@
 
 #include "../../dataplane/base/error.h"
 #include "../loop.h"
+#include "hook_point.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,9 +19,6 @@
 
 #define GW_BRAKE_MAX_THREADS 512u
 #define GW_HOOK_INPUT_MAX 8192u
-
-enum gw_hook_point { GW_HOOK_BEFORE_PAUSE, GW_HOOK_AFTER_RESUME, GW_HOOK_ON_ABORT, GW_N_HOOKS };
-const char *gw_hook_name(enum gw_hook_point point); /* "before-pause" */
 
 struct gw_attendant_conf {
 	const char *hooks;        /* their directory, or NULL: none */
@@ -70,8 +68,9 @@ void gw_brake_free(struct gw_brake **b);
  * Hooks: the programs hooks/POINT, or those in the folder hooks/POINT by name, one after the other.
  * Each gets input on stdin; what it prints is logged. fn(ctx, result, text): 0 where all succeeded
  * (also where there are none), or -errno and what the first that failed did; those after it are not
- * run. label names the session in the log. *out (may be NULL) is good until fn is called; -EPIPE,
- * -E2BIG, -EAGAIN (too many at once).
+ * run. label names the session in the log, where failures are told too. With fn NULL nobody waits:
+ * the hook runs on whatever becomes of godwitd. *out (may be NULL) is good until fn is called;
+ * -EPIPE, -E2BIG.
  */
 struct gw_hook_run;
 typedef void gw_hook_fn(void *ctx, int result, const char *text);

@@ -29,11 +29,24 @@ struct child {
 	struct gw_attendant_request request;
 };
 
+/* The brakes at once; hooks that run have their limits and may come to their end. */
+static void godwitd_gone(struct child *c)
+{
+	uint32_t n = gw_brakes_free(&c->brakes);
+
+	if (n > 0)
+		gw_warn("attendant: godwitd is gone; %u threads run at full speed again", n);
+	if (c->watch != NULL)
+		gw_watch_free(&c->watch);
+	if (gw_hooks_idle(c->hooks))
+		gw_loop_stop(c->loop);
+}
+
 static void answer(struct child *c, const struct gw_attendant_answer *a)
 {
 	/* It may wait: godwitd never waits for the attendant. */
-	if (send(c->sock, a, sizeof(*a), MSG_NOSIGNAL) < 0)
-		gw_loop_stop(c->loop);
+	if (c->watch == NULL || send(c->sock, a, sizeof(*a), MSG_NOSIGNAL) < 0)
+		godwitd_gone(c);
 }
 
 static void hook_over(void *ctx, uint32_t id, int result, const char *text)
@@ -85,7 +98,7 @@ static void on_socket(void *ctx, uint32_t events)
 	if (n == (ssize_t)sizeof(c->request))
 		serve(c);
 	else
-		gw_loop_stop(c->loop);
+		godwitd_gone(c);
 }
 
 static void sweep(void *ctx, const struct gw_cgroup *mount)
@@ -148,7 +161,6 @@ _Noreturn void gw_attendant_child(int sock, const struct gw_attendant_conf *conf
 	static struct child child;
 	struct gw_err err = {.text = ""};
 	sigset_t set;
-	uint32_t n;
 
 	gw_set_title("godwitd: attendant", "godwitd-attend");
 	only_this_descriptor(sock);
@@ -167,9 +179,6 @@ _Noreturn void gw_attendant_child(int sock, const struct gw_attendant_conf *conf
 		gw_loop_run(child.loop);
 	else
 		gw_error("attendant: %s", err.text);
-	gw_hooks_free(&child.hooks);
-	n = gw_brakes_free(&child.brakes);
-	if (n > 0)
-		gw_warn("attendant: godwitd is gone; %u threads run at full speed again", n);
+	gw_brakes_free(&child.brakes);
 	_exit(0);
 }

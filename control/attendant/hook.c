@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "hook.h"
 
+#include "../../dataplane/base/log.h"
 #include "hook_files.h"
 #include "program.h"
 
@@ -61,6 +62,8 @@ static void end(struct run *r, int result, const char *text)
 {
 	uint32_t id = r->id;
 
+	if (result != 0)
+		gw_warn("%s: %s", r->label, text);
 	r->id = 0;
 	r->hooks->over(r->hooks->ctx, id, result, text);
 }
@@ -138,6 +141,15 @@ void gw_hooks_run(struct gw_hooks *h, const struct gw_attendant_request *q)
 		end(r, rc, err.text);
 	else
 		go_on(r);
+}
+
+bool gw_hooks_idle(const struct gw_hooks *h)
+{
+	bool idle = true;
+
+	for (uint32_t i = 0; h != NULL && i < RUNS; i++)
+		idle = idle && h->run[i].id == 0;
+	return idle;
 }
 
 void gw_hooks_cancel(struct gw_hooks *h, uint32_t id)

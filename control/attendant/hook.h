@@ -14,4 +14,5 @@ struct gw_hooks *gw_hooks_create(
 void gw_hooks_free(struct gw_hooks **hooks); /* kills what runs */
 
 void gw_hooks_run(struct gw_hooks *hooks, const struct gw_attendant_request *r);
+bool gw_hooks_idle(const struct gw_hooks *hooks); /* NULL is idle */
 void gw_hooks_cancel(struct gw_hooks *hooks, uint32_t id);

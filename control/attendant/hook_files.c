@@ -8,15 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *gw_hook_name(enum gw_hook_point point)
-{
-	static const char *const names[] = {[GW_HOOK_BEFORE_PAUSE] = "before-pause",
-		[GW_HOOK_AFTER_RESUME] = "after-resume",
-		[GW_HOOK_ON_ABORT] = "on-abort"};
-
-	return (unsigned int)point < GW_N_HOOKS ? names[point] : "?";
-}
-
 /* shared: others may write into the folder but not take away what is not theirs. */
 static int check(const char *path, const struct stat *st, bool shared_is_fine, struct gw_err *err)
 {

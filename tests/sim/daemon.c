@@ -111,6 +111,7 @@ static void configure(struct host *h)
 	c->migration.peer_timeout_ms = f->peer_timeout_ms;
 	c->migration.ports_down_timeout_ms = f->ports_down_timeout_ms;
 	c->migration.after = "quit";
+	c->hooks.required = f->hook_required;
 	for (uint32_t i = 0; i < hosts; i++) {
 		snprintf(h->peer_name[i], sizeof(h->peer_name[i]), "host%u", i);
 		snprintf(h->peer_address[i], sizeof(h->peer_address[i]), SIM_ADDRESS, i);
@@ -131,7 +132,7 @@ void sim_daemon_start(uint32_t n)
 	sim_control_caller(n);
 	if (gw_loop_create(&h->loop) != 0)
 		abort();
-	h->attendant = sim_attendant(h->loop, false);
+	h->attendant = sim_attendant(h->loop, h->conf.hooks);
 	if (gw_manager_create(&(struct gw_manager_conf){.loop = h->loop,
 				      .dp = sim_plane_dp(h->plane),
 				      .config = &h->config,

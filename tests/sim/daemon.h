@@ -17,6 +17,7 @@ struct sim_host_conf {
 	uint32_t max_slowdown_percent;
 	enum gw_config_on_slowdown_limit on_slowdown_limit;
 	bool switch_on_limit;
+	bool hooks, hook_required;
 };
 
 void sim_hosts_reset(void);

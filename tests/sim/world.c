@@ -148,6 +148,8 @@ static void random_host(const struct fabric *f, uint32_t trouble)
 	for (uint32_t s = 0; s < f->segments; s++)
 		if (s == 0 || sim_chance(0.9))
 			random_port(&hc.plane, f, s, trouble);
+	hc.hooks = sim_chance(0.4);
+	hc.hook_required = sim_chance(0.5);
 	describe(&hc.plane);
 	sim_host_add(&hc);
 }

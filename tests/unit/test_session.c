@@ -14,6 +14,9 @@ static const struct gw_session_conf conf = {
 	.commit_timeout_ns = 1000000000,
 	.quit_after = true};
 
+/* What source_to() and sink_to() begin with. */
+static const struct gw_session_conf *way_conf = &conf;
+
 static struct gw_session_actions out;
 static struct gw_src *src;
 static struct gw_dst *dst;
@@ -118,7 +121,7 @@ static void source_to(const char *name)
 		{GW_EV_STREAM_CLOSED, GW_DO_FINISH},
 	};
 
-	new_source(&conf);
+	new_source(way_conf);
 	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]); i++) {
 		if (strcmp(gw_src_view(src).state, name) == 0)
 			return;
@@ -156,7 +159,7 @@ static void sink_to(const char *name)
 		{GW_EV_END, GW_DO_FINISH},
 	};
 
-	new_sink(&conf);
+	new_sink(way_conf);
 	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]); i++) {
 		if (strcmp(gw_dst_view(dst).state, name) == 0)
 			return;
@@ -569,6 +572,84 @@ static void recover(enum gw_record_step step, bool was_paused)
 	s(GW_EV_HV_OPENED, 0, 0);
 }
 
+/* To where the guest is about to be paused. */
+static void source_to_hook(bool required)
+{
+	struct gw_session_conf c = conf;
+
+	c.hooks = true;
+	c.hook_required = required;
+	way_conf = &c;
+	source_to("DRAINING");
+	way_conf = &conf;
+	s(GW_EV_DRAINED, 0, 0);
+	CU_ASSERT(did(GW_DO_HOOK));
+	CU_ASSERT_EQUAL(value_of(GW_DO_HOOK), GW_HOOK_BEFORE_PAUSE);
+	CU_ASSERT(!did(GW_DO_HV_CHECK));
+}
+
+static void test_hooks_at_source(void)
+{
+	/* Then the hazards, what was written meanwhile, and the hook not again. */
+	for (int failed = 0; failed < 2; failed++) {
+		source_to_hook(false);
+		s(GW_EV_HOOKED, failed ? -ECANCELED : 0, 0);
+		CU_ASSERT(did(GW_DO_HV_CHECK));
+		s(GW_EV_HV_CHECKED, 0, 0);
+		CU_ASSERT(did(GW_DO_OPEN_LABEL));
+		s(GW_EV_LABEL_OPENED, 0, 0);
+		s(GW_EV_IDLE, 0, 0);
+		s(GW_EV_SYNCED, 0, 0);
+		s(GW_EV_DRAINED, 0, 0);
+		CU_ASSERT(did(GW_DO_RECORD));
+		CU_ASSERT(!did(GW_DO_HOOK));
+	}
+	source_to_hook(true);
+	s(GW_EV_HOOKED, -ECANCELED, 0);
+	CU_ASSERT_EQUAL(gw_src_view(src).result, GW_FAILED);
+	CU_ASSERT(!did(GW_DO_PAUSE));
+	CU_ASSERT(did(GW_DO_SEND_ABORT));
+	s(GW_EV_TRACK_STOPPED, 0, 0);
+	s(GW_EV_STREAM_CLOSED, 0, 0);
+	s(GW_EV_PEER_ABORTED, 0, 0);
+	CU_ASSERT(did(GW_DO_FINISH));
+	CU_ASSERT_EQUAL(value_of(GW_DO_HOOK), GW_HOOK_ON_ABORT);
+	/* An abort does not wait for the hook. */
+	source_to_hook(true);
+	s(GW_EV_USER_ABORT, 0, 0);
+	CU_ASSERT(did(GW_DO_TRACK_STOP));
+	s(GW_EV_HOOKED, 0, 0);
+	CU_ASSERT_EQUAL(out.n, 0);
+}
+
+static void test_hooks_at_destination(void)
+{
+	struct gw_session_conf c = conf;
+
+	c.hooks = true;
+	way_conf = &c;
+	sink_to("RECORDING_RUN");
+	d(GW_EV_RECORDED, 0, 0);
+	CU_ASSERT(did(GW_DO_SEND_RUNNING));
+	CU_ASSERT_EQUAL(value_of(GW_DO_HOOK), GW_HOOK_AFTER_RESUME);
+	d(GW_EV_END, 0, 0);
+	CU_ASSERT(did(GW_DO_FINISH));
+	CU_ASSERT(!did(GW_DO_HOOK));
+
+	sink_to("RECEIVING");
+	d(GW_EV_PEER_ABORTS, 0, 0);
+	d(GW_EV_FENCED, 0, 0);
+	d(GW_EV_PUNCHED, 0, 0);
+	CU_ASSERT(did(GW_DO_FINISH));
+	CU_ASSERT_EQUAL(value_of(GW_DO_HOOK), GW_HOOK_ON_ABORT);
+	/* Nothing had begun. */
+	sink_to("CHECKING");
+	d(GW_EV_PEER_ABORTS, 0, 0);
+	CU_ASSERT(did(GW_DO_FINISH));
+	CU_ASSERT(!did(GW_DO_HOOK));
+	way_conf = &conf;
+}
+
 static void test_recovery(void)
 {
 	recover(GW_STEP_PAUSING, false);
@@ -635,6 +716,8 @@ int main(void)
 		{"destination aborts", test_sink_abort},
 		{"COMMIT overtakes the opening", test_commit_overtakes_opening},
 		{"recovery", test_recovery},
+		{"hooks at the source", test_hooks_at_source},
+		{"hooks at the destination", test_hooks_at_destination},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

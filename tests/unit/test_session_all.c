@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NODES (1u << 16)
+#define MAX_NODES (1u << 17)
 #define TABLE (MAX_NODES * 2)
 
 /* What the world knows. Bits, so that it can be compared. */
@@ -40,6 +40,8 @@ enum {
 	STREAM_MADE = 1u << 22,
 	REC_LOADING = 1u << 23,
 	HAS_PAUSED_GUEST = 1u << 24,
+	HOOK_RAN = 1u << 25,
+	HOOK_FAILED = 1u << 26,
 };
 
 struct ghost {
@@ -193,14 +195,15 @@ static const uint64_t asked_for =
 	BIT(GW_EV_SYNCED) | BIT(GW_EV_DRAINED) | BIT(GW_EV_HOLES) | BIT(GW_EV_STATE_PUT) |
 	BIT(GW_EV_RECORDED) | BIT(GW_EV_PAUSED) | BIT(GW_EV_SAVED) | BIT(GW_EV_UNSAVED) |
 	BIT(GW_EV_LOAD_OPENED) | BIT(GW_EV_LOADED) | BIT(GW_EV_RESUMED) | BIT(GW_EV_QUIT_DONE) |
-	BIT(GW_EV_FENCED) | BIT(GW_EV_VERIFIED) | BIT(GW_EV_PUNCHED);
+	BIT(GW_EV_FENCED) | BIT(GW_EV_VERIFIED) | BIT(GW_EV_PUNCHED) | BIT(GW_EV_HOOKED);
 
 /* Of the exporter and the data plane: may come late, when nobody waits for it any more. */
-static const uint64_t late =
-	BIT(GW_EV_HV_OPENED) | BIT(GW_EV_HV_CHECKED) | BIT(GW_EV_HV_PREPARED) | BIT(GW_EV_MAPPED) |
-	BIT(GW_EV_LINK_UP) | BIT(GW_EV_TRACKING) | BIT(GW_EV_STREAM) | BIT(GW_EV_WALKED) |
-	BIT(GW_EV_LABEL_OPENED) | BIT(GW_EV_IDLE) | BIT(GW_EV_SYNCED) | BIT(GW_EV_DRAINED) |
-	BIT(GW_EV_HOLES) | BIT(GW_EV_STATE_PUT) | BIT(GW_EV_PAUSED) | BIT(GW_EV_SAVED);
+static const uint64_t late = BIT(GW_EV_HV_OPENED) | BIT(GW_EV_HV_CHECKED) | BIT(GW_EV_HV_PREPARED) |
+			     BIT(GW_EV_MAPPED) | BIT(GW_EV_LINK_UP) | BIT(GW_EV_TRACKING) |
+			     BIT(GW_EV_STREAM) | BIT(GW_EV_WALKED) | BIT(GW_EV_LABEL_OPENED) |
+			     BIT(GW_EV_IDLE) | BIT(GW_EV_SYNCED) | BIT(GW_EV_DRAINED) |
+			     BIT(GW_EV_HOLES) | BIT(GW_EV_STATE_PUT) | BIT(GW_EV_PAUSED) |
+			     BIT(GW_EV_SAVED) | BIT(GW_EV_HOOKED);
 
 static void ghost_before(struct ghost *g, const struct gw_session_event *ev)
 {
@@ -221,6 +224,9 @@ static void ghost_before(struct ghost *g, const struct gw_session_event *ev)
 			g->facts |= REC_STARTING;
 		if (ok && g->step == GW_STEP_LOADING)
 			g->facts |= REC_LOADING;
+		break;
+	case GW_EV_HOOKED:
+		g->facts |= HOOK_RAN;
 		break;
 	case GW_EV_READY:
 		g->facts |= g->facts & COMMITTED ? READY_SEEN : 0;
@@ -279,6 +285,22 @@ static void common_rules(
 		if (out->list[i].type == GW_DO_FINISH)
 			RULE(i == out->n - 1, "FINISH is the last action");
 		g->waiting |= completion(out->list[i].type);
+		if (out->list[i].type == GW_DO_HOOK && out->list[i].value == GW_HOOK_BEFORE_PAUSE)
+			g->waiting |= BIT(GW_EV_HOOKED);
+	}
+}
+
+static void hook_rules(struct ghost *g, const struct gw_session_conf *conf,
+	const struct gw_session_actions *out, const char *state, const char *event)
+{
+	for (uint32_t i = 0; i < out->n; i++) {
+		if (out->list[i].type == GW_DO_HOOK)
+			RULE(conf->hooks, "hooks run where there are some");
+		if (out->list[i].type != GW_DO_PAUSE || !conf->hooks)
+			continue;
+		RULE(g->facts & HOOK_RAN, "before-pause runs before the guest is paused");
+		RULE(!(g->facts & HOOK_FAILED),
+			"a required hook that fails leaves the guest running");
 	}
 }
 
@@ -407,7 +429,8 @@ static void normalise(struct node *n, bool is_source)
 			n->m.src.label_done = n->m.src.state_done = false;
 			n->m.src.reasons = 0;
 			n->ghost.waiting &= ~late;
-			n->ghost.facts &= ~(uint32_t)(SAVED_OK | SYNCED_AFTER_SAVE | REC_PAUSING);
+			n->ghost.facts &= ~(uint32_t)(SAVED_OK | SYNCED_AFTER_SAVE | REC_PAUSING |
+						      HOOK_RAN | HOOK_FAILED);
 		}
 	} else {
 		shorten(n->m.dst.error, sizeof(n->m.dst.error));
@@ -429,6 +452,10 @@ static void try_event(uint32_t from, const struct gw_session_event *ev, bool is_
 		state = gw_src_view(&n.m.src).state;
 		gw_src_step(&n.m.src, ev, &out);
 		source_rules(&n.ghost, &out, state, event);
+		/* In all other cases the session goes on as if nothing had been. */
+		if (ev->type == GW_EV_HOOKED && ev->result != 0 && n.m.src.conf.hook_required)
+			n.ghost.facts |= HOOK_FAILED;
+		hook_rules(&n.ghost, &n.m.src.conf, &out, state, event);
 		if (gw_src_view(&n.m.src).over && gw_src_view(&n.m.src).result != GW_COMPLETED)
 			RULE(gw_src_view(&n.m.src).error[0] != '\0', "a failure has a text");
 	} else {
@@ -438,6 +465,7 @@ static void try_event(uint32_t from, const struct gw_session_event *ev, bool is_
 			n.ghost.facts |= HAS_PAUSED_GUEST;
 		gw_dst_step(&n.m.dst, ev, &out);
 		sink_rules(&n.ghost, &out, state, event);
+		hook_rules(&n.ghost, &n.m.dst.conf, &out, state, event);
 	}
 	RULE(!over || out.n == 0, "nothing happens after FINISH");
 	common_rules(&n.ghost, &out, state, event);
@@ -560,7 +588,7 @@ static const struct gw_session_conf plain = {
 
 static void test_source(void)
 {
-	explore(&plain, true, BIT(S_POPULATING));
+	explore(&plain, true, BIT(S_POPULATING) | BIT(S_HOOKING));
 }
 
 static void test_source_leaves(void)
@@ -570,6 +598,7 @@ static void test_source_leaves(void)
 	c.quit_after = false;
 	c.populate_first = true;
 	c.limits.switch_on_limit = true;
+	c.hooks = c.hook_required = true;
 	explore(&c, true, BIT(S_QUITTING));
 }
 
@@ -581,6 +610,14 @@ static void test_source_dry(void)
 	explore(&c, true, 0);
 }
 
+static void test_sink_hooks(void)
+{
+	struct gw_session_conf c = plain;
+
+	c.hooks = true;
+	explore(&c, false, 0);
+}
+
 static void test_sink(void)
 {
 	explore(&plain, false, 0);
@@ -590,10 +627,12 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"source", test_source},
-		{"source that leaves its hypervisor, populates first, and switches on the limit",
+		{"source that leaves its hypervisor, populates first, switches on the limit, and "
+		 "has a hook",
 			test_source_leaves},
 		{"source, dry run", test_source_dry},
 		{"destination", test_sink},
+		{"destination with hooks", test_sink_hooks},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

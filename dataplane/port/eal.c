@@ -2,16 +2,33 @@
 #include "eal.h"
 
 #include <ctype.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <rte_memory.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_ARGS (16 + 2 * (int)GW_DP_MAX_PORTS)
 #define ARG_BYTES 512
+
+/*
+ * Stands before EAL's function of that name. memif, in its zero-copy mode, closes the descriptor
+ * that it gets here each time a port connects, as if it were its own: the second port, or the second
+ * connection, closes whatever of godwitd's has that number by then. So it gets one of its own.
+ */
+int rte_memseg_get_fd(const struct rte_memseg *ms)
+{
+	int (*get_fd)(const struct rte_memseg *) =
+		(int (*)(const struct rte_memseg *))dlsym(RTLD_NEXT, "rte_memseg_get_fd");
+	int fd = get_fd != NULL ? get_fd(ms) : -ENOTSUP;
+
+	return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
 
 struct args {
 	int n;

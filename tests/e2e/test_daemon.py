@@ -71,6 +71,16 @@ def test_stops_on_sigterm(tb):
     a.wait_peer(b)
 
 
+def test_keeps_its_descriptors(tb):
+    """What DPDK's ports close of theirs is not godwitd's: EAL's own memory files stay open."""
+    _, b = tb.hosts(tb.memifs(2, 9000))
+    wait_for("the ports to be connected",
+             lambda: all(p["link_up"] for p in b.call("ports")["ports"]), 30)
+    fds = f"/proc/{b.daemon.pid}/fd"
+    links = [os.readlink(f"{fds}/{n}") for n in os.listdir(fds)]
+    check(any(link.startswith("/memfd:seg_") for link in links), f"EAL's memory in {links}")
+
+
 def test_ctl(tb):
     """godwitctl answers for people and for programs."""
     a, _ = tb.hosts(tb.memifs(2))

@@ -23,12 +23,13 @@ class QemuGuest:
     backends: MiB of each memory backend (more than one: a NUMA node each)
     kind: file (tmpfs), memfd, private, disk-file, hugetlb; of all, or a list
     user: who runs it, and owns its disk
+    prealloc: QEMU takes all of the memory when it starts
     attach: plugin, preload or none; disk: a virtio disk, disk_options: more for its -blockdev
     """
 
     def __init__(self, testbed, name, backends=(128,), kind="file", load="gw.rate=1000 gw.ram=40%",
-                 qemu=None, attach="plugin", disk=True, disk_options="", balloon=False, extra=(),
-                 user=None):
+                 qemu=None, attach="plugin", disk=True, disk_options="", balloon=False,
+                 prealloc=False, extra=(), user=None):
         self.testbed = testbed
         self.name = name
         self.backends = list(backends)
@@ -39,6 +40,7 @@ class QemuGuest:
         self.attach = attach
         self.disk_options = disk_options
         self.balloon = balloon
+        self.prealloc = prealloc
         self.extra = list(extra)
         self.user = user
         self.uuid = str(uuid.uuid4())
@@ -56,7 +58,7 @@ class QemuGuest:
         """-object for each backend, and what refers to it."""
         args = ["-m", f"{sum(self.backends)}M"]
         for i, (mib, path) in enumerate(zip(self.backends, files)):
-            common = f"id=m{i},size={mib}M"
+            common = f"id=m{i},size={mib}M" + (",prealloc=on" if self.prealloc else "")
             objects = {
                 "file": f"memory-backend-file,{common},mem-path={path},share=on",
                 "disk-file": f"memory-backend-file,{common},mem-path={path},share=on",
@@ -171,6 +173,10 @@ class QemuInstance(Instance):
         if not self.qmp:
             self.qmp = Qmp(self.monitor)
         return self.qmp.call(command, **arguments)
+
+    def wait_event(self, *names):
+        """The next event of one of these names since the last one that was waited for."""
+        return self.qmp.wait_event(*names)
 
     def state(self):
         """QEMU's run state; 'gone' when the process has ended."""

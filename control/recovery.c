@@ -189,8 +189,8 @@ static void found(void *ctx, const struct gw_record *record)
 		gw_manager_recover_source(r->manager, record);
 		break;
 	case GW_STEP_PREPARED:
-		/* Its hypervisor was only asked to wait, and the next session makes memory fresh.
-		 */
+		/* Its hypervisor was only asked to wait, and the next session trusts no memory that
+		 * it finds. */
 		gw_record_remove(r->config->run_dir, record->id);
 		break;
 	case GW_STEP_LOADING:

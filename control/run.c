@@ -61,6 +61,8 @@ void gw_run_free(struct gw_run **r)
 		gw_hv_free(&run->hv);
 	if (run->ram != NULL)
 		gw_ram_free(&run->ram);
+	gw_populate_free(&run->ahead);
+	gw_populate_free(&run->populate);
 	gw_link_put(&run->link);
 	gw_meter_free(&run->meter);
 	json_decref(run->reasons);

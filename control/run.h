@@ -13,11 +13,12 @@
 #include "hypervisor/hypervisor.h"
 #include "meter.h"
 #include "peers.h"
+#include "populate.h"
 #include "record.h"
 #include "session.h"
 
 #define GW_RUN_QUEUE 32u
-#define GW_RUN_MAX_JOBS 72u /* populate threads and the few others */
+#define GW_RUN_MAX_JOBS 136u /* populate threads, twice, and the few others */
 
 struct gw_run;
 
@@ -96,6 +97,9 @@ struct gw_run {
 	struct gw_job *job[GW_RUN_MAX_JOBS];
 	uint32_t jobs;
 	void (*when_free)(struct gw_run *run); /* waits for the last job */
+	/* Of what the files hold, while the session is being prepared; then of what is to be sent,
+	 * which mostly finds it done. */
+	struct gw_populate *ahead, *populate;
 };
 
 /* ---- for the manager ---- */
@@ -126,6 +130,9 @@ void gw_run_send(struct gw_run *run, enum gw_message_type type, json_t *body);
 /* A helper job; done (may be NULL) runs on the control thread while no other session code does. */
 int gw_run_job(struct gw_run *run, void (*work)(struct gw_job *job, void *arg),
 	void (*done)(void *arg), void *arg);
+/* Begins to populate the guest's memory, with as many threads as configured. */
+void gw_run_populate(
+	struct gw_run *run, const struct gw_populate_conf *conf, struct gw_populate **out);
 /* Cancels jobs and calls fn when the last has ended: at once where there is none. */
 void gw_run_when_free(struct gw_run *run, void (*fn)(struct gw_run *run));
 /* Runs a hook. before-pause ends with HOOKED; the others outlive the session. */

@@ -61,6 +61,25 @@ int gw_run_job(struct gw_run *run, void (*fn)(struct gw_job *job, void *arg),
 	return 0;
 }
 
+void gw_run_populate(
+	struct gw_run *run, const struct gw_populate_conf *conf, struct gw_populate **out)
+{
+	uint32_t threads = run->env->config->dataplane.populate_threads;
+	uint32_t started = 0;
+
+	if (run->ahead != NULL)
+		gw_populate_stop(run->ahead);
+	if (gw_populate_create(conf, out) != 0) {
+		gw_run_fault(run, "cannot populate memory: out of memory");
+		return;
+	}
+	for (uint32_t i = 0; i < (threads > 0 ? threads : 1); i++)
+		if (gw_run_job(run, gw_populate_work, NULL, *out) == 0)
+			started++;
+	if (started == 0)
+		gw_run_fault(run, "cannot populate memory: no thread");
+}
+
 void gw_run_when_free(struct gw_run *run, void (*fn)(struct gw_run *run))
 {
 	if (run->jobs == 0) {

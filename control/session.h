@@ -114,7 +114,7 @@ struct gw_session_event {
 	X(ANNOUNCE)     /* no completion */                                                 \
 	X(HOOK)         /* value: enum gw_hook_point */                                     \
 	X(SEND_PREPARE) /* value: 1 for a dry run */                                        \
-	X(MAP)          /* guest memory; the sink also makes it fresh */                    \
+	X(MAP)          /* guest memory */                                                  \
 	X(WATCH_LINK)                                                                       \
 	X(LINK_REASON) /* dry run: the missing link joins the reasons */                    \
 	X(ADMITTED)    /* whoever asked for it is told */                                   \

@@ -61,7 +61,7 @@ static int take_extents(struct gw_dst_run *s, const json_t *body)
 {
 	bool last;
 
-	if (s->extents == NULL || s->populate != NULL)
+	if (s->extents == NULL || s->run.populate != NULL)
 		return gw_dst_view(s->machine).phase == GW_ABORT ? 0 : -EPROTO;
 	if (gw_extents_take(s->extents, body, &last) != 0)
 		return -EPROTO;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Guest memory at the destination: made fresh, populated ahead, verified, given back. */
+/* Guest memory at the destination: mapped, populated ahead, verified, given back. */
 #include "sink_run.h"
 
 #include "../dataplane/base/clock.h"
@@ -8,43 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define ANNOUNCE_NS (10 * GW_NS_PER_MS)
+#define ANNOUNCE_NS (2 * GW_NS_PER_MS)
 
-/* ---- map, and make fresh ---- */
-
-static int any_data(void *ctx, uint64_t first, uint64_t count)
-{
-	(void)ctx;
-	(void)first;
-	(void)count;
-	return 1;
-}
-
-static void freshen(struct gw_job *job, void *arg)
-{
-	struct gw_dst_run *s = arg;
-	int rc = 0;
-
-	for (uint32_t i = 0; i < gw_ram_regions(s->run.ram) && rc == 0 && !gw_job_cancelled(job);
-		i++) {
-		uint64_t pages;
-		uint8_t id;
-
-		gw_ram_region(s->run.ram, i, &id, &pages);
-		rc = gw_ram_extents(s->run.ram, i, 0, UINT64_MAX, any_data, NULL);
-		if (rc == 1)
-			rc = gw_ram_punch(s->run.ram, i, 0, pages);
-	}
-	s->job_result = rc;
-}
-
-static void fresh(void *arg)
-{
-	struct gw_dst_run *s = arg;
-
-	gw_run_feed(&s->run, GW_EV_MAPPED, s->job_result, 0,
-		s->job_result != 0 ? strerror(-s->job_result) : NULL);
-}
+/* ---- map ---- */
 
 /* The wire names regions as the source does, in its order; here they are found by name. */
 static int match_region(const struct gw_exporter_info *info, const json_t *theirs,
@@ -100,49 +66,56 @@ static int map(struct gw_dst_run *s, struct gw_err *err)
 
 void gw_dst_run_map(struct gw_dst_run *s)
 {
+	struct gw_populate_conf conf = {.ram = NULL};
 	struct gw_err err = {.text = ""};
 	int rc = map(s, &err);
 
-	if (rc == 0)
-		rc = gw_run_job(&s->run, freshen, fresh, s);
-	if (rc != 0)
-		gw_run_feed(&s->run, GW_EV_MAPPED, rc, 0,
-			err.text[0] != '\0' ? err.text : strerror(-rc));
+	if (rc == 0) {
+		/* All or much of a preallocated file is data, and of one that somebody left. */
+		conf.ram = s->run.ram;
+		s->had_data = !gw_ram_empty(s->run.ram);
+		if (s->had_data)
+			gw_run_populate(&s->run, &conf, &s->run.ahead);
+	}
+	gw_run_feed(&s->run, GW_EV_MAPPED, rc, 0, err.text);
 }
 
 /* ---- populate ---- */
 
+static void populate_state(struct gw_job *job, void *arg)
+{
+	struct gw_dst_run *s = arg;
+
+	(void)job; /* takes milliseconds */
+	gw_dp_sink_populate_state(s->stream);
+}
+
 void gw_dst_run_populate(struct gw_dst_run *s)
 {
-	uint32_t threads = s->run.env->config->dataplane.populate_threads;
-	uint32_t started = 0;
+	const struct gw_populate_conf conf = {
+		.ram = s->run.ram, .extents = s->extents, .sink = s->had_data ? s->stream : NULL};
 
-	if (gw_populate_create(s->run.ram, s->extents, &s->populate) != 0) {
-		gw_run_fault(&s->run, "cannot populate memory: out of memory");
-		return;
-	}
-	for (uint32_t i = 0; i < (threads > 0 ? threads : 1); i++)
-		if (gw_run_job(&s->run, gw_populate_work, NULL, s->populate) == 0)
-			started++;
-	if (started == 0)
-		gw_run_fault(&s->run, "cannot populate memory: no thread");
+	gw_run_populate(&s->run, &conf, &s->run.populate);
+	gw_run_job(&s->run, populate_state, NULL, s); /* or else it takes its faults */
 }
 
 void gw_dst_run_announce(struct gw_dst_run *s, uint64_t now_ns)
 {
-	if (s->populate == NULL || now_ns < s->announce_ns)
+	if (s->run.populate == NULL || now_ns < s->announce_ns)
 		return;
 	s->announce_ns = now_ns + ANNOUNCE_NS;
-	if (gw_populate_error(s->populate) != 0) {
+	if (gw_populate_error(s->run.populate) != 0) {
 		/* Its tick says that. */
 		if (gw_ram_broken(s->run.ram))
 			return;
 		gw_run_fault(&s->run, "cannot populate memory: %s",
-			strerror(-gw_populate_error(s->populate)));
+			strerror(-gw_populate_error(s->run.populate)));
 		return;
 	}
+	if (s->had_data && !gw_populate_may_show(s->run.populate, now_ns))
+		return;
 	for (uint32_t i = 0; i < gw_ram_regions(s->run.ram); i++) {
-		uint64_t pages, mark = gw_populate_mark(s->populate, i);
+		uint64_t pages, mark = gw_populate_mark(s->run.populate, i);
 		uint8_t id;
 
 		if (mark == s->announced[i])

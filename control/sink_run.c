@@ -177,7 +177,6 @@ static void free_sink(struct gw_run *run)
 
 	if (s->stream != NULL)
 		gw_dp_sink_free(&s->stream);
-	gw_populate_free(&s->populate);
 	gw_extents_free(&s->extents);
 	gw_verify_free(&s->verify);
 	json_decref(s->description);

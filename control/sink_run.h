@@ -3,7 +3,6 @@
  * are about guest memory, sink_in.c turns what arrives into events. */
 #pragma once
 
-#include "populate.h"
 #include "run.h"
 #include "verify.h"
 
@@ -25,8 +24,8 @@ struct gw_dst_run {
 
 	struct gw_dp_sink *stream;
 	int job_result; /* of the memory job that runs */
+	bool had_data;  /* the files, before the session */
 	struct gw_extents *extents;
-	struct gw_populate *populate;
 	uint64_t announced[GW_DP_MAX_REGIONS];
 	uint64_t announce_ns;
 

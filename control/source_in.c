@@ -131,7 +131,6 @@ static int take_prepared(struct gw_src_run *s, const json_t *body)
 
 static int take_populated(struct gw_src_run *s, const json_t *body)
 {
-	bool all = true;
 	uint64_t id, pages;
 
 	if (s->stream == NULL)
@@ -148,14 +147,9 @@ static int take_populated(struct gw_src_run *s, const json_t *body)
 			if (pages > size || pages < s->populated[i])
 				return -EPROTO;
 			s->populated[i] = pages;
-			gw_dp_source_limit(s->stream, i, pages);
 		}
-		all = all && s->populated[i] == size;
 	}
-	if (all && !s->all_populated) {
-		s->all_populated = true;
-		gw_run_feed(&s->run, GW_EV_POPULATED, 0, 0, NULL);
-	}
+	gw_src_run_let_out(s, gw_now_ns());
 	return 0;
 }
 

@@ -38,22 +38,13 @@ static void saved(void *arg, int result, uint8_t *state, uint64_t size, const st
 	gw_run_hv_done(&s->run, GW_EV_SAVED, result, err);
 }
 
-static void send_prepare(struct gw_src_run *s, bool dry)
-{
-	json_t *o = json_pack("{s:s, s:O, s:b, s:b}", "vm", s->run.vm, "description",
-		gw_hv_description(s->run.hv), "verify", s->run.conf.verify ? 1 : 0, "dry",
-		dry ? 1 : 0);
-
-	gw_run_send(&s->run, GW_MESSAGE_PREPARE, o);
-}
-
+/* While the destination is asked: what the files hold gets page tables meanwhile. */
 static void map_ram(struct gw_src_run *s)
 {
 	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->run.hv));
+	struct gw_populate_conf conf = {.ram = NULL};
 	struct gw_ram_region region[GW_EXPORT_MAX_REGIONS];
-	struct gw_err err = {.text = ""};
 	uint64_t bytes = 0;
-	int rc;
 
 	for (uint32_t i = 0; i < info->n_regions; i++) {
 		region[i] = (struct gw_ram_region){.id = info->region[i].id,
@@ -62,9 +53,21 @@ static void map_ram(struct gw_src_run *s)
 			.fd = info->region_fd[i]};
 		bytes += info->region[i].size;
 	}
-	rc = gw_ram_map(region, info->n_regions, false, &s->run.ram, &err);
 	gw_meter_total(s->run.meter, bytes);
-	gw_run_feed(&s->run, GW_EV_MAPPED, rc, 0, err.text);
+	s->map_result = gw_ram_map(region, info->n_regions, false, &s->run.ram, &s->map_err);
+	if (s->map_result != 0)
+		return;
+	conf.ram = s->run.ram;
+	gw_run_populate(&s->run, &conf, &s->run.ahead);
+}
+
+static void send_prepare(struct gw_src_run *s, bool dry)
+{
+	json_t *o = json_pack("{s:s, s:O, s:b, s:b}", "vm", s->run.vm, "description",
+		gw_hv_description(s->run.hv), "verify", s->run.conf.verify ? 1 : 0, "dry",
+		dry ? 1 : 0);
+
+	gw_run_send(&s->run, GW_MESSAGE_PREPARE, o);
 }
 
 static void send_commit(struct gw_src_run *s, uint64_t label)
@@ -175,9 +178,11 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		break;
 	case GW_DO_SEND_PREPARE:
 		send_prepare(s, value != 0);
+		if (value == 0)
+			map_ram(s);
 		break;
 	case GW_DO_MAP:
-		map_ram(s);
+		gw_run_feed(run, GW_EV_MAPPED, s->map_result, 0, s->map_err.text);
 		break;
 	case GW_DO_WATCH_LINK:
 		s->watching_link = true;

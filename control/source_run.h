@@ -36,6 +36,8 @@ struct gw_src_run {
 	void *admission_arg;
 	int code; /* what to answer where it is not admitted */
 
+	int map_result;
+	struct gw_err map_err;
 	struct gw_dp_source *stream;
 	uint16_t stream_number; /* the destination's */
 	uint64_t head[GW_EXPORT_MAX_RINGS];
@@ -44,9 +46,9 @@ struct gw_src_run {
 	struct gw_extents *extents;
 	int walk_result;
 	int64_t holes;
-	bool telling; /* extents go out as the connection takes them */
-	uint64_t populated[GW_DP_MAX_REGIONS];
-	bool all_populated;
+	bool telling;                          /* extents go out as the connection takes them */
+	uint64_t populated[GW_DP_MAX_REGIONS]; /* by the destination, as it says */
+	bool all_populated;                    /* by both */
 
 	uint8_t *state;
 	uint64_t state_size;
@@ -70,6 +72,8 @@ void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev);
 int gw_src_run_message(struct gw_run *run, enum gw_message_type type, const json_t *body);
 void gw_src_run_export(struct gw_run *run, const struct gw_exporter_event *ev);
 void gw_src_run_tick(struct gw_run *run, uint64_t now_ns);
+/* Lets out the pages that both ends have populated. */
+void gw_src_run_let_out(struct gw_src_run *s, uint64_t now_ns);
 /* Why the paths are not there, for people. */
 void gw_src_run_link_text(struct gw_src_run *s, char *text, size_t size);
 /* What is left to be sent and what that takes, as of now. */

@@ -31,7 +31,7 @@ static int make_stream(struct gw_src_run *s, struct gw_err *err)
 	if (rc != 0)
 		return rc;
 	gw_meter_source(s->run.meter, s->stream);
-	/* Nothing of epoch 0 goes out before the destination has its memory ready. */
+	/* Nothing of epoch 0 goes out before both ends have their memory ready. */
 	for (uint32_t i = 0; i < gw_ram_regions(s->run.ram); i++)
 		gw_dp_source_limit(s->stream, i, 0);
 	return 0;
@@ -78,7 +78,8 @@ static void walk(struct gw_job *job, void *arg)
 
 	s->walk_result = 0;
 	for (; w.region < gw_ram_regions(s->run.ram) && s->walk_result == 0; w.region++)
-		s->walk_result = gw_ram_extents(s->run.ram, w.region, 0, UINT64_MAX, walk_extent, &w);
+		s->walk_result =
+			gw_ram_extents(s->run.ram, w.region, 0, UINT64_MAX, walk_extent, &w);
 }
 
 static void walked(void *arg)
@@ -86,8 +87,11 @@ static void walked(void *arg)
 	struct gw_src_run *s = arg;
 
 	if (s->walk_result == 0) {
+		const struct gw_populate_conf conf = {.ram = s->run.ram};
+
 		gw_dp_source_mark_all(s->stream);
 		s->telling = true;
+		gw_run_populate(&s->run, &conf, &s->run.populate);
 	}
 	gw_run_feed(&s->run, GW_EV_WALKED, s->walk_result, 0,
 		s->walk_result != 0 ? strerror(-s->walk_result) : NULL);

@@ -102,6 +102,35 @@ static void tell(struct gw_src_run *s)
 	}
 }
 
+void gw_src_run_let_out(struct gw_src_run *s, uint64_t now_ns)
+{
+	struct gw_populate *own = s->run.populate;
+	bool all = true;
+
+	if (own == NULL || s->stream == NULL || s->all_populated)
+		return;
+	if (gw_populate_error(own) != 0) {
+		gw_run_fault(&s->run, "cannot read the guest's memory: %s",
+			strerror(-gw_populate_error(own)));
+		return;
+	}
+	if (!gw_populate_may_show(own, now_ns))
+		return;
+	for (uint32_t i = 0; i < gw_ram_regions(s->run.ram); i++) {
+		uint64_t mark = gw_populate_mark(own, i), pages;
+
+		gw_ram_region(s->run.ram, i, NULL, &pages);
+		if (mark > s->populated[i])
+			mark = s->populated[i];
+		gw_dp_source_limit(s->stream, i, mark);
+		all = all && mark == pages;
+	}
+	if (all) {
+		s->all_populated = true;
+		gw_run_feed(&s->run, GW_EV_POPULATED, 0, 0, NULL);
+	}
+}
+
 void gw_src_run_tick(struct gw_run *run, uint64_t now_ns)
 {
 	struct gw_src_run *s = gw_src_run_of(run);
@@ -114,6 +143,7 @@ void gw_src_run_tick(struct gw_run *run, uint64_t now_ns)
 	}
 	gw_src_brake_tick(s, now_ns);
 	tell(s);
+	gw_src_run_let_out(s, now_ns);
 	if (now_ns < s->slow_ns)
 		return;
 	s->slow_ns = now_ns + SLOW_NS;

@@ -204,15 +204,19 @@ void *gw_ram_region(const struct gw_ram *ram, uint32_t n, uint8_t *id, uint64_t 
  * 0, or a negative errno. */
 int gw_ram_extents(const struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count,
 	int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx);
-/* Walks the pages of region n that this process has not in its page tables: never touched here, or
- * given back to the file since, or swapped out. A tenth of what looking for holes costs
- * (PAGEMAP_SCAN, Linux 6.7; -ENOTTY before). fn and result as above. */
-int gw_ram_unmapped(const struct gw_ram *ram, uint32_t n,
+/* The same for pages that this process has not in its page tables: never touched here, or given
+ * back to the file since, or swapped out. A tenth of what looking for holes costs (PAGEMAP_SCAN;
+ * where the kernel has none, before 6.7, all pages). */
+int gw_ram_unmapped(const struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count,
 	int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx);
+/* Whether no file holds any data: all memory reads as zero. */
+bool gw_ram_empty(const struct gw_ram *ram);
 /* Gives pages back to the file (they read as zero and are holes). */
 int gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);
-/* Faults pages in, writable, on the calling (helper) thread. */
+/* Faults pages in, writable where the mapping is, on the calling (helper) thread. */
 int gw_ram_populate(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);
+/* The same where the files have most of the pages already: a third of the time. */
+int gw_ram_populate_data(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);
 
 /* ---- streams ---- */
 struct gw_dp_source; /* sends one VM */
@@ -237,7 +241,8 @@ void gw_dp_source_weigh(struct gw_dp_source *s, uint32_t weight);
 void gw_dp_source_rate(struct gw_dp_source *s, uint64_t rate_bps);
 /* Epoch 0's work: all pages, with the extents that are data (gw_ram_extents after tracking
  * started). Calls: first mark data extents (helper thread allowed, before the first
- * gw_dp_source_open), the rest counts as holes. */
+ * gw_dp_source_open), the rest counts as holes. Poll cores do not fault where pages are populated
+ * before gw_dp_source_limit() lets them out. */
 void gw_dp_source_mark_data(
 	struct gw_dp_source *s, uint32_t region_index, uint64_t first, uint64_t count);
 void gw_dp_source_mark_all(struct gw_dp_source *s); /* every page of every region into *next* */
@@ -276,7 +281,8 @@ void gw_dp_source_free(struct gw_dp_source **s);
 
 struct gw_dp_sink_conf {
 	struct gw_dp_link *link; /* accepted */
-	struct gw_ram *ram;      /* writable, fresh; borrowed until the stream is freed */
+	struct gw_ram *ram;      /* writable; zero but for what gw_dp_sink_keep() tells; borrowed
+				    until the stream is freed */
 	uint32_t state_limit_mib;
 	void *ctx;
 };
@@ -284,6 +290,11 @@ struct gw_dp_sink_conf {
 int gw_dp_sink_create(struct gw_dp *dp, const struct gw_dp_sink_conf *conf, struct gw_dp_sink **out,
 	struct gw_err *err);
 uint16_t gw_dp_sink_stream(const struct gw_dp_sink *s);
+/* Nobody knows what these pages hold: zeros that the source has there are to be written. Helper
+ * thread, before the source may send any of them. */
+void gw_dp_sink_keep(struct gw_dp_sink *s, uint32_t region_index, uint64_t first, uint64_t count);
+/* Helper thread: poll cores then do not fault at the device state's first pages. */
+void gw_dp_sink_populate_state(struct gw_dp_sink *s);
 /* Every worker drops the stream; event FENCED when all confirmed: from then on no store into that
  * RAM. */
 void gw_dp_sink_fence(struct gw_dp_sink *s);

@@ -97,9 +97,7 @@ int64_t gw_dp_source_find_holes(struct gw_dp_source *s)
 		int ret;
 
 		h.r = &s->core.space.region[h.index];
-		ret = gw_ram_unmapped(s->ram, h.index, walk_unmapped, &h);
-		if (ret == -ENOTTY || ret == -EINVAL) /* an older kernel */
-			ret = walk_unmapped(&h, 0, h.r->pages);
+		ret = gw_ram_unmapped(s->ram, h.index, 0, UINT64_MAX, walk_unmapped, &h);
 		if (ret != 0)
 			return ret;
 	}

@@ -118,9 +118,6 @@ void gw_dp_source_mark_data(
 	if (count > r->pages - first)
 		count = r->pages - first;
 	gw_bitmap_clear_range(s->core.hole, r->first + first, count);
-	/* Page tables now, so that the poll cores do not fault. What cannot be read shows later as
-	 * broken RAM. */
-	gw_ram_populate(s->ram, region_index, first, count);
 }
 
 void gw_dp_source_mark_all(struct gw_dp_source *s)
@@ -268,6 +265,22 @@ int gw_dp_sink_create(struct gw_dp *dp, const struct gw_dp_sink_conf *conf, stru
 uint16_t gw_dp_sink_stream(const struct gw_dp_sink *s)
 {
 	return s->stream;
+}
+
+void gw_dp_sink_keep(struct gw_dp_sink *s, uint32_t region_index, uint64_t first, uint64_t count)
+{
+	const struct gw_space_region *r = &s->core.space.region[region_index];
+
+	if (region_index >= s->core.state_region || first >= r->pages)
+		return;
+	if (count > r->pages - first)
+		count = r->pages - first;
+	gw_bitmap_set_range(s->core.kept, r->first + first, count);
+}
+
+void gw_dp_sink_populate_state(struct gw_dp_sink *s)
+{
+	gw_sink_populate_state(&s->core);
 }
 
 void gw_dp_sink_fence(struct gw_dp_sink *s)

@@ -101,6 +101,7 @@ int receiver_op_memory(struct receiver *r, const json_t *q, json_t *answer, stru
 /* Helper threads populate it from its begin while pages arrive behind them. */
 int receiver_op_populate(struct receiver *r, const json_t *q, json_t *answer, struct gw_err *err)
 {
+	struct gw_populate_conf conf = {.ram = r->memory.ram};
 	int rc;
 
 	(void)q;
@@ -111,7 +112,8 @@ int receiver_op_populate(struct receiver *r, const json_t *q, json_t *answer, st
 	if (rc != 0)
 		return gw_err(err, rc, "out of memory");
 	gw_extents_add(r->extents, 0, 0, r->memory.pages);
-	rc = gw_populate_create(r->memory.ram, r->extents, &r->populate);
+	conf.extents = r->extents;
+	rc = gw_populate_create(&conf, &r->populate);
 	if (rc != 0)
 		return gw_err(err, rc, "out of memory");
 	for (uint32_t i = 0; i < r->options->populate_threads; i++) {

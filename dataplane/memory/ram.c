@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A guest's memory files, mapped. A file may shrink under the mapping (named files cannot be
  * sealed): guard.h marks the RAM as broken then, so that one guest costs only its own session. */
-#include "../dataplane.h"
+#include "ram_internal.h"
+
 #include "../base/secret.h"
-#include "../export/kernel_names.h"
 #include "guard.h"
 
 #include <errno.h>
@@ -16,23 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define PAGE_BYTES 4096u
 #define OVERCOMMIT 4u
-#define SCAN_RUNS 256u
-
-struct mapping {
-	uint8_t *base;
-	uint64_t bytes, file_offset;
-	int fd;
-	uint8_t id;
-};
-
-struct gw_ram {
-	uint32_t n;
-	uint32_t broken; /* guard.c sets it */
-	bool writable;
-	struct mapping region[GW_DP_MAX_REGIONS];
-};
 
 /* A page fault on a file of any other kind ends when a disk, a server or a FUSE process wants it
  * to, whatever the exporter says of the file. */
@@ -160,99 +144,4 @@ void *gw_ram_region(const struct gw_ram *ram, uint32_t n, uint8_t *id, uint64_t 
 	if (pages != NULL)
 		*pages = ram->region[n].bytes / PAGE_BYTES;
 	return ram->region[n].base;
-}
-
-int gw_ram_extents(const struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count,
-	int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx)
-{
-	const struct mapping *m = &ram->region[n];
-	uint64_t left = m->bytes / PAGE_BYTES - first;
-	off_t at = (off_t)(m->file_offset + first * PAGE_BYTES);
-	off_t end = at + (off_t)((count < left ? count : left) * PAGE_BYTES);
-
-	while (at < end) {
-		off_t data = lseek(m->fd, at, SEEK_DATA);
-		off_t hole;
-		int ret;
-
-		if (data < 0 && errno == ENXIO)
-			return 0; /* no data behind `at` */
-		if (data < 0)
-			return -errno;
-		if (data >= end)
-			return 0;
-		hole = lseek(m->fd, data, SEEK_HOLE);
-		if (hole < 0)
-			return -errno;
-		if (hole > end)
-			hole = end;
-		/* Whole pages: an extent may begin or end inside one on some file systems. */
-		data = data / PAGE_BYTES * PAGE_BYTES;
-		at = (hole + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-		ret = fn(ctx, ((uint64_t)data - m->file_offset) / PAGE_BYTES,
-			(uint64_t)(at - data) / PAGE_BYTES);
-		if (ret != 0)
-			return ret;
-	}
-	return 0;
-}
-
-int gw_ram_unmapped(const struct gw_ram *ram, uint32_t n,
-	int (*fn)(void *ctx, uint64_t first, uint64_t count), void *ctx)
-{
-	const struct mapping *m = &ram->region[n];
-	uint64_t base = (uintptr_t)m->base;
-	struct page_region run[SCAN_RUNS];
-	struct pm_scan_arg arg = {
-		.size = sizeof(arg),
-		.start = base,
-		.end = base + m->bytes,
-		.vec = (uintptr_t)run,
-		.vec_len = SCAN_RUNS,
-		.category_mask = PAGE_IS_PRESENT,
-		.category_inverted = PAGE_IS_PRESENT,
-		.return_mask = PAGE_IS_PRESENT,
-	};
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	int ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (ret == 0 && arg.start < arg.end) {
-		int found = ioctl(fd, PAGEMAP_SCAN, &arg);
-
-		if (found < 0)
-			ret = -errno;
-		else if (found == 0 && arg.walk_end <= arg.start)
-			ret = -EIO;
-		for (int i = 0; i < found && ret == 0; i++)
-			ret = fn(ctx, (run[i].start - base) / PAGE_BYTES,
-				(run[i].end - run[i].start) / PAGE_BYTES);
-		arg.start = arg.walk_end;
-	}
-	close(fd);
-	return ret;
-}
-
-int gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)
-{
-	const struct mapping *m = &ram->region[n];
-
-	if (fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		    (off_t)(m->file_offset + first * PAGE_BYTES), (off_t)(count * PAGE_BYTES)) != 0)
-		return -errno;
-	return 0;
-}
-
-int gw_ram_populate(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)
-{
-	const struct mapping *m = &ram->region[n];
-
-	if (madvise(m->base + first * PAGE_BYTES, count * PAGE_BYTES,
-		    ram->writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) == 0)
-		return 0;
-	/* madvise(2): an access would have been a SIGBUS. */
-	if (errno == EFAULT)
-		__atomic_store_n(&ram->broken, 1, __ATOMIC_RELEASE);
-	return -errno;
 }

@@ -4,14 +4,14 @@
 #include "../base/secret.h"
 #include "../memory/bitmap.h"
 #include "../memory/stamp.h"
+#include "../memory/zero.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
-/* Enough of the device-state buffer is faulted in ahead for the usual guest (under 1 MB with few
- * devices). */
-#define STATE_POPULATE_BYTES (16u << 20)
+/* The usual guest with few devices has less. */
+#define STATE_POPULATE_BYTES (1u << 20)
 
 int gw_sink_init(
 	struct gw_sink *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores)
@@ -26,8 +26,6 @@ int gw_sink_init(
 	if (m == NULL)
 		return -ENOMEM;
 	s->state = m;
-	madvise(m, s->state_bytes < STATE_POPULATE_BYTES ? s->state_bytes : STATE_POPULATE_BYTES,
-		MADV_POPULATE_WRITE);
 	s->state_region = (uint32_t)gw_space_add(&s->space, 255, m, state_pages);
 	if (s->state_region >= GW_SPACE_REGIONS)
 		goto fail;
@@ -37,7 +35,8 @@ int gw_sink_init(
 		goto fail;
 	s->stamp = m;
 	s->punch = gw_bitmap_create(s->space.words);
-	if (s->punch == NULL)
+	s->kept = gw_bitmap_create(s->space.words);
+	if (s->punch == NULL || s->kept == NULL)
 		goto fail;
 	return 0;
 fail:
@@ -51,9 +50,17 @@ void gw_sink_release(struct gw_sink *s)
 		munmap(s->stamp, s->space.words * 64 * sizeof(*s->stamp));
 	gw_secret_free(s->state);
 	gw_bitmap_free(s->punch, s->space.words);
+	gw_bitmap_free(s->kept, s->space.words);
 	s->stamp = NULL;
 	s->state = NULL;
-	s->punch = NULL;
+	s->punch = s->kept = NULL;
+}
+
+void gw_sink_populate_state(struct gw_sink *s)
+{
+	madvise(s->state,
+		s->state_bytes < STATE_POPULATE_BYTES ? s->state_bytes : STATE_POPULATE_BYTES,
+		MADV_POPULATE_WRITE);
 }
 
 static inline void add(uint64_t *counter, uint64_t n)
@@ -86,8 +93,18 @@ static void apply_raw(struct gw_sink *s, struct gw_sink_tally *t, const struct g
 	}
 }
 
-/* A page that nobody stored to is zero already (the memory was fresh): it is stamped and left
- * alone. */
+/* Most pages of preallocated memory are zero: to look costs less than to write. */
+static void clear_page(const struct gw_space_region *r, uint32_t page)
+{
+	uint8_t *at = r->base + (uint64_t)page * GW_WIRE_PAGE_BYTES;
+
+	if (!gw_zero_page(at))
+		memset(at, 0, GW_WIRE_PAGE_BYTES);
+}
+
+/* A page that nobody stored to is zero already: it is stamped and left alone. One that was there
+ * before is cleared, and stays: it was taken ahead on purpose, and giving it back would be done
+ * while the guest stands. */
 static void apply_runs(struct gw_sink *s, struct gw_sink_tally *t, const struct gw_space_region *r,
 	const struct gw_wire_packet *p)
 {
@@ -103,12 +120,14 @@ static void apply_runs(struct gw_sink *s, struct gw_sink_tally *t, const struct 
 				continue;
 			}
 			add(hole ? &t->hole_pages : &t->zero_pages, 1);
-			if ((s->stamp[flat] & GW_STAMP_DATA) == 0)
-				continue;
-			memset(r->base + (uint64_t)page * GW_WIRE_PAGE_BYTES, 0,
-				GW_WIRE_PAGE_BYTES);
-			if (hole)
-				gw_bitmap_set(s->punch, flat);
+			if ((s->stamp[flat] & GW_STAMP_DATA) != 0) {
+				clear_page(r, page);
+				if (hole)
+					gw_bitmap_set(s->punch, flat);
+			} else if (gw_bitmap_get(s->kept, flat)) {
+				clear_page(r, page);
+				gw_bitmap_clear(s->kept, flat);
+			}
 		}
 	}
 }

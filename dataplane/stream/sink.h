@@ -24,6 +24,7 @@ struct gw_sink {
 	uint32_t *stamp; /* by flat page */
 	uint64_t *punch; /* pages whose newest word is "hole" though bytes were stored: to be given
 			    back after the fence */
+	uint64_t *kept;  /* pages that were there before, with whatever they hold */
 	uint8_t *state;
 	uint64_t state_bytes; /* of the buffer */
 	struct gw_sink_tally tally[GW_SINK_MAX_WORKERS];
@@ -32,6 +33,8 @@ struct gw_sink {
 int gw_sink_init(
 	struct gw_sink *s, const struct gw_space *regions, uint64_t state_pages, uint32_t n_cores);
 void gw_sink_release(struct gw_sink *s);
+/* Helper thread: makes enough of the device state's buffer be there for the usual guest. */
+void gw_sink_populate_state(struct gw_sink *s);
 
 enum gw_apply {
 	GW_APPLY_DONE, /* applied, or superseded by newer: acknowledge */

@@ -52,6 +52,13 @@ def test_dirty_destination_file(tb):
     check("Kernel panic" not in destination.serial_text(), "the guest's kernel is well")
 
 
+def test_preallocated(tb):
+    """Memory that QEMU took when it started arrives in place, and stays taken."""
+    destination, _ = _move_once(tb, prealloc=True)
+    used = sum(os.stat(p).st_blocks * 512 for p in destination.ram_paths())
+    check_equal(used, 128 << 20, "bytes of the destination's file that are there")
+
+
 def test_qemu_10(tb):
     """The newer QEMU that was unpacked beside this system, if any."""
     root = places.qemu10_root()

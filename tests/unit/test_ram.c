@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* dataplane/memory/ram.c, guard.c: files of guests that do not mean well. */
+/* dataplane/memory/ram.c, ram_pages.c, guard.c: which pages there are, and files of guests that do
+ * not mean well. */
 #include "../../dataplane/memory/ram.c"
 
 #include "../../dataplane/memory/guard.c"
+#include "../../dataplane/memory/ram_pages.c"
 
 #include "smaps.h"
 
@@ -114,6 +116,94 @@ static int count(void *ctx, uint64_t first, uint64_t n)
 	return 0;
 }
 
+static void write_pages(int fd, uint64_t first, uint64_t n)
+{
+	uint8_t page[4096];
+
+	memset(page, 0xee, sizeof(page));
+	for (uint64_t i = first; i < first + n; i++)
+		CU_ASSERT_EQUAL(pwrite(fd, page, sizeof(page), (off_t)(i * 4096)), 4096);
+}
+
+static uint64_t count_extents(const struct gw_ram *ram, uint64_t first, uint64_t n)
+{
+	uint64_t pages = 0;
+
+	CU_ASSERT_EQUAL(gw_ram_extents(ram, 0, first, n, count, &pages), 0);
+	return pages;
+}
+
+static uint64_t count_unmapped(const struct gw_ram *ram, uint64_t first, uint64_t n)
+{
+	uint64_t pages = 0;
+
+	CU_ASSERT_EQUAL(gw_ram_unmapped(ram, 0, first, n, count, &pages), 0);
+	return pages;
+}
+
+static bool can_scan(void)
+{
+	struct pm_scan_arg arg = {.size = sizeof(arg)};
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	bool can = fd >= 0 && ioctl(fd, PAGEMAP_SCAN, &arg) >= 0;
+
+	close(fd);
+	return can;
+}
+
+static void test_data(void)
+{
+	int fd = memfd(BYTES);
+	struct gw_ram *ram = map_of(fd, true);
+
+	CU_ASSERT_TRUE(gw_ram_empty(ram));
+	CU_ASSERT_EQUAL(count_extents(ram, 0, UINT64_MAX), 0);
+	write_pages(fd, PAGES - 1, 1);
+	CU_ASSERT_FALSE(gw_ram_empty(ram));
+	CU_ASSERT_EQUAL(count_extents(ram, 0, UINT64_MAX), 1);
+	CU_ASSERT_EQUAL(count_extents(ram, 0, PAGES - 1), 0);
+	/* A file that has all of its pages is not searched; one page less, and it is. */
+	write_pages(fd, 0, PAGES);
+	CU_ASSERT_EQUAL(count_extents(ram, 0, UINT64_MAX), PAGES);
+	CU_ASSERT_EQUAL(count_extents(ram, 100, 50), 50);
+	CU_ASSERT_EQUAL(count_extents(ram, PAGES, 50), 0);
+	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, 120, 1), 0);
+	CU_ASSERT_EQUAL(count_extents(ram, 0, UINT64_MAX), PAGES - 1);
+	CU_ASSERT_EQUAL(count_extents(ram, 100, 50), 49);
+	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, 0, PAGES), 0);
+	CU_ASSERT_TRUE(gw_ram_empty(ram));
+	gw_ram_free(&ram);
+	close(fd);
+}
+
+/* Of half a file that is data in every other stretch: all is mapped, holes become data, and the
+ * rest of the file stays as it is. */
+static void test_populate_data(void)
+{
+	int fd = memfd(BYTES);
+	struct gw_ram *ram;
+	uint8_t *base;
+
+	for (uint64_t first = 0; first < PAGES; first += 100)
+		write_pages(fd, first, first + 50 < PAGES ? 50 : PAGES - first);
+	ram = map_of(fd, true);
+	base = gw_ram_region(ram, 0, NULL, NULL);
+	CU_ASSERT_EQUAL(gw_ram_populate_data(ram, 0, 7, PAGES / 2), 0);
+	CU_ASSERT_EQUAL(count_extents(ram, 7, PAGES / 2), PAGES / 2);
+	CU_ASSERT_EQUAL(count_extents(ram, 551, 49), 0);
+	if (can_scan()) {
+		CU_ASSERT_EQUAL(count_unmapped(ram, 7, PAGES / 2), 0);
+		CU_ASSERT_EQUAL(count_unmapped(ram, 600, 100), 100);
+	} else {
+		CU_ASSERT_EQUAL(count_unmapped(ram, 7, PAGES / 2), PAGES / 2);
+	}
+	CU_ASSERT_EQUAL(base[10 * 4096], 0xee);
+	CU_ASSERT_EQUAL(base[60 * 4096], 0);
+	base[60 * 4096] = 1;
+	gw_ram_free(&ram);
+	close(fd);
+}
+
 /* What goes by system calls gets an error, or finds nothing, but no signal. */
 static void test_shrinks_under_calls(void)
 {
@@ -128,6 +218,13 @@ static void test_shrinks_under_calls(void)
 	CU_ASSERT_EQUAL(gw_ram_populate(ram, 0, PAGES / 2, 16), -EFAULT);
 	CU_ASSERT_TRUE(gw_ram_broken(ram));
 	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, 0, PAGES), 0);
+	gw_ram_free(&ram);
+	/* Touching does the same. */
+	CU_ASSERT_EQUAL(ftruncate(fd, BYTES), 0);
+	ram = map_of(fd, true);
+	CU_ASSERT_EQUAL(ftruncate(fd, 4096), 0);
+	CU_ASSERT_EQUAL(gw_ram_populate_data(ram, 0, PAGES / 2, 16), 0);
+	CU_ASSERT_TRUE(gw_ram_broken(ram));
 	gw_ram_free(&ram);
 	close(fd);
 }
@@ -172,7 +269,8 @@ static void test_wrong_descriptors(void)
 
 int main(void)
 {
-	CU_TestInfo tests[] = {{"not dumped", test_not_dumped},
+	CU_TestInfo tests[] = {{"not dumped", test_not_dumped}, {"data and holes", test_data},
+		{"populate data", test_populate_data},
 		{"shrinks under threads", test_shrinks_under_threads},
 		{"shrinks under system calls", test_shrinks_under_calls},
 		{"wrong descriptors", test_wrong_descriptors}, CU_TEST_INFO_NULL};

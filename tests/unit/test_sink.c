@@ -338,6 +338,35 @@ static void test_zeros(void)
 	teardown(&w);
 }
 
+/* Pages that held something before the session: what arrives for them is all that is left. */
+static void test_kept(void)
+{
+	static struct world w;
+
+	setup(&w, 1);
+	memset(w.a + 64 * PAGE, 0xee, 64 * PAGE);
+	gw_bitmap_set_range(w.s.kept, 64, 64);
+	CU_ASSERT_EQUAL(run1(&w, GW_WIRE_ZERO_RUNS, 64, 1), GW_APPLY_DONE);
+	CU_ASSERT_EQUAL(run1(&w, GW_WIRE_HOLE_RUNS, 65, 1), GW_APPLY_DONE);
+	CU_ASSERT_TRUE(all(w.a + 64 * PAGE, 2 * PAGE, 0));
+	/* Taken on purpose: not given back while the guest stands. */
+	CU_ASSERT_TRUE(gw_bitmap_empty(w.s.punch, w.s.space.words));
+	CU_ASSERT_EQUAL(raw(&w, 0, A_ID, 66, 1, 1), GW_APPLY_DONE);
+	CU_ASSERT_TRUE(all(w.a + 66 * PAGE, PAGE, 0x77));
+	/* A part of a page, then a hole: nothing of both stays. */
+	CU_ASSERT_EQUAL(piece(&w, 0, A_ID, 67, 1, 1), GW_APPLY_DONE);
+	CU_ASSERT_EQUAL(run1(&w, GW_WIRE_HOLE_RUNS, 67, 2), GW_APPLY_DONE);
+	CU_ASSERT_TRUE(all(w.a + 67 * PAGE, PAGE, 0));
+	/* A second time it is as fresh as any, and data stays what it is under an older run. */
+	CU_ASSERT_EQUAL(run1(&w, GW_WIRE_HOLE_RUNS, 64, 3), GW_APPLY_DONE);
+	CU_ASSERT_EQUAL(raw(&w, 0, A_ID, 65, 1, 4), GW_APPLY_DONE);
+	CU_ASSERT_EQUAL(run1(&w, GW_WIRE_ZERO_RUNS, 65, 3), GW_APPLY_DONE);
+	CU_ASSERT_TRUE(all(w.a + 64 * PAGE, PAGE, 0));
+	CU_ASSERT_TRUE(all(w.a + 65 * PAGE, PAGE, 0x77));
+	CU_ASSERT_TRUE(all(w.a + 68 * PAGE, 60 * PAGE, 0xee));
+	teardown(&w);
+}
+
 /* The device state is a region like any other, in its own memory. */
 static void test_state(void)
 {
@@ -401,6 +430,7 @@ int main(void)
 		{"owner", test_owner},
 		{"newest wins", test_newest},
 		{"zeros and holes", test_zeros},
+		{"memory that was there before", test_kept},
 		{"device state", test_state},
 		{"random", test_random},
 		CU_TEST_INFO_NULL,

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A guest's memory as ram.c maps it and ram_pages.c looks at it. */
+#pragma once
+
+#include "../dataplane.h"
+
+#define PAGE_BYTES 4096u
+
+struct mapping {
+	uint8_t *base;
+	uint64_t bytes, file_offset;
+	int fd;
+	uint8_t id;
+};
+
+struct gw_ram {
+	uint32_t n;
+	uint32_t broken; /* guard.c sets it */
+	bool writable;
+	struct mapping region[GW_DP_MAX_REGIONS];
+};

@@ -64,7 +64,8 @@ void gw_tx_path_replied(struct gw_tx_path *p, uint32_t echo, uint64_t now_ns)
 	gw_rate_acked(&p->rate, &sample);
 }
 
-/* Whether this ACK, by its own number, was not seen before. */
+/* Whether this ACK, by its own number, is known not to have been seen before. One that so many
+ * others have overtaken is as good as lost: a repeated one would move the rate model. */
 static bool take_ack_number(struct gw_tx_path *p, uint64_t psn)
 {
 	uint64_t back;
@@ -77,7 +78,7 @@ static bool take_ack_number(struct gw_tx_path *p, uint64_t psn)
 	}
 	back = p->ack_largest - psn;
 	if (back >= 64)
-		return true; /* cannot be told; harmless */
+		return false;
 	if (p->ack_seen >> back & 1)
 		return false;
 	p->ack_seen |= UINT64_C(1) << back;

@@ -58,7 +58,10 @@ static const char *threads_file(bool v2)
 
 static uint32_t period_of(uint32_t percent)
 {
-	return percent * PERIOD_US / 100 >= QUOTA_MIN_US ? PERIOD_US : QUOTA_MIN_US * 100 / percent;
+	if (percent * PERIOD_US / 100 >= QUOTA_MIN_US)
+		return PERIOD_US;
+	/* Rounded up, so that the quota does not fall below its least. */
+	return (QUOTA_MIN_US * 100 + percent - 1) / percent;
 }
 
 static int limit(struct gw_quota *q, uint32_t percent)

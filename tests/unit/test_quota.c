@@ -200,6 +200,9 @@ static void test_v1(void)
 	CU_ASSERT_EQUAL(gw_quota_change(q, 2, &err), 0);
 	CU_ASSERT(holds("cpu/machine/vm/godwit-brake-71/cpu.cfs_quota_us", "1000"));
 	CU_ASSERT(holds("cpu/machine/vm/godwit-brake-71/cpu.cfs_period_us", "50000"));
+	CU_ASSERT_EQUAL(gw_quota_change(q, 6, &err), 0);
+	CU_ASSERT(holds("cpu/machine/vm/godwit-brake-71/cpu.cfs_quota_us", "1000"));
+	CU_ASSERT(holds("cpu/machine/vm/godwit-brake-71/cpu.cfs_period_us", "16667"));
 	CU_ASSERT_EQUAL(gw_quota_free(&q), 0);
 	CU_ASSERT(holds("cpu/machine/vm/tasks", "71"));
 	CU_ASSERT_FALSE(there("cpu/machine/vm/godwit-brake-71"));

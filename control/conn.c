@@ -2,7 +2,6 @@
 #include "conn.h"
 
 #include "../dataplane/base/clock.h"
-#include "../dataplane/base/ipv4.h"
 #include "../dataplane/base/log.h"
 #include "link_message.h"
 
@@ -49,24 +48,6 @@ static void plan(struct gw_conn *c)
 		json_pack("{s:o}", "paths", gw_link_message_paths(path, n)));
 }
 
-/* What answers its packets goes where its ports are, nowhere else. */
-static int check_sources(const struct gw_dp_host *peer, const struct gw_dp_path *path, uint32_t n,
-	struct gw_err *err)
-{
-	char ip[GW_IPV4_TEXT];
-	uint32_t port;
-
-	for (uint32_t i = 0; i < n; i++) {
-		for (port = 0; port < peer->n_ports; port++)
-			if (peer->port[port].ipv4 == path[i].source_ip)
-				break;
-		if (port == peer->n_ports)
-			return gw_err(err, -EPROTO, "path %u: %s is no port of the peer's", i,
-				gw_ipv4_text(path[i].source_ip, ip));
-	}
-	return 0;
-}
-
 static int take_paths(struct gw_conn *c, const json_t *body)
 {
 	struct gw_dp_path path[GW_DP_MAX_PATHS];
@@ -81,9 +62,7 @@ static int take_paths(struct gw_conn *c, const json_t *body)
 		return -EPROTO;
 	if (gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
 		return -EPROTO;
-	rc = check_sources(gw_peer_host(c->peer), path, n, &err);
-	if (rc == 0)
-		rc = gw_peer_link_secret(c->peer, room, &secret, &err);
+	rc = gw_peer_link_secret(c->peer, room, &secret, &err);
 	if (rc == 0)
 		rc = gw_link_accept(c->loop, c->dp, path, n, secret, &c->link, &err);
 	explicit_bzero(room, sizeof(room));

@@ -34,9 +34,11 @@ uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s)
 	uint64_t bytes = s->next_pages > UINT64_MAX / GW_CONVERGENCE_PAGE_BYTES
 				 ? UINT64_MAX
 				 : s->next_pages * GW_CONVERGENCE_PAGE_BYTES;
-	uint64_t ns = gw_convergence_send_ns(sat_add(bytes, s->state_bytes), s->rate_bps);
+	uint64_t ns, late = (uint64_t)((double)s->dirty_bps / 8 * (double)s->gap_ns / GW_NS_PER_S);
 
-	return sat_add(sat_add(ns, sat_add(s->rtt_ns, s->rtt_ns / 2)), s->state_ns);
+	ns = gw_convergence_send_ns(sat_add(sat_add(bytes, late), s->state_bytes), s->rate_bps);
+	ns = sat_add(ns, sat_add(s->rtt_ns, s->rtt_ns / 2));
+	return sat_add(sat_add(ns, s->state_ns), s->verify_ns);
 }
 
 static uint64_t next_ns(const struct gw_convergence_sample *s)

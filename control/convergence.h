@@ -15,7 +15,10 @@ struct gw_convergence_sample {
 				  measured */
 	uint64_t rtt_ns;       /* 0: unknown, counts as nothing */
 	uint64_t state_bytes;  /* device state, estimated */
-	uint64_t state_ns;     /* time to save and load it, estimated */
+	uint64_t state_ns;     /* time to save and load it, and to pause and resume, estimated */
+	uint64_t dirty_bps;    /* what the guest dirties, in bits of pages per second */
+	uint64_t gap_ns;       /* how long it still does that until it stands, estimated */
+	uint64_t verify_ns;    /* digests before it runs, estimated; 0: none */
 	uint32_t stun_percent; /* so much of its time the guest is losing */
 	bool spent;            /* ... which is all that is allowed, and was not enough */
 };
@@ -49,8 +52,8 @@ enum gw_convergence_verdict {
 /* remaining bytes / rate: the time to send what an epoch left. Saturates at UINT64_MAX. */
 uint64_t gw_convergence_send_ns(uint64_t bytes, uint64_t rate_bps);
 
-/* Predicted blackout = (remaining bytes + device state) / rate + 1.5 RTT + state_ns (design section
- * 3). */
+/* Predicted blackout = (remaining bytes + what is dirtied until the pause + device state) / rate +
+ * 1.5 RTT + state_ns + verify_ns (design section 3). */
 uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s);
 
 /* What a limit leaves for pages, when device state and round trips are taken off. */

@@ -266,6 +266,7 @@ int gw_manager_create(
 	m->env = (struct gw_run_env){.loop = conf->loop,
 		.dp = conf->dp,
 		.config = conf->config,
+		.experience = &m->experience,
 		.attendant = conf->attendant,
 		.finished = finished,
 		.ctx = m};

@@ -10,6 +10,7 @@
 
 struct gw_manager {
 	struct gw_run_env env;
+	struct gw_experience experience;
 	struct gw_run *run[GW_MANAGER_MAX_RUNS];
 	uint32_t runs;
 	struct gw_history *history;

@@ -280,6 +280,16 @@ void gw_meter_mark(struct gw_meter *m, enum gw_meter_mark mark, uint64_t at_ns)
 			m->report, part[mark], m->mark_ns[mark] - m->mark_ns[mark - 1]);
 }
 
+uint64_t gw_meter_mark_ns(const struct gw_meter *m, enum gw_meter_mark mark)
+{
+	return m->mark_ns[mark];
+}
+
+uint64_t gw_meter_total_bytes(const struct gw_meter *m)
+{
+	return m->total_bytes;
+}
+
 void gw_meter_part(struct gw_meter *m, const char *name, uint64_t ns)
 {
 	gw_report_blackout_part(m->report, name, ns);

@@ -45,6 +45,9 @@ enum gw_meter_mark {
 	GW_N_MARKS
 };
 void gw_meter_mark(struct gw_meter *m, enum gw_meter_mark mark, uint64_t at_ns);
+/* 0: has not come. */
+uint64_t gw_meter_mark_ns(const struct gw_meter *m, enum gw_meter_mark mark);
+uint64_t gw_meter_total_bytes(const struct gw_meter *m);
 /* A part that the destination measured. */
 void gw_meter_part(struct gw_meter *m, const char *name, uint64_t ns);
 void gw_meter_state(struct gw_meter *m, uint64_t bytes);

@@ -2,13 +2,10 @@
 /* What is said before any other message, and while there is none: hello, good-bye and heartbeat. */
 #include "peer_internal.h"
 
-#include "../config/private.h"
-#include "../dataplane/base/ipv4.h"
 #include "../dataplane/base/log.h"
 #include "../dataplane/export/godwit_export.h"
 #include "link_message.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -47,21 +44,6 @@ void gw_peer_refuse_in_clear(struct gw_peer *p)
 	free(bytes);
 }
 
-/* In the clear no page may leave the private addresses: this host's own are the configuration's,
- * the peer's are its word. What godwit-bench sends is nobody's. */
-static int check_ports(const struct gw_peer *p, struct gw_err *err)
-{
-	char ip[GW_IPV4_TEXT];
-
-	for (uint32_t i = 0; !p->transport.secure && !p->conf.nameless && i < p->host.n_ports; i++)
-		if (!gw_private_ipv4(p->host.port[i].ipv4))
-			return gw_err(err, -EPERM,
-				"with `security: off` only private addresses are allowed, and port "
-				"%u of '%s' has %s",
-				i, p->name, gw_ipv4_text(p->host.port[i].ipv4, ip));
-	return 0;
-}
-
 static void take_hello(struct gw_peer *p, const json_t *body)
 {
 	struct gw_err err = {.text = ""};
@@ -85,7 +67,6 @@ static void take_hello(struct gw_peer *p, const json_t *body)
 	}
 	p->protocol = protocol < GW_MESSAGE_VERSION ? (uint32_t)protocol : GW_MESSAGE_VERSION;
 	if ((!p->conf.nameless && p->transport.ops->identity(&p->transport, p->name, &err) != 0) ||
-		check_ports(p, &err) != 0 ||
 		(p->conf.admit != NULL && p->conf.admit(p->conf.admit_ctx, p, &err) != 0)) {
 		gw_peer_refuse(p, err.text);
 		return;

@@ -10,6 +10,7 @@
 #include "../dataplane/dataplane.h"
 #include "attendant/attendant.h"
 #include "conn.h"
+#include "experience.h"
 #include "hypervisor/hypervisor.h"
 #include "meter.h"
 #include "peers.h"
@@ -45,6 +46,7 @@ struct gw_run_env {
 	struct gw_dp *dp;
 	struct gw_peers *peers;
 	const struct gw_config *config;
+	struct gw_experience *experience;                /* of all sessions */
 	struct gw_attendant *attendant;                  /* it may have died */
 	void (*finished)(void *ctx, struct gw_run *run); /* frees it */
 	void *ctx;

@@ -17,40 +17,35 @@ static struct gw_exporter *exporter_of(const struct gw_src_run *s)
 	return s->run.hv_open ? gw_hv_exporter(s->run.hv) : NULL;
 }
 
-static bool can_throttle(const struct gw_src_run *s)
+static void told(void *ctx, int result, uint32_t percent, const char *text)
 {
-	struct gw_exporter *x = exporter_of(s);
+	struct gw_src_run *s = ctx;
 
-	return x != NULL && (gw_exporter_info(x)->caps & GW_EXPORT_CAP_THROTTLE) != 0;
+	gw_meter_slowdown(s->run.meter, percent, gw_now_ns());
+	if (result == 0)
+		return;
+	gw_warn("session %s (%s): the guest cannot be slowed: %s", s->run.id, s->run.vm, text);
+	gw_stun_init(&s->brake.stun, 0);
 }
 
 void gw_src_brake_init(struct gw_src_run *s, uint32_t max_percent)
 {
 	gw_stun_init(&s->brake.stun, max_percent);
-}
-
-static void ask(struct gw_src_run *s, uint32_t percent)
-{
-	struct gw_src_brake *b = &s->brake;
-
-	b->asked = percent;
-	if (b->asking || b->asked == b->in_force || exporter_of(s) == NULL)
-		return;
-	b->asking_percent = percent;
-	b->asking = gw_exporter_throttle(exporter_of(s), percent) == 0;
+	s->brake.holdback =
+		(struct gw_holdback){.attendant = s->run.env->attendant, .told = told, .ctx = s};
 }
 
 static void apply(struct gw_src_run *s)
 {
 	uint32_t percent = gw_stun_percent(&s->brake.stun);
 
-	if (percent == s->brake.asked)
+	if (percent == s->brake.holdback.asked || !s->run.hv_open)
 		return;
-	if (s->brake.asked == 0)
+	if (s->brake.holdback.asked == 0)
 		gw_info("session %s (%s): the guest dirties its memory faster than it can be sent: "
 			"slowing it by %u %%",
 			s->run.id, s->run.vm, percent);
-	ask(s, percent);
+	gw_holdback_set(&s->brake.holdback, s->run.hv, percent);
 }
 
 /* What was dirtied since the last count. */
@@ -59,7 +54,8 @@ static void judge(
 {
 	struct gw_src_brake *b = &s->brake;
 
-	if (outruns && !b->stun.on && b->stun.max_percent != 0 && !can_throttle(s)) {
+	if (outruns && !b->stun.on && b->stun.max_percent != 0 && s->run.hv_open &&
+		!gw_holdback_possible(&b->holdback, s->run.hv)) {
 		gw_warn("session %s (%s): the guest dirties its memory faster than it can be sent, "
 			"and its hypervisor has no way to slow it",
 			s->run.id, s->run.vm);
@@ -156,14 +152,6 @@ static bool failed(struct gw_src_run *s, const struct gw_export_error *ev)
 {
 	struct gw_src_brake *b = &s->brake;
 
-	if (ev->request == GW_EXPORT_THROTTLE) {
-		gw_warn("session %s (%s): the guest cannot be slowed: %s", s->run.id, s->run.vm,
-			ev->text);
-		b->asking = false;
-		b->in_force = b->asked = 0;
-		gw_stun_init(&b->stun, 0);
-		return true;
-	}
 	if (ev->request != GW_EXPORT_SYNC || b->look_number == 0)
 		return false;
 	b->look_number = 0;
@@ -176,13 +164,9 @@ static bool failed(struct gw_src_run *s, const struct gw_export_error *ev)
 
 bool gw_src_brake_export(struct gw_src_run *s, const struct gw_exporter_event *ev, uint64_t now_ns)
 {
-	switch (ev->type) {
-	case GW_EXPORT_THROTTLED:
-		s->brake.asking = false;
-		s->brake.in_force = s->brake.asking_percent;
-		gw_meter_slowdown(s->run.meter, s->brake.in_force, now_ns);
-		ask(s, s->brake.asked);
+	if (gw_holdback_answer(&s->brake.holdback, s->run.hv, ev))
 		return true;
+	switch (ev->type) {
 	case GW_EXPORT_SYNCED:
 		return synced(s, &ev->synced, now_ns);
 	case GW_EXPORT_ERROR:
@@ -213,5 +197,11 @@ void gw_src_brake_lift(struct gw_src_run *s)
 {
 	gw_stun_release(&s->brake.stun);
 	s->brake.looked_ns = 0;
-	ask(s, 0);
+	if (s->run.hv_open)
+		gw_holdback_set(&s->brake.holdback, s->run.hv, 0);
+}
+
+void gw_src_brake_end(struct gw_src_run *s)
+{
+	gw_holdback_end(&s->brake.holdback);
 }

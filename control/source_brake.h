@@ -2,22 +2,20 @@
 /*
  * The brake of a source session. While an epoch is sent it asks the exporter now and then for what
  * was dirtied meanwhile ("a look": a SYNC that opens no epoch; its pages wait in next with the
- * others), compares that with the wire (stun.h), and has the guest slowed. Lifted at the pause and
- * when the session ends; when godwitd dies the exporter lifts it, as its socket closes.
+ * others), compares that with the wire (stun.h), and has the guest held back. Lifted when it
+ * is paused and when the session ends.
  */
 #pragma once
 
 #include "convergence.h"
+#include "holdback.h"
 #include "stun.h"
-
-#include "../dataplane/export/client.h"
 
 struct gw_src_run;
 
 struct gw_src_brake {
 	struct gw_stun stun;
-	uint32_t asked, in_force, asking_percent;
-	bool asking;          /* for asking_percent; the answer is to come */
+	struct gw_holdback holdback;
 	uint64_t opened_ns;   /* of the label */
 	uint64_t looked_ns;   /* when dirty pages were counted last; 0: nothing is open */
 	uint64_t pages;       /* counted by the epoch's own SYNC */
@@ -40,3 +38,5 @@ void gw_src_brake_drained(
 	struct gw_src_run *s, struct gw_convergence_sample *sample, uint64_t now_ns);
 /* At once, and for good: nothing is looked at before a label is opened. */
 void gw_src_brake_lift(struct gw_src_run *s);
+/* The session is over. */
+void gw_src_brake_end(struct gw_src_run *s);

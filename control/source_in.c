@@ -11,34 +11,19 @@
 #include <errno.h>
 #include <string.h>
 
-#define KIB (1ull << 10)
-
-/* Before a save nobody knows: what the device state of a small machine is and takes, measured. Too
- * high an estimate would keep a slow wire from ever fitting the limit. */
-static void estimate_state(const struct gw_src_run *s, struct gw_convergence_sample *sample)
-{
-	bool native = strcmp(gw_hv_kind(s->run.hv), "native") == 0;
-
-	sample->state_bytes = native ? 16 * KIB : 512 * KIB;
-	sample->state_ns = native ? 2 * GW_NS_PER_MS : 7 * GW_NS_PER_MS;
-}
-
-void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sample)
-{
-	struct gw_dp_link_status st = {0};
-
-	if (s->run.link != NULL)
-		gw_dp_link_status(gw_link_dp(s->run.link), &st);
-	gw_meter_sample(s->run.meter, st.rate_bps, sample);
-	sample->rtt_ns = st.rtt_ns;
-	estimate_state(s, sample);
-}
-
 static void epoch_drained(struct gw_src_run *s, struct gw_session_event *ev)
 {
 	gw_meter_epoch_drained(s->run.meter);
 	gw_src_run_sample(s, &ev->sample);
+	if (ev->now_ns > s->opened_ns)
+		ev->sample.dirty_bps =
+			(uint64_t)((double)ev->sample.next_pages * GW_CONVERGENCE_PAGE_BYTES * 8 *
+				   GW_NS_PER_S / (double)(ev->now_ns - s->opened_ns));
 	gw_src_brake_drained(s, &ev->sample, ev->now_ns);
+	if (gw_src_view(s->machine).phase == GW_PRECOPY) {
+		s->decided = ev->sample;
+		s->decided_ns = ev->now_ns;
+	}
 }
 
 static void observe_opened(struct gw_src_run *s, struct gw_session_event *ev)
@@ -87,6 +72,7 @@ void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev)
 	case GW_EV_LABEL_OPENED:
 		gw_meter_epoch_opened(run->meter, gw_src_view(s->machine).label);
 		gw_src_brake_opened(s, ev->now_ns);
+		s->opened_ns = ev->now_ns;
 		s->waiting_idle = true;
 		break;
 	case GW_EV_IDLE:
@@ -96,6 +82,9 @@ void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev)
 		epoch_drained(s, ev);
 		break;
 	case GW_EV_PAUSED:
+		/* Not before: in the time that the pause takes it would dirty more than was sent.
+		 */
+		gw_src_brake_lift(s);
 		gw_meter_mark(run->meter, GW_MARK_PAUSED, ev->now_ns);
 		break;
 	case GW_EV_SAVED:
@@ -105,7 +94,10 @@ void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev)
 		gw_meter_mark(run->meter, GW_MARK_READY, ev->now_ns);
 		break;
 	case GW_EV_RUNNING:
+		if (gw_meter_mark_ns(run->meter, GW_MARK_RUNNING) != 0)
+			break; /* it is repeated */
 		gw_meter_mark(run->meter, GW_MARK_RUNNING, ev->now_ns);
+		gw_src_run_learn(s);
 		break;
 	default:
 		break;
@@ -175,6 +167,8 @@ static void take_parts(struct gw_src_run *s, const json_t *body)
 	for (int i = 0; i < 3; i++)
 		if (gw_message_u64(body, key[i], INT64_MAX, &ns) == 0)
 			gw_meter_part(s->run.meter, part[i], ns);
+	if (gw_message_u64(body, "verify_ns", INT64_MAX, &ns) == 0)
+		s->verified_ns = ns;
 	if (s->run.conf.verify && gw_message_u64(body, "pages", INT64_MAX, &pages) == 0 &&
 		gw_message_u64(body, "mismatched", INT64_MAX, &mismatched) == 0)
 		gw_meter_verified(s->run.meter, pages, mismatched);

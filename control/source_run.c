@@ -167,10 +167,10 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 
 	switch (type) {
 	case GW_DO_PAUSE:
-		gw_src_brake_lift(s); /* a guest that stands still by turns is slow to stop */
 		gw_hv_pause(run->hv, paused, run);
 		break;
 	case GW_DO_SAVE:
+		gw_src_brake_lift(s); /* of a guest that somebody else had paused */
 		gw_hv_save(run->hv, saved, s);
 		break;
 	case GW_DO_UNSAVE:
@@ -254,6 +254,7 @@ static void free_source(struct gw_run *run)
 {
 	struct gw_src_run *s = gw_src_run_of(run);
 
+	gw_src_brake_end(s);
 	gw_extents_free(&s->extents);
 	gw_verify_free(&s->verify);
 	gw_secret_free(s->state);

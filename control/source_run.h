@@ -56,6 +56,9 @@ struct gw_src_run {
 	bool verify_telling;
 
 	struct gw_src_brake brake;
+	struct gw_convergence_sample decided; /* what the pause was decided by */
+	uint64_t decided_ns, opened_ns;       /* opened: of the label */
+	uint64_t verified_ns;                 /* the destination's digests took */
 	int recover_pid; /* after a restart: the hypervisor that the record names; 0: no recovery */
 	bool watching_link, waiting_idle, reconnecting;
 	uint64_t deadline_ns; /* of max_total, 0: none */
@@ -78,6 +81,9 @@ void gw_src_run_let_out(struct gw_src_run *s, uint64_t now_ns);
 void gw_src_run_link_text(struct gw_src_run *s, char *text, size_t size);
 /* What is left to be sent and what that takes, as of now. */
 void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sample);
+/* The guest runs at the destination: what that took beside what can be reckoned, for the sessions to
+ * come. */
+void gw_src_run_learn(struct gw_src_run *s);
 /* Actions about the stream. */
 void gw_src_run_stream(struct gw_src_run *s, enum gw_session_action_type type, uint64_t value);
 /* SYNC, for the machine. */

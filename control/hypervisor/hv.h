@@ -4,6 +4,7 @@
 
 #include "hypervisor.h"
 #include "process.h"
+#include "vcpus.h"
 
 enum gw_hv_op_kind {
 	GW_HV_OP_OPEN,
@@ -79,6 +80,8 @@ struct gw_hv {
 	const struct gw_exporter_info *info; /* NULL before HELLO */
 	struct gw_process *process;          /* NULL before HELLO */
 	struct gw_qemu *qemu;                /* the kind's own; NULL: native */
+	pid_t vcpu[GW_VCPU_MAX_THREADS];
+	uint32_t n_vcpus;
 	bool opened;
 	bool gone;
 	bool *freed; /* set when a callback frees the object that calls it */

@@ -39,7 +39,6 @@ void gw_hv_lost(struct gw_hv *hv, const char *why)
 static void on_hello(struct gw_hv *hv)
 {
 	const struct gw_exporter_info *info = gw_exporter_info(hv->exporter);
-	int rc;
 
 	if (hv->op == NULL || hv->op->kind != GW_HV_OP_OPEN)
 		return; /* too late */
@@ -47,11 +46,8 @@ static void on_hello(struct gw_hv *hv)
 	if (info->uffd_lent)
 		gw_info("%s: its hypervisor (process %d, user %u) was lent /dev/userfaultfd",
 			hv->name, (int)info->pid, info->uid);
-	rc = gw_process_open(
-		hv->loop, gw_exporter_fd(hv->exporter), info->pid, info->uid, &hv->process);
-	if (rc != 0) {
-		gw_hv_fail(hv, -ESRCH, "the exporter's process %d cannot be held: %s",
-			(int)info->pid, strerror(-rc));
+	if (gw_process_open(hv->loop, info->pid, &hv->process) != 0) {
+		gw_hv_fail(hv, -ESRCH, "the exporter's process %d cannot be held", (int)info->pid);
 		return;
 	}
 	hv->ops->opened(hv);
@@ -203,6 +199,12 @@ const char *gw_hv_kind(const struct gw_hv *hv)
 struct gw_exporter *gw_hv_exporter(struct gw_hv *hv)
 {
 	return hv->exporter;
+}
+
+uint32_t gw_hv_vcpus(const struct gw_hv *hv, const pid_t **tids)
+{
+	*tids = hv->vcpu;
+	return hv->n_vcpus;
 }
 
 enum gw_hv_run gw_hv_run_state(const struct gw_hv *hv)

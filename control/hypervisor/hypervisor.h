@@ -82,6 +82,10 @@ const json_t *gw_hv_description(const struct gw_hv *hv);
  * empty: nothing. */
 json_t *gw_hv_compare(const json_t *source, const json_t *destination);
 
+/* The threads that run the guest's vCPUs, as of the last check; 0: not known (native). Borrowed
+ * until the next check. */
+uint32_t gw_hv_vcpus(const struct gw_hv *hv, const pid_t **tids);
+
 /* Hazards and blockers of this end (design section 2), all of them. Result array as in
  * gw_hv_compare; owned by the callee of done (it must json_decref). Called at prepare and again
  * before pause. */

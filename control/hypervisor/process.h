@@ -9,10 +9,8 @@
 
 struct gw_process;
 
-/* Of who listened where sock is connected to; pid and uid are what SO_PEERCRED says of it. Its end
- * is no end of the connection where it has handed its descriptors on, and then its number may be
- * another's: -ESRCH. */
-int gw_process_open(struct gw_loop *loop, int sock, pid_t pid, uid_t uid, struct gw_process **out);
+/* pid: of a peer that is connected now (SO_PEERCRED), so it is still that process. */
+int gw_process_open(struct gw_loop *loop, pid_t pid, struct gw_process **out);
 void gw_process_free(struct gw_process **p);
 
 /* Calls gone(ctx) once from the loop when the process has ended (also when it has already), and no

@@ -53,6 +53,7 @@ static const struct question description_questions[] = {
 
 static const struct question hazard_questions[] = {
 	{"status", "query-status", NULL},
+	{"cpus", "query-cpus-fast", NULL},
 	{"migrate", "query-migrate", NULL},
 	{"jobs", "query-jobs", NULL},
 	{"block_jobs", "query-block-jobs", NULL},
@@ -121,6 +122,7 @@ static void on_hazards(void *arg, int result, json_t *answers, const struct gw_e
 	if (gw_qemu_failed(hv, result, err))
 		return;
 	hv->run = gw_hv_run_from_qemu(json_object_get(answers, "status"));
+	hv->n_vcpus = gw_vcpus_parse(json_object_get(answers, "cpus"), hv->vcpu);
 	end.run = hv->run;
 	end.qemu_major = gw_qmp_major(hv->qemu->qmp);
 	hv->op->reasons = gw_hazards_export(hv->info, hv->role, hv->run);

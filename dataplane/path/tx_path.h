@@ -51,7 +51,7 @@ enum gw_tx_state { GW_TX_FREE, GW_TX_OUT, GW_TX_ACKED, GW_TX_LOST };
 /* What an ACK may do that it should not. */
 enum gw_tx_fault {
 	GW_TX_ACK_UNSENT,      /* acknowledges what was never sent: ignored */
-	GW_TX_ACK_REPEAT,      /* came before, or too late to be told from that: ignored */
+	GW_TX_ACK_REPEAT,      /* came before: ignored */
 	GW_TX_ACK_OLD,         /* overtaken by a newer one; its bits still count */
 	GW_TX_ACK_CREDIT_BACK, /* takes credit back: it does not move */
 	GW_TX_ACK_ECN_BACK,    /* takes CE marks back */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Guests that dirty their memory faster than it can be sent: slowed, and never left slowed."""
 
+import os
 import re
 
 from common import check, check_equal, check_lives, check_report, check_seen, check_stays
@@ -11,6 +12,25 @@ def _stunned(instance):
     """How much of its time a synthetic guest stands still, in percent."""
     instance.state()
     return int(re.findall(r"stunned=(\d+)", instance.process.log())[-1])
+
+
+def _quotas(instance):
+    """How many of a QEMU's threads are in a cgroup of godwit's."""
+    tasks, n = f"/proc/{instance.process.pid}/task", 0
+    for tid in os.listdir(tasks):
+        with open(f"{tasks}/{tid}/cgroup", encoding="ascii") as f:
+            n += "/godwit-" in f.read()
+    return n
+
+
+def _start_qemu(tb):
+    """A QEMU that writes as much as it can in half of its memory, and narrow ports."""
+    a, b = tb.hosts(tb.memifs(2, 9000, "0.1G"))
+    guest = tb.qemu("vm1", backends=(128,), load="gw.rate=20000 gw.ram=50% gw.check=20000")
+    source = guest.start(a)
+    source.wait_ready()
+    destination = guest.start(b, incoming=True)
+    return a, b, source, destination
 
 
 def _start(tb):
@@ -35,8 +55,8 @@ def test_converges(tb):
           f"what that took from it: {report['slowdown']}")
     check(any(p["slowdown_percent"] for p in report["timeline"]), "the timeline has it")
     check_equal(_stunned(destination), 0, "percent by which it is slowed at the destination")
-    check_seen(observer)
     check_lives(destination)
+    check_seen(observer)
 
 
 def test_killed_while_slowed(tb):
@@ -71,5 +91,31 @@ def test_not_enough_switches_over(tb):
                        on_slowdown_limit="switchover").wait_completed()
     check_report(report)
     check(report["slowdown"]["max_percent"] <= 10, f"slowed: {report['slowdown']}")
-    check_seen(observer)
     check_lives(destination)
+    check_seen(observer)
+
+
+def test_qemu_converges(tb):
+    """A QEMU's vCPUs get a share of a CPU each until the rest is small enough."""
+    a, b, source, destination = _start_qemu(tb)
+    observer = tb.observe(source, destination)
+    observer.wait_found()
+    report = a.migrate("vm1", b, verify=True, max_slowdown_percent=99).wait_completed()
+    check_report(report)
+    check(report["slowdown"]["max_percent"] > 20, f"the guest was slowed: {report['slowdown']}")
+    check_equal(_quotas(destination), 0, "threads with a quota at the destination")
+    check_lives(destination)
+    check_seen(observer)
+
+
+def test_qemu_killed_while_slowed(tb):
+    """godwitd dies while vCPUs have quotas: they have none any more."""
+    a, b, source, destination = _start_qemu(tb)
+    session = a.migrate("vm1", b, blackout_limit_ms=100, max_slowdown_percent=30)
+    wait_for("the guest to be slowed", lambda: session.status()["slowdown_percent"] > 0, 90)
+    check(_quotas(source) > 0, "a vCPU has a quota")
+    a.daemon.kill()
+    wait_for("the quotas to be lifted", lambda: _quotas(source) == 0, 30)
+    check_equal(source.state(), "running", "state at the source")
+    a.start()
+    check_stays(source, destination, a)

@@ -183,6 +183,6 @@ def test_lying_state(tb):
     """A device state that is not there, or larger than any."""
     a, b, honest = _hosts(tb)
     for lie, words in (("state-size", "do not fit the descriptor"),
-                       ("state-pipe", "no memory file"), ("state-huge", "the limit is")):
+                       ("state-pipe", "do not fit the descriptor"), ("state-huge", "the limit is")):
         _source_lies(tb, a, b, lie, words)
     honest.finish()

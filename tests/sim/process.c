@@ -15,11 +15,9 @@ struct gw_process {
 	void *ctx;
 };
 
-int gw_process_open(struct gw_loop *loop, int sock, pid_t pid, uid_t uid, struct gw_process **out)
+int gw_process_open(struct gw_loop *loop, pid_t pid, struct gw_process **out)
 {
 	(void)loop;
-	(void)sock;
-	(void)uid;
 	*out = calloc(1, sizeof(**out));
 	if (*out == NULL)
 		return -ENOMEM;

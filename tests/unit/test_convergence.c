@@ -30,6 +30,11 @@ static void test_blackout(void)
 
 	/* 5,000,000 bytes at 1 GB/s + 1.5 * 2 ms + 7 ms */
 	CU_ASSERT_EQUAL(gw_convergence_blackout_ns(&s), 15 * GW_NS_PER_MS);
+	/* 2 GB/s for a millisecond more, and digests. */
+	s.dirty_bps = 16000000000ull;
+	s.gap_ns = GW_NS_PER_MS;
+	s.verify_ns = 20 * GW_NS_PER_MS;
+	CU_ASSERT_EQUAL(gw_convergence_blackout_ns(&s), 37 * GW_NS_PER_MS);
 	s.next_pages = UINT64_MAX;
 	CU_ASSERT(gw_convergence_blackout_ns(&s) > GW_NS_PER_S * 1000000);
 	s.rate_bps = 1;

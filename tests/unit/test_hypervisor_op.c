@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* control/hypervisor/hv_op.c: the callback discipline, with a kind that does what the test wants;
- * process.c: whose end is waited for. */
+/* control/hypervisor/hv_op.c: the callback discipline, with a kind that does what the test wants.
+ */
 #include "../../control/hypervisor/hv.h"
-#include "../../control/hypervisor/process.c"
 #include "../../dataplane/base/secret.h"
 #include "../../dataplane/base/clock.h"
 
@@ -12,7 +11,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,50 +165,17 @@ static void test_not_connected(void)
 	gw_hv_ops_free(&hv);
 }
 
-/* A process that listens, and then ends after so long (0: never). *sock: connected to it. */
-static pid_t listener(unsigned int life_us, int *sock)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	socklen_t len = sizeof(addr);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0), ready[2];
-	pid_t child;
-	char byte;
-
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(sa_family_t)) != 0 || pipe(ready) != 0 ||
-		getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
-		abort();
-	child = fork();
-	if (child == 0) {
-		if (listen(fd, 1) != 0 || write(ready[1], "r", 1) != 1)
-			_exit(1);
-		if (life_us == 0)
-			pause();
-		usleep(life_us);
-		_exit(0);
-	}
-	*sock = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	if (read(ready[0], &byte, 1) != 1 || connect(*sock, (struct sockaddr *)&addr, len) != 0)
-		abort();
-	close(ready[0]);
-	close(ready[1]);
-	close(fd);
-	return child;
-}
-
-static void end(pid_t child)
-{
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
-}
-
 static void test_quit_waits_for_the_process(void)
 {
 	struct outcome o = {0};
-	int sock;
-	pid_t child = listener(30000, &sock);
+	pid_t child = fork();
 
+	if (child == 0) {
+		usleep(30000);
+		_exit(0);
+	}
 	begin();
-	CU_ASSERT_EQUAL_FATAL(gw_process_open(loop, sock, child, getuid(), &hv.process), 0);
+	CU_ASSERT_EQUAL_FATAL(gw_process_open(loop, child, &hv.process), 0);
 	CALL(gw_hv_quit(&hv, done, &o));
 	run(5);
 	CU_ASSERT_EQUAL(o.calls, 0);
@@ -226,7 +191,6 @@ static void test_quit_waits_for_the_process(void)
 	gw_process_free(&hv.process);
 	gw_hv_ops_free(&hv);
 	waitpid(child, NULL, 0);
-	close(sock);
 }
 
 static unsigned int n_gone;
@@ -240,12 +204,16 @@ static void on_gone(void *ctx)
 static void test_kill(void)
 {
 	struct gw_process *p = NULL;
-	int status = 0, sock;
-	pid_t child = listener(0, &sock);
+	pid_t child = fork();
+	int status = 0;
 
-	CU_ASSERT_EQUAL(gw_process_open(loop, sock, 0, getuid(), &p), -EINVAL);
-	CU_ASSERT_EQUAL(gw_process_open(loop, sock, 1, getuid(), &p), -EINVAL);
-	CU_ASSERT_EQUAL_FATAL(gw_process_open(loop, sock, child, getuid(), &p), 0);
+	if (child == 0) {
+		for (;;)
+			pause();
+	}
+	CU_ASSERT_EQUAL(gw_process_open(loop, 0, &p), -EINVAL);
+	CU_ASSERT_EQUAL(gw_process_open(loop, 1, &p), -EINVAL);
+	CU_ASSERT_EQUAL_FATAL(gw_process_open(loop, child, &p), 0);
 	gw_process_await_end(p, 20 * GW_NS_PER_MS, on_gone, NULL);
 	run(5);
 	CU_ASSERT_EQUAL(n_gone, 0);
@@ -254,28 +222,6 @@ static void test_kill(void)
 	CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
 	CU_ASSERT(WIFSIGNALED(status));
 	gw_process_free(&p);
-	close(sock);
-}
-
-/* Who listened has ended, others serve on, and another process has its number. */
-static void test_number_of_another(void)
-{
-	struct gw_process *p = NULL;
-	int sock, theirs, fd;
-	pid_t first = listener(0, &sock), other = listener(0, &theirs);
-
-	end(first);
-	CU_ASSERT_EQUAL(gw_process_open(loop, sock, other, getuid(), &p), -ESRCH);
-	CU_ASSERT_PTR_NULL(p);
-	/* As kernels without SO_PEERPIDFD are served: only the user's own. */
-	fd = hold_by_number(other, getuid());
-	CU_ASSERT_FATAL(fd >= 0);
-	close(fd);
-	CU_ASSERT_EQUAL(hold_by_number(other, getuid() + 4711), -ESRCH);
-	CU_ASSERT_EQUAL(hold_by_number(first, getuid()), -ESRCH);
-	end(other);
-	close(sock);
-	close(theirs);
 }
 
 int main(void)
@@ -287,7 +233,6 @@ int main(void)
 		{"not connected", test_not_connected},
 		{"quit waits for the process", test_quit_waits_for_the_process},
 		{"a process that does not end is killed", test_kill},
-		{"a process that got the number is not", test_number_of_another},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

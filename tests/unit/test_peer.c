@@ -23,8 +23,7 @@ struct side {
 	char reason[GW_ERR_TEXT];
 };
 
-static struct gw_dp_host host = {
-	.n_ports = 2, .n_cores = 1, .port = {{.ipv4 = 0x0a000001}, {.ipv4 = 0xc0a80001}}};
+static struct gw_dp_host host = {.n_ports = 1, .n_cores = 1};
 static struct side client, server;
 static struct gw_tls *tls[3]; /* of a, b, and of another authority's b */
 enum { A, B, OTHER };
@@ -236,41 +235,6 @@ static void test_turned_away(void)
 	part();
 }
 
-/* In the clear, to whom pages would go over ports that anybody can reach. */
-static void test_public_port(void)
-{
-	struct gw_dp_host public = host;
-
-	public.port[1].ipv4 = 0xc6336402;
-	for (int secure = 0; secure < 2; secure++) {
-		prepare(&client, "a", secure ? tls[A] : NULL);
-		prepare(&server, "b", secure ? tls[B] : NULL);
-		server.conf.host = &public;
-		meet();
-		if (secure)
-			expect(true, "", "");
-		else
-			CU_ASSERT(client.gone && !client.up &&
-				  strstr(client.reason, "port 1 of 'b' has 198.51.100.2") != NULL);
-		part();
-		prepare(&client, "a", secure ? tls[A] : NULL);
-		prepare(&server, "b", secure ? tls[B] : NULL);
-		client.conf.host = &public;
-		meet();
-		expect(secure, "it refuses this host: with `security: off` only private addresses",
-			"port 1 of 'a' has 198.51.100.2");
-		part();
-	}
-	/* Made-up pages may. */
-	prepare(&client, "godwit-bench", NULL);
-	prepare(&server, "godwit-bench", NULL);
-	client.conf.nameless = server.conf.nameless = true;
-	client.conf.host = &public;
-	meet();
-	expect(true, "", "");
-	part();
-}
-
 /* Later on, too. */
 static void test_refused_later(void)
 {
@@ -452,7 +416,6 @@ static void test_no_hello(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {{"hello", test_hello}, {"turned away", test_turned_away},
-		{"a public port in the clear", test_public_port},
 		{"refused later", test_refused_later}, {"other setting", test_other_setting},
 		{"version before", test_version_before}, {"version after", test_version_after},
 		{"versions apart", test_versions_apart}, {"no hello", test_no_hello},

@@ -305,32 +305,6 @@ static void test_hostile(void)
 	gw_tx_path_release(&p);
 }
 
-/* An ACK so old that its number is out of memory changes nothing, however often it is repeated. */
-static void test_repeated_late(void)
-{
-	struct gw_wire_packet first, a;
-	struct settled s = {0};
-	struct gw_rate rate;
-	struct gw_tx_path p;
-
-	setup(&p);
-	send_many(&p, 200, MS);
-	first = make_ack(0, 1, MS);
-	CU_ASSERT_TRUE(gw_tx_path_acked(&p, &first, 2 * MS, note, &s));
-	for (unsigned int i = 1; i <= 64; i++) {
-		a = make_ack(i, 1, MS);
-		CU_ASSERT_TRUE(gw_tx_path_acked(&p, &a, 2 * MS, note, &s));
-	}
-	rate = p.rate;
-	for (unsigned int i = 0; i < 1000; i++)
-		CU_ASSERT_FALSE(gw_tx_path_acked(&p, &first, 3 * MS, note, &s));
-	CU_ASSERT_EQUAL(memcmp(&rate, &p.rate, sizeof(rate)), 0);
-	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_REPEAT], 1000);
-	CU_ASSERT_EQUAL(p.fault[GW_TX_ACK_OLD], 0);
-	CU_ASSERT_EQUAL(s.acked, 65);
-	gw_tx_path_release(&p);
-}
-
 /* More CE marks than packets are no more than packets. */
 static void test_ce(void)
 {
@@ -1087,7 +1061,6 @@ int main(void)
 		{"threshold's limit", test_reorder_max},
 		{"thresholds go back", test_relax},
 		{"hostile ACKs", test_hostile},
-		{"an ACK from long ago", test_repeated_late},
 		{"CE marks", test_ce},
 		{"lost ACKs", test_lost_acks},
 		{"tail", test_tail},

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What blackouts cost beside their pages, learned from the sessions that went before: a session
+ * measures that only when it is too late for its own prediction. Kept per destination and kind of
+ * hypervisor; who has no experience with one takes that with the others of the kind. Pure; of each
+ * figure the median of the last few counts, so that one odd session does not.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GW_EXPERIENCE_PLACES 64u
+#define GW_EXPERIENCE_KEPT 5u
+#define GW_EXPERIENCE_NAME 64u
+
+struct gw_experience_costs {
+	uint64_t state_bytes; /* device state */
+	uint64_t fixed_ns; /* beside pages, state and round trips on the wire: pause, save, load */
+	uint64_t gap_ns;   /* from the decision to the pause; the guest goes on writing */
+	uint64_t verify_ns_per_gib;
+};
+
+struct gw_experience_place {
+	char peer[GW_EXPERIENCE_NAME], kind[GW_EXPERIENCE_NAME];
+	uint64_t used;          /* when it was learned from last; 0: free */
+	uint32_t n, n_verified; /* ever */
+	struct gw_experience_costs kept[GW_EXPERIENCE_KEPT];
+};
+
+struct gw_experience {
+	uint64_t clock;
+	struct gw_experience_place place[GW_EXPERIENCE_PLACES];
+};
+
+/* verified: costs has verify_ns_per_gib. */
+void gw_experience_learn(struct gw_experience *e, const char *peer, const char *kind,
+	const struct gw_experience_costs *costs, bool verified);
+/* Fills what is known; what is not stays as the caller set it. */
+void gw_experience_recall(const struct gw_experience *e, const char *peer, const char *kind,
+	struct gw_experience_costs *costs);

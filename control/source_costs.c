@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the blackout of a source session will cost, and what it did cost. */
+#include "source_run.h"
+
+#include "../dataplane/base/clock.h"
+
+#include <string.h>
+
+#define KIB (1ull << 10)
+#define GIB (1ull << 30)
+
+/* Before a save nobody knows: what earlier sessions measured, or what a small machine was measured
+ * to take. Too high an estimate would keep a slow wire from ever fitting the limit. */
+static void estimate_costs(const struct gw_src_run *s, struct gw_convergence_sample *sample)
+{
+	bool native = strcmp(gw_hv_kind(s->run.hv), "native") == 0;
+	struct gw_experience_costs c = {.state_bytes = native ? 16 * KIB : 512 * KIB,
+		.fixed_ns = native ? 2 * GW_NS_PER_MS : 7 * GW_NS_PER_MS};
+
+	gw_experience_recall(s->run.env->experience, s->run.peer, gw_hv_kind(s->run.hv), &c);
+	sample->state_bytes = c.state_bytes;
+	sample->state_ns = c.fixed_ns;
+	sample->gap_ns = c.gap_ns;
+	if (s->run.conf.verify)
+		sample->verify_ns = (uint64_t)((double)c.verify_ns_per_gib *
+					       (double)gw_meter_total_bytes(s->run.meter) / GIB);
+}
+
+void gw_src_run_learn(struct gw_src_run *s)
+{
+	uint64_t paused_ns = gw_meter_mark_ns(s->run.meter, GW_MARK_PAUSE);
+	uint64_t running_ns = gw_meter_mark_ns(s->run.meter, GW_MARK_RUNNING);
+	uint64_t total = gw_meter_total_bytes(s->run.meter), reckoned_ns;
+	struct gw_convergence_sample actual = s->decided;
+	struct gw_experience_costs c = {.state_bytes = s->state_size};
+	bool verified = s->run.conf.verify && s->verified_ns != 0 && total != 0;
+
+	if (s->decided_ns == 0 || paused_ns <= s->decided_ns || running_ns <= paused_ns)
+		return;
+	c.gap_ns = paused_ns - s->decided_ns;
+	if (verified)
+		c.verify_ns_per_gib = (uint64_t)((double)s->verified_ns * GIB / (double)total);
+	actual.state_bytes = s->state_size;
+	actual.gap_ns = c.gap_ns;
+	actual.verify_ns = s->run.conf.verify ? s->verified_ns : 0;
+	actual.state_ns = 0;
+	reckoned_ns = gw_convergence_blackout_ns(&actual);
+	if (running_ns - paused_ns > reckoned_ns)
+		c.fixed_ns = running_ns - paused_ns - reckoned_ns;
+	gw_experience_learn(
+		s->run.env->experience, s->run.peer, gw_hv_kind(s->run.hv), &c, verified);
+}
+
+void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sample)
+{
+	struct gw_dp_link_status st = {0};
+
+	if (s->run.link != NULL)
+		gw_dp_link_status(gw_link_dp(s->run.link), &st);
+	gw_meter_sample(s->run.meter, st.rate_bps, sample);
+	sample->rtt_ns = st.rtt_ns;
+	estimate_costs(s, sample);
+}

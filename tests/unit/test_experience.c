@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* control/experience.c: what is learned, and from whom it is taken. */
+#include "../../control/experience.c"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct gw_experience e;
+
+static struct gw_experience_costs recall(const char *peer, const char *kind)
+{
+	struct gw_experience_costs c = {1, 2, 3, 4};
+
+	gw_experience_recall(&e, peer, kind, &c);
+	return c;
+}
+
+static void learn(const char *peer, const char *kind, uint64_t fixed_ns)
+{
+	struct gw_experience_costs c = {fixed_ns * 10, fixed_ns, fixed_ns * 100, 77};
+
+	gw_experience_learn(&e, peer, kind, &c, false);
+}
+
+static void test_whose(void)
+{
+	memset(&e, 0, sizeof(e));
+	CU_ASSERT_EQUAL(recall("a", "qemu").state_bytes, 1);
+	CU_ASSERT_EQUAL(recall("a", "qemu").verify_ns_per_gib, 4);
+	learn("a", "qemu", 50);
+	learn("b", "qemu", 60);
+	CU_ASSERT_EQUAL(recall("a", "qemu").fixed_ns, 50);
+	CU_ASSERT_EQUAL(recall("a", "qemu").state_bytes, 500);
+	CU_ASSERT_EQUAL(recall("a", "qemu").gap_ns, 5000);
+	CU_ASSERT_EQUAL(recall("a", "qemu").verify_ns_per_gib, 4); /* nobody verified */
+	CU_ASSERT_EQUAL(recall("b", "qemu").fixed_ns, 60);
+	/* A peer that is new: as the newest of the kind. Another kind says nothing. */
+	CU_ASSERT_EQUAL(recall("c", "qemu").fixed_ns, 60);
+	learn("a", "qemu", 50);
+	CU_ASSERT_EQUAL(recall("c", "qemu").fixed_ns, 50);
+	CU_ASSERT_EQUAL(recall("a", "native").fixed_ns, 2);
+}
+
+static void test_median(void)
+{
+	const uint64_t ns[] = {100, 9000, 110, 105, 120, 130, 140};
+	const uint64_t want[] = {100, 4550, 110, 107, 110, 120, 120};
+
+	memset(&e, 0, sizeof(e));
+	for (uint32_t i = 0; i < sizeof(ns) / sizeof(ns[0]); i++) {
+		learn("a", "qemu", ns[i]);
+		CU_ASSERT_EQUAL(recall("a", "qemu").fixed_ns, want[i]);
+	}
+}
+
+static void test_verify(void)
+{
+	struct gw_experience_costs c = {.verify_ns_per_gib = 900};
+
+	memset(&e, 0, sizeof(e));
+	for (int i = 0; i < 12; i++)
+		gw_experience_learn(&e, "a", "native", &c, i % 3 == 0);
+	CU_ASSERT_EQUAL(recall("a", "native").verify_ns_per_gib, 900);
+}
+
+/* The one that was not used for longest makes room. */
+static void test_many(void)
+{
+	char peer[32];
+
+	memset(&e, 0, sizeof(e));
+	for (uint32_t i = 0; i <= GW_EXPERIENCE_PLACES; i++) {
+		snprintf(peer, sizeof(peer), "host-%u", i);
+		learn(peer, "qemu", 1000 + i);
+		learn("host-0", "qemu", 1000);
+	}
+	CU_ASSERT_EQUAL(recall("host-0", "qemu").fixed_ns, 1000);
+	CU_ASSERT_EQUAL(recall("host-2", "qemu").fixed_ns, 1002);
+	learn("host-1", "qemu", 7);
+	CU_ASSERT_EQUAL(recall("host-1", "qemu").fixed_ns, 7); /* it had been forgotten */
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{"whose experience counts", test_whose},
+		{"the median", test_median},
+		{"verify", test_verify},
+		{"more peers than there is room for", test_many},
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{"experience", NULL, NULL, NULL, NULL, tests},
+		CU_SUITE_INFO_NULL,
+	};
+	unsigned int failed;
+
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
+		return 1;
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failed != 0;
+}

@@ -43,6 +43,7 @@ struct gw_queue {
 	struct gw_path_out *path[GW_DP_MAX_PATHS];
 	struct gw_share share; /* of this worker's sources, by slot */
 	gw_packet *held[GW_BURST];
+	uint64_t arp_ns; /* the next answer to ARP falls due, see worker_rx.c */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
 		resent_pages;
 	struct gw_histogram
@@ -118,6 +119,7 @@ struct gw_path_in {
 	X(rx_bad_page)        \
 	X(rx_wrong_owner)     \
 	X(rx_unexpected_type) \
+	X(rx_arp_flood)       \
 	X(rx_ack_unsent)      \
 	X(rx_ack_repeat)      \
 	X(rx_ack_old)         \

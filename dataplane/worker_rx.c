@@ -4,6 +4,9 @@
 #include <string.h>
 
 #define SCRATCH_BYTES 16384u
+/* ARP is answered to anybody, from the same port as pages: so often, and so often at once. */
+#define ARP_EVERY_NS 100000u
+#define ARP_BURST 64u
 
 /* A page packet for a stream of this path's peer. Returns whether the PSN counts as applied. */
 static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct gw_wire_packet *p)
@@ -143,6 +146,19 @@ static void rx_in(struct gw_worker *w, struct gw_arrival *a, uint64_t now_ns)
 	answer_probe(w, a, path, now_ns);
 }
 
+/* A flood of requests must not take the port's time away from pages. */
+static bool arp_allowed(struct gw_queue *q, uint64_t now_ns)
+{
+	uint64_t full_ns = (uint64_t)ARP_BURST * ARP_EVERY_NS;
+
+	if (q->arp_ns + full_ns < now_ns)
+		q->arp_ns = now_ns - full_ns;
+	if (q->arp_ns >= now_ns)
+		return false;
+	q->arp_ns += ARP_EVERY_NS;
+	return true;
+}
+
 static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint64_t now_ns)
 {
 	const uint8_t *mac;
@@ -152,6 +168,10 @@ static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame
 	gw_neighbor_learn(&q->port->neighbors, from_ip, mac, now_ns);
 	if (!gw_frame_arp_wants(frame, q->port->ip))
 		return;
+	if (!arp_allowed(q, now_ns)) {
+		gw_drop(w, GW_DROP_rx_arp_flood);
+		return;
+	}
 	m = copy_small(w, frame, GW_FRAME_ARP);
 	if (m == NULL)
 		return;

@@ -4,18 +4,21 @@
  * WORKERS INTEGRITY */
 #include "suite.h"
 
+#include "../../dataplane/base/clock.h"
 #include "../../dataplane/wire/bytes.h"
 #include "../../dataplane/wire/wire.h"
 
 #include <CUnit/Basic.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PAGES 600u
 #define UDP (GW_WIRE_L2_TO_UDP)
 #define ROOM 9700u
+#define A_IP(port) (0x0a000001u + (port)*256) /* as rig.c has it */
 
 static struct rig rig;
 static struct rig_conf conf = {
@@ -30,7 +33,7 @@ struct frame {
 static struct {
 	pthread_mutex_t lock;
 	struct frame newest[5]; /* by type */
-	uint64_t from_b, with_pattern;
+	uint64_t from_b, with_pattern, to_strangers, arp_answers;
 	struct frame reply[2], probe; /* the last two to that probe */
 	uint64_t replies;
 } seen = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -54,6 +57,10 @@ static void look(void *ctx, const struct rig_frame *f)
 	(void)ctx;
 	pthread_mutex_lock(&seen.lock);
 	seen.from_b += !f->to_b;
+	/* Who sends with an address of neither end is never answered. */
+	seen.to_strangers += !f->to_b && gw_get16(f->bytes + 12) == 0x0800 &&
+			     gw_get32(f->bytes + 30) != A_IP(f->port);
+	seen.arp_answers += !f->to_b && gw_get16(f->bytes + 12) == 0x0806 && f->bytes[21] == 2;
 	seen.with_pattern += memmem(f->bytes, f->len, pattern, sizeof(pattern)) != NULL;
 	if (gw_get16(f->bytes + 12) == 0x0800 && type >= GW_WIRE_DATA && type <= GW_WIRE_REPLY)
 		keep(&seen.newest[type], f);
@@ -413,6 +420,83 @@ static void test_probes_elsewhere(void)
 	end();
 }
 
+/* The address of what was captured is made another's: that one would be hit. Of every type, at
+ * every core. */
+static void test_reflection(void)
+{
+	static const enum gw_wire_type types[] = {GW_WIRE_DATA, GW_WIRE_PROBE};
+	struct counter c = {rig.b, "rx_bad_source", rig_drops(rig.b, "rx_bad_source")};
+
+	begin();
+	for (unsigned int i = 0; i < 400 * conf.workers; i++) {
+		struct frame f = newest(types[i % 2]);
+
+		if (i % 4 >= 2)
+			renumber(&f, 1000 + i);
+		f.queue = i / 400;
+		gw_put32(f.bytes + 26, 0xc6336400u + i);
+		fix_checksum(f.bytes + 14);
+		inject(true, &f);
+		/* A probe is judged where it comes; pages for another core go no further. */
+		c.want += types[i % 2] == GW_WIRE_PROBE;
+		if (i % 32 == 31)
+			CU_ASSERT_TRUE_FATAL(rig_wait(&rig, reached, &c));
+	}
+	CU_ASSERT_TRUE_FATAL(rig_wait(&rig, reached, &c));
+	pthread_mutex_lock(&seen.lock);
+	CU_ASSERT_EQUAL(seen.to_strangers, 0);
+	/* An answer is never larger than the question, of the smallest probe too. */
+	CU_ASSERT_FATAL(seen.newest[GW_WIRE_REPLY].len != 0);
+	pthread_mutex_unlock(&seen.lock);
+	CU_ASSERT(newest(GW_WIRE_REPLY).len <=
+		  UDP + sizeof(struct gw_wire_probe) + GW_WIRE_TAG_BYTES);
+	end();
+}
+
+static bool arp_told(void *ctx)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&seen.lock);
+	n = seen.arp_answers;
+	pthread_mutex_unlock(&seen.lock);
+	return n + rig_drops(rig.b, "rx_arp_flood") >= *(const uint64_t *)ctx;
+}
+
+/* Anybody may ask where b is; b does not spend its port on answers. */
+static void test_arp_flood(void)
+{
+	uint8_t ask[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 99, 8, 6, 0, 1, 8, 0,
+		6, 4, 0, 1, 2, 0, 0, 0, 0, 99};
+	const struct rig_frame f = {.to_b = true, .len = sizeof(ask), .bytes = ask};
+	uint64_t answered, dropped, want, begin_ns, asked = 0;
+
+	begin();
+	gw_put32(ask + 28, 0xc6336401u);
+	gw_put32(ask + 38, A_IP(0) + 1);
+	pthread_mutex_lock(&seen.lock);
+	answered = seen.arp_answers;
+	pthread_mutex_unlock(&seen.lock);
+	dropped = rig_drops(rig.b, "rx_arp_flood");
+	begin_ns = gw_now_ns();
+	while (asked < 20000) {
+		if (rig_inject(&f))
+			asked++;
+		else
+			sched_yield();
+	}
+	want = answered + dropped + asked;
+	CU_ASSERT_TRUE(rig_wait(&rig, arp_told, &want));
+	pthread_mutex_lock(&seen.lock);
+	answered = seen.arp_answers - answered;
+	pthread_mutex_unlock(&seen.lock);
+	CU_ASSERT(answered > 0);
+	/* 64 at once, then 10,000 a second: whatever the test's speed was. */
+	CU_ASSERT(answered <= 64 + (gw_now_ns() - begin_ns) / 100000 + 2);
+	move_pages(4242);
+	end();
+}
+
 static bool refused(void *ctx)
 {
 	return rig_drops(rig.b, "rx_forged") >= *(const uint64_t *)ctx;
@@ -508,6 +592,8 @@ int main(int argc, char **argv)
 		{"cuts", test_cut},
 		{"makes up", test_made_up},
 		{"probes another core", test_probes_elsewhere},
+		{"asks in another's name", test_reflection},
+		{"floods with ARP", test_arp_flood},
 		{"repeats an old answer", test_old_reply},
 		{"secrets that differ", test_other_secret},
 		CU_TEST_INFO_NULL,

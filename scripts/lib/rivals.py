@@ -58,7 +58,7 @@ class Ends:
 
 def credentials(tb):
     """Folders of a server's and a client's certificate of a throw-away authority, as QEMU wants."""
-    ca = tb.directory / "pki"
+    ca = tb.directory / "qemu-pki"
     ca.mkdir()
 
     def openssl(*argv):
@@ -99,7 +99,7 @@ def set_up_qemu(end, incoming, o, tls):
 def run_qemu(o):
     """One move by QEMU itself, over loopback TCP."""
     with Testbed() as tb:
-        hosts = tb.hosts([tb.memif(0)], start=False)
+        hosts = tb.hosts([tb.memif(0)], start=False, security="off")
         ends = Ends(tb, hosts, o, attach="none")
         tls = credentials(tb) if o.encrypted else None
         uri = f"tcp:127.0.0.1:{free_port()}"

@@ -188,6 +188,9 @@ __attribute__((constructor)) static void on_load(void)
 
 __attribute__((destructor)) static void on_exit_or_unload(void)
 {
+	/* QEMU unloads no plugin that has started. */
+	if (qemu_export.source != NULL)
+		gw_uffd_source_leave(qemu_export.source);
 	gw_export_server_free(&qemu_export.server);
 	gw_uffd_source_free(&qemu_export.source);
 }

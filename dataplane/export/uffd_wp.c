@@ -14,7 +14,8 @@
 
 struct gw_uffd_source {
 	int pagemap_fd;
-	int uffd; /* -1: tracking is off */
+	int uffd;     /* -1: tracking is off */
+	bool leaving; /* atomic: the process ends */
 	struct page_region run[SCAN_RUNS];
 	uint32_t n_ranges;
 	struct gw_uffd_range range[];
@@ -88,6 +89,11 @@ void gw_uffd_source_free(struct gw_uffd_source **source)
 	*source = NULL;
 }
 
+void gw_uffd_source_leave(struct gw_uffd_source *s)
+{
+	__atomic_store_n(&s->leaving, true, __ATOMIC_RELEASE);
+}
+
 static int protect(int uffd, const struct gw_uffd_range *r, struct gw_export_reason *why)
 {
 	struct uffdio_register reg = {
@@ -128,7 +134,7 @@ static void uffd_stop(void *ctx)
 {
 	struct gw_uffd_source *s = ctx;
 
-	if (s->uffd < 0)
+	if (s->uffd < 0 || __atomic_load_n(&s->leaving, __ATOMIC_ACQUIRE))
 		return;
 	/* Closing alone unregisters too, but only when no forked child holds a copy. */
 	for (uint32_t i = 0; i < s->n_ranges; i++) {

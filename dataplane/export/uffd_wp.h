@@ -32,6 +32,11 @@ GW_EXPORT_API int gw_uffd_source_create(const struct gw_uffd_range *range, uint3
 /* Tracking must be off. *source becomes NULL. */
 GW_EXPORT_API void gw_uffd_source_free(struct gw_uffd_source **source);
 
+/* The process is about to end, and the server with it: tracking that is on then ends with the memory
+ * that it is about. Lifted page by page, as STOP does, it would make the process end later, and take
+ * CPU time from a guest that has just started elsewhere. Any thread. */
+GW_EXPORT_API void gw_uffd_source_leave(struct gw_uffd_source *s);
+
 /* For gw_export_description.source; the context is the struct gw_uffd_source. Uses ring 0. */
 GW_EXPORT_API const struct gw_export_source_ops *gw_uffd_source_ops(void);
 

@@ -319,6 +319,38 @@ static void test_stop_costs_nothing(void)
 	CU_ASSERT(minor_faults_of_writing() < RAM_PAGES / 16);
 }
 
+/* A process that ends takes protection along with its memory; nobody lifts it before. */
+static void test_leave_lifts_nothing(void)
+{
+	const struct gw_export_source_ops *ops = gw_uffd_source_ops();
+	struct gw_export_reason why;
+	pid_t pid;
+	int status;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		struct gw_uffd_source *s;
+		struct gw_uffd_range range = {ram.base[0], REGION_BYTES, 0};
+
+		if (gw_uffd_source_create(&range, 1, &s, &why) != 0 ||
+			ops->start(s, NULL, &why) != 0)
+			_exit(10);
+		ops->stop(s);
+		if (ops->start(s, NULL, &why) != 0)
+			_exit(11);
+		gw_uffd_source_leave(s);
+		ops->stop(s);
+		/* Still held: nobody else can have it. */
+		if (gw_uffd_source_create(&range, 1, &s, &why) != 0)
+			_exit(12);
+		_exit(ops->start(s, NULL, &why) == -EBUSY ? 0 : 13);
+	}
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_TRUE(WIFEXITED(status));
+	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
+}
+
 static void test_private_memory_is_refused(void)
 {
 	struct gw_uffd_range range = {NULL, 1 << 20, 0};
@@ -368,6 +400,7 @@ int main(void)
 		{"no page lost", test_no_page_lost},
 		{"a lent device", test_lent},
 		{"STOP leaves no cost", test_stop_costs_nothing},
+		{"leaving lifts nothing", test_leave_lifts_nothing},
 		{"memory that cannot be tracked", test_private_memory_is_refused},
 		CU_TEST_INFO_NULL,
 	};

@@ -44,6 +44,11 @@ json_t *gw_manager_list(const struct gw_manager *m);
 int gw_manager_abort(struct gw_manager *m, const char *id, const char *vm, const char *reason,
 	char out_id[GW_UUID_TEXT]);
 
+/* A person's word; sure: said with emphasis. 0 with the session's id, or an enum gw_rpc_code with a
+ * text of err. */
+int gw_manager_resolve(struct gw_manager *m, const char *id, const char *vm,
+	enum gw_resolution resolution, bool sure, char out_id[GW_UUID_TEXT], struct gw_err *err);
+
 /* 0, or an enum gw_rpc_code with a text of err. out: the session's status. */
 int gw_manager_change(struct gw_manager *m, const char *id, const char *vm,
 	const struct gw_changes *changes, json_t **out, struct gw_err *err);

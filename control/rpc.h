@@ -61,6 +61,7 @@ void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *
  *   list {}                     -> {sessions:[status]}
  *   show {id? | vm?}            -> status (the newest session of that VM; finished ones stay until 64 newer ones)
  *   abort {id? | vm?, reason?}  -> {id}   returns when the abort is under way; follow with show
+ *   resolve {id? | vm?, as:"running-here|running-there|gone", sure?} -> {id}   a person's word where the other host does not come back
  *   peers {}                    -> {peers:[{name, address, connected, rtt_us, version, paths, paths_up, certificate_days_left?, error?}],
  *                                   security:"on|off", certificate_names, certificates:[{key, file, ends, days_left}], error?}   of this host
  *   ports {}                    -> {ports:[{name, device, driver, mac, address, mtu, link_up, stopped, standby, rate_bps, queues, rx_packets, rx_bytes,

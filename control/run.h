@@ -64,6 +64,9 @@ struct gw_run_ops {
 	void (*dp_event)(struct gw_run *run, const struct gw_dp_event *ev);
 	void (*tick)(struct gw_run *run, uint64_t now_ns);
 	void (*export_event)(struct gw_run *run, const struct gw_exporter_event *ev);
+	/* Source: whether a person's word counts now. */
+	enum gw_resolve_verdict (*resolvable)(const struct gw_run *run,
+		enum gw_resolution resolution, bool sure, const char **why);
 	/* Source: takes the run's changed conf and tuning to where they act. */
 	void (*retune)(struct gw_run *run);
 	void (*finish)(

@@ -120,6 +120,27 @@ static void abort_session(void *ctx, const json_t *params, struct gw_rpc_call *c
 					   : "no such session");
 }
 
+static void resolve(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	static const char *const keys[] = {"id", "vm", "as", "sure", NULL};
+	struct gw_err err = {.text = ""};
+	struct gw_service *s = ctx;
+	enum gw_resolution as;
+	struct gw_params_ids ids;
+	char id[GW_UUID_TEXT];
+	bool sure = false;
+	int rc;
+
+	if (!gw_params_known(call, params, keys) || !gw_params_ids(call, params, &ids) ||
+		!gw_params_resolution(call, params, &as, &sure))
+		return;
+	rc = gw_manager_resolve(s->manager, ids.id, ids.vm, as, sure, id, &err);
+	if (rc == 0)
+		gw_rpc_reply(call, json_pack("{s:s}", "id", id));
+	else
+		gw_rpc_error(call, rc, NULL, "%s", err.text);
+}
+
 static void report(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	struct gw_service *s = ctx;
@@ -263,7 +284,7 @@ static void version(void *ctx, const json_t *params, struct gw_rpc_call *call)
 /* `check` asks the VM's hypervisor and is its one session meanwhile: not for who may only read. */
 static const struct gw_rpc_method methods[] = {{"migrate", migrate, false}, {"check", check, false},
 	{"list", list, true}, {"show", show, true}, {"abort", abort_session, false},
-	{"peers", peers, true}, {"ports", ports, true}, {"report", report, true},
+	{"resolve", resolve, false}, {"peers", peers, true}, {"ports", ports, true}, {"report", report, true},
 	{"set", set, false}, {"reload", reload, false}, {"version", version, true},
 	{NULL, NULL, false}};
 

@@ -54,6 +54,25 @@ static int optional_bool(const json_t *params, const char *key, bool *out)
 	return json_is_boolean(v) ? 0 : -EINVAL;
 }
 
+bool gw_params_resolution(
+	struct gw_rpc_call *call, const json_t *params, enum gw_resolution *as, bool *sure)
+{
+	const char *text = json_string_value(json_object_get(params, "as"));
+
+	*sure = false;
+	if (text == NULL || gw_resolution_parse(text, as) != 0) {
+		gw_rpc_error(call, INVALID_PARAMS, NULL,
+			"as: '%.32s' is not valid; allowed: running-here, running-there or gone",
+			text != NULL ? text : "");
+		return false;
+	}
+	if (optional_bool(params, "sure", sure) != 0) {
+		gw_rpc_error(call, INVALID_PARAMS, NULL, "sure: true or false");
+		return false;
+	}
+	return true;
+}
+
 static int optional_u32(
 	const json_t *params, const char *key, uint32_t min, uint32_t max, uint32_t *out)
 {

@@ -20,6 +20,9 @@ bool gw_params_option(struct gw_rpc_call *call, const json_t *params, const char
 /* A class by its name under "class"; *out stays where there is none. */
 bool gw_params_class(const struct gw_config *config, struct gw_rpc_call *call, const json_t *params,
 	const struct gw_config_class **out);
+/* A person's word about a guest, under "as", and whether he is "sure". */
+bool gw_params_resolution(struct gw_rpc_call *call, const json_t *params, enum gw_resolution *as,
+	bool *sure);
 /* What is not given is as configured. */
 bool gw_params_migrate(const struct gw_manager *manager, struct gw_rpc_call *call,
 	const json_t *params, struct gw_migrate *out);

@@ -80,6 +80,7 @@ const char *gw_result_name(enum gw_result result); /* NULL for GW_RESULT_NONE */
 	X(HV_GONE)       /* a socket of the hypervisor broke */                              \
 	X(GUEST_STOPPED) /* by somebody else */                                              \
 	X(GUEST_RESUMED) /* by somebody else */                                              \
+	X(RESOLVED)      /* source: by a person; value: enum gw_resolution */                \
 	X(FAULT)         /* anything else that ends the session: text says what */           \
 	X(USER_ABORT)
 
@@ -219,6 +220,24 @@ struct gw_session_view gw_src_view(const struct gw_src *s);
 void gw_src_blackout_limit(struct gw_src *s, uint64_t blackout_ns);
 /* After HV_OPENED, where the kind of hypervisor decides: it must not outlive its guest here. */
 void gw_src_quit_after(struct gw_src *s, bool quit);
+
+/* What a person says of a guest that was handed over to a host which does not come back. */
+enum gw_resolution {
+	GW_RESOLVE_HERE,  /* it is to run here again */
+	GW_RESOLVE_THERE, /* it runs there */
+	GW_RESOLVE_GONE,  /* it is lost */
+};
+enum gw_resolve_verdict {
+	GW_RESOLVE_OK,
+	GW_RESOLVE_UNSURE, /* not without saying that one is sure */
+	GW_RESOLVE_STATE,  /* not now */
+};
+
+const char *gw_resolution_name(enum gw_resolution r);
+int gw_resolution_parse(const char *text, enum gw_resolution *out);
+/* Whether RESOLVED may follow; *why says why not. */
+enum gw_resolve_verdict gw_src_resolvable(
+	const struct gw_src *s, enum gw_resolution r, bool sure, const char **why);
 
 struct gw_dst;
 int gw_dst_create(const struct gw_session_conf *conf, struct gw_dst **out);

@@ -23,11 +23,12 @@ static void close_stream(struct gw_src *s, struct gw_session_actions *out)
 	gw_session_do(out, GW_DO_FINISH, 0);
 }
 
-static void runs_there(struct gw_src *s, struct gw_session_actions *out)
+void gw_src_let_go(
+	struct gw_src *s, enum gw_result result, const char *error, struct gw_session_actions *out)
 {
-	s->result = GW_COMPLETED;
+	s->result = result;
 	s->phase = GW_DONE;
-	s->error[0] = '\0';
+	snprintf(s->error, sizeof(s->error), "%s", error);
 	if (s->conf.quit_after) {
 		gw_src_enter(s, S_QUITTING, 0, out);
 		gw_session_do(out, GW_DO_QUIT, 0);
@@ -41,9 +42,23 @@ static void runs_there(struct gw_src *s, struct gw_session_actions *out)
 static void person(struct gw_src *s, const char *text, struct gw_session_actions *out)
 {
 	s->result = GW_FAILED;
-	snprintf(s->error, sizeof(s->error), "%s; the guest stays paused here, resolve by hand",
-		text);
+	snprintf(s->error, sizeof(s->error),
+		"%s; the guest stays paused here, resolve by hand: godwitctl resolve", text);
 	gw_src_enter(s, S_PERSON, 0, out);
+}
+
+void gw_src_lost(struct gw_src *s, struct gw_session_actions *out)
+{
+	snprintf(s->error, sizeof(s->error),
+		"the destination was told to run the guest and does not answer since; it is asked "
+		"again and again. Should its host never come back: godwitctl resolve");
+	gw_src_enter(s, S_LOST, ANSWER_NS, out);
+}
+
+static void answered(struct gw_src *s, struct gw_session_actions *out)
+{
+	s->error[0] = '\0';
+	gw_src_enter(s, S_GONE, ANSWER_NS, out);
 }
 
 /* GO is sent: only the destination's word counts, whatever else happens. */
@@ -52,10 +67,14 @@ static void gone_step(
 {
 	switch (ev->type) {
 	case GW_EV_RUNNING:
-		runs_there(s, out);
+		gw_src_let_go(s, GW_COMPLETED, "", out);
 		break;
 	case GW_EV_REFUSED:
-		gw_src_refused(s, ev->text, out);
+		gw_src_take_back(
+			s, out, "the destination refused to run the guest: %.180s", ev->text);
+		break;
+	case GW_EV_RESOLVED:
+		gw_src_resolved(s, (enum gw_resolution)ev->value, out);
 		break;
 	case GW_EV_CRASHED:
 		person(s, "the destination's hypervisor ended while the guest was starting", out);
@@ -68,13 +87,13 @@ static void gone_step(
 		break;
 	case GW_EV_READY:
 		gw_session_do(out, GW_DO_SEND_GO, 0);
-		gw_src_enter(s, S_GONE, ANSWER_NS, out);
+		answered(s, out);
 		break;
 	case GW_EV_STARTING:
-		gw_src_enter(s, S_GONE, ANSWER_NS, out);
+		answered(s, out);
 		break;
 	case GW_EV_PEER_GONE:
-		gw_src_enter(s, S_LOST, ANSWER_NS, out);
+		gw_src_lost(s, out);
 		break;
 	case GW_EV_TIMER:
 		gw_src_enter(s, s->state, ANSWER_NS, out);
@@ -92,9 +111,12 @@ void gw_src_commit(
 	case S_RECORDING_GO:
 		if (!gw_src_done(s, ev, GW_EV_RECORDED, "cannot record the commit", out))
 			break;
-		gw_src_enter(s, s->peer_gone ? S_LOST : S_GONE, ANSWER_NS, out);
-		if (!s->peer_gone)
-			gw_session_do(out, GW_DO_SEND_GO, 0);
+		if (s->peer_gone) {
+			gw_src_lost(s, out);
+			break;
+		}
+		gw_src_enter(s, S_GONE, ANSWER_NS, out);
+		gw_session_do(out, GW_DO_SEND_GO, 0);
 		break;
 	case S_GONE:
 	case S_LOST:
@@ -102,7 +124,8 @@ void gw_src_commit(
 		break;
 	case S_PERSON:
 		/* A late word is better than a person's guess. */
-		if (ev->type == GW_EV_RUNNING || ev->type == GW_EV_REFUSED)
+		if (ev->type == GW_EV_RUNNING || ev->type == GW_EV_REFUSED ||
+			ev->type == GW_EV_RESOLVED)
 			gone_step(s, ev, out);
 		break;
 	case S_QUITTING:

@@ -128,5 +128,13 @@ void gw_src_fail(struct gw_src *s, enum gw_result result, struct gw_session_acti
 /* States U_* and R_OPENING. */
 void gw_src_undo(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out);
-/* The destination refused after GO: the guest resumes here. */
-void gw_src_refused(struct gw_src *s, const char *text, struct gw_session_actions *out);
+/* After GO: the guest resumes here. That it does not run there is certain. */
+void gw_src_take_back(struct gw_src *s, struct gw_session_actions *out, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* After GO: the guest is not this host's any more. */
+void gw_src_let_go(
+	struct gw_src *s, enum gw_result result, const char *error, struct gw_session_actions *out);
+/* After GO without a connection: only its host or a person can say what became of the guest. */
+void gw_src_lost(struct gw_src *s, struct gw_session_actions *out);
+/* RESOLVED, in session_resolve.c. */
+void gw_src_resolved(struct gw_src *s, enum gw_resolution r, struct gw_session_actions *out);

@@ -95,12 +95,15 @@ void gw_src_fail(struct gw_src *s, enum gw_result result, struct gw_session_acti
 	next(s, out);
 }
 
-void gw_src_refused(struct gw_src *s, const char *text, struct gw_session_actions *out)
+void gw_src_take_back(struct gw_src *s, struct gw_session_actions *out, const char *fmt, ...)
 {
+	va_list ap;
+
 	s->result = GW_FAILED;
 	s->phase = GW_ABORT;
-	snprintf(s->error, sizeof(s->error), "the destination refused to run the guest: %.180s",
-		text);
+	va_start(ap, fmt);
+	vsnprintf(s->error, sizeof(s->error), fmt, ap);
+	va_end(ap);
 	s->peer_clear = true;
 	s->owes_end = true;
 	next(s, out);
@@ -143,7 +146,7 @@ static void recovered(
 	s->held = !s->was_paused;
 	s->saved = true;
 	if (s->recover == GW_STEP_GO) {
-		gw_src_enter(s, S_LOST, GW_NS_PER_S, out);
+		gw_src_lost(s, out);
 		gw_session_do(out, GW_DO_SEND_ASK, 0);
 		return;
 	}

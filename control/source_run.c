@@ -239,6 +239,13 @@ static struct gw_session_view view(const struct gw_run *run)
 	return gw_src_view(((const struct gw_src_run *)(const void *)run)->machine);
 }
 
+static enum gw_resolve_verdict resolvable(
+	const struct gw_run *run, enum gw_resolution resolution, bool sure, const char **why)
+{
+	return gw_src_resolvable(((const struct gw_src_run *)(const void *)run)->machine,
+		resolution, sure, why);
+}
+
 static void retune(struct gw_run *run)
 {
 	struct gw_src_run *s = gw_src_run_of(run);
@@ -270,6 +277,7 @@ static const struct gw_run_ops ops = {.step = step,
 	.dp_event = gw_src_run_dp_event,
 	.tick = gw_src_run_tick,
 	.export_event = gw_src_run_export,
+	.resolvable = resolvable,
 	.retune = retune,
 	.finish = finish,
 	.free = free_source};

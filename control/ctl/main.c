@@ -57,6 +57,20 @@ static const struct {
 		"  state=up|down          down: out of service, its pages go over the others\n"
 		"\n"
 		"It holds until it is set again; the configuration file stays as it is.\n"},
+	{"resolve", ctl_resolve, "resolve VM|ID --as WHAT [--sure]",
+		"Say what became of a guest handed to a lost host.\n"
+		"\n"
+		"At the source, once the destination was told to run the guest and does not\n"
+		"answer; 'show' says so. WHAT is\n"
+		"  running-there   the guest runs there: the session is over here\n"
+		"  running-here    it does not run there and never will: it is resumed here.\n"
+		"                  If that is wrong, two guests run and spoil their disks, so\n"
+		"                  --sure is needed: the host is off, or its hypervisor ended\n"
+		"  gone            it is lost: the session ends, as does the hypervisor here\n"
+		"                  unless it is to be left\n"
+		"\n"
+		"At the destination, by the session's ID: the outcome that is kept for the\n"
+		"source is dropped. WHAT has to agree with it.\n"},
 	{"peers", ctl_peers, "peers", "The hosts that guests may move to.\n"},
 	{"ports", ctl_ports, "ports", "The ports of this host, with their counters.\n"},
 	{"reload", ctl_reload, "reload",

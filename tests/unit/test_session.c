@@ -444,6 +444,95 @@ static void test_lost_after_go(void)
 	CU_ASSERT(did(GW_DO_QUIT));
 }
 
+static enum gw_resolve_verdict may(enum gw_resolution r, bool sure)
+{
+	const char *why = NULL;
+	enum gw_resolve_verdict v = gw_src_resolvable(src, r, sure, &why);
+
+	CU_ASSERT_EQUAL(v == GW_RESOLVE_OK, why == NULL);
+	return v;
+}
+
+static void lose_destination(void)
+{
+	source_to("GONE");
+	s(GW_EV_PEER_GONE, 0, 0);
+	CU_ASSERT_STRING_EQUAL(gw_src_view(src).state, "LOST");
+	CU_ASSERT(strstr(gw_src_view(src).error, "godwitctl resolve") != NULL);
+}
+
+/* Only after GO, only without the destination, and running here only from who is sure. */
+static void test_resolve_when(void)
+{
+	source_to("COMMITTING");
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_HERE, true), GW_RESOLVE_STATE);
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_GONE, true), GW_RESOLVE_STATE);
+	s(GW_EV_RESOLVED, 0, GW_RESOLVE_HERE);
+	CU_ASSERT_EQUAL(out.n, 0);
+	source_to("GONE");
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_HERE, true), GW_RESOLVE_STATE);
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_THERE, true), GW_RESOLVE_STATE);
+	s(GW_EV_RESOLVED, 0, GW_RESOLVE_HERE);
+	CU_ASSERT_EQUAL(out.n, 0);
+	lose_destination();
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_HERE, false), GW_RESOLVE_UNSURE);
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_HERE, true), GW_RESOLVE_OK);
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_THERE, false), GW_RESOLVE_OK);
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_GONE, false), GW_RESOLVE_OK);
+	/* It is back: its word counts again. */
+	s(GW_EV_STARTING, 0, 0);
+	CU_ASSERT_STRING_EQUAL(gw_src_view(src).error, "");
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_HERE, true), GW_RESOLVE_STATE);
+	s(GW_EV_CRASHED, 0, 0);
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_HERE, false), GW_RESOLVE_UNSURE);
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_GONE, false), GW_RESOLVE_OK);
+}
+
+static void test_resolve(void)
+{
+	lose_destination();
+	s(GW_EV_RESOLVED, 0, GW_RESOLVE_HERE);
+	CU_ASSERT(did(GW_DO_RESUME));
+	CU_ASSERT(!did(GW_DO_RECORD_REMOVE));
+	/* Too late: it is resumed already. */
+	CU_ASSERT_EQUAL(may(GW_RESOLVE_THERE, true), GW_RESOLVE_STATE);
+	s(GW_EV_RUNNING, 0, 0);
+	CU_ASSERT(!did(GW_DO_QUIT));
+	s(GW_EV_RESUMED, 0, 0);
+	CU_ASSERT(did(GW_DO_RECORD_REMOVE));
+	CU_ASSERT_EQUAL(gw_src_view(src).result, GW_FAILED);
+
+	lose_destination();
+	s(GW_EV_RESOLVED, 0, GW_RESOLVE_THERE);
+	CU_ASSERT(did(GW_DO_QUIT));
+	s(GW_EV_QUIT_DONE, 0, 0);
+	CU_ASSERT(did(GW_DO_RECORD_REMOVE));
+	CU_ASSERT_EQUAL(gw_src_view(src).result, GW_COMPLETED);
+
+	lose_destination();
+	s(GW_EV_UNKNOWN, 0, 0);
+	s(GW_EV_RESOLVED, 0, GW_RESOLVE_GONE);
+	CU_ASSERT(did(GW_DO_QUIT));
+	CU_ASSERT(!did(GW_DO_RESUME));
+	s(GW_EV_QUIT_DONE, 0, 0);
+	CU_ASSERT(did(GW_DO_RECORD_REMOVE));
+	CU_ASSERT_EQUAL(gw_src_view(src).result, GW_FAILED);
+	CU_ASSERT(gw_src_view(src).error[0] != '\0');
+}
+
+static void test_resolution_words(void)
+{
+	enum gw_resolution r;
+
+	for (int i = GW_RESOLVE_HERE; i <= GW_RESOLVE_GONE; i++) {
+		CU_ASSERT_EQUAL(
+			gw_resolution_parse(gw_resolution_name((enum gw_resolution)i), &r), 0);
+		CU_ASSERT_EQUAL((int)r, i);
+	}
+	CU_ASSERT_EQUAL(gw_resolution_parse("here", &r), -EINVAL);
+	CU_ASSERT_EQUAL(gw_resolution_parse("", &r), -EINVAL);
+}
+
 static void test_refused(void)
 {
 	source_to("GONE");
@@ -709,6 +798,9 @@ int main(void)
 		{"SYNC times out after the pause", test_sync_times_out},
 		{"a paused guest stays paused", test_paused_stays_paused},
 		{"connection lost after GO", test_lost_after_go},
+		{"when a person may resolve", test_resolve_when},
+		{"resolved by a person", test_resolve},
+		{"words of a person", test_resolution_words},
 		{"refused", test_refused},
 		{"a late resume is no refusal", test_late_resume_is_no_refusal},
 		{"hypervisor ends while starting", test_crash_while_starting},

@@ -42,6 +42,8 @@ enum {
 	HAS_PAUSED_GUEST = 1u << 24,
 	HOOK_RAN = 1u << 25,
 	HOOK_FAILED = 1u << 26,
+	PERSON_HERE = 1u << 27, /* what a person has said, where he was heard */
+	PERSON_AWAY = 1u << 28,
 };
 
 struct ghost {
@@ -185,7 +187,7 @@ static uint64_t completion(enum gw_session_action_type type)
 /* Events whose value or sample matters. */
 static const uint64_t with_value = BIT(GW_EV_HV_OPENED) | BIT(GW_EV_HV_CHECKED) |
 				   BIT(GW_EV_PEER_PREPARED) | BIT(GW_EV_DRAINED) |
-				   BIT(GW_EV_COMMIT);
+				   BIT(GW_EV_COMMIT) | BIT(GW_EV_RESOLVED);
 
 /* Completions come only where they were asked for; messages and mishaps come at any time. */
 static const uint64_t asked_for =
@@ -329,11 +331,11 @@ static void source_rules(
 			break;
 		case GW_DO_RESUME:
 		case GW_DO_TRACK_STOP:
-			RULE(!(g->facts & REC_GO) || g->facts & REFUSED_SEEN,
+			RULE(!(g->facts & REC_GO) || g->facts & (REFUSED_SEEN | PERSON_HERE),
 				"after GO nothing is undone unless refused");
 			break;
 		case GW_DO_QUIT:
-			RULE(g->facts & RUNNING_SEEN,
+			RULE(g->facts & (RUNNING_SEEN | PERSON_AWAY),
 				"the source's hypervisor ends after RUNNING only");
 			break;
 		case GW_DO_SEND_ABORT:
@@ -441,7 +443,7 @@ static void normalise(struct node *n, bool is_source)
 static void try_event(uint32_t from, const struct gw_session_event *ev, bool is_source)
 {
 	struct gw_session_actions out;
-	const char *state, *event = gw_session_event_name(ev->type);
+	const char *state, *why, *event = gw_session_event_name(ev->type);
 	struct node n;
 	bool over;
 
@@ -450,6 +452,10 @@ static void try_event(uint32_t from, const struct gw_session_event *ev, bool is_
 	if (is_source) {
 		over = gw_src_view(&n.m.src).over;
 		state = gw_src_view(&n.m.src).state;
+		if (ev->type == GW_EV_RESOLVED &&
+			gw_src_resolvable(&n.m.src, (enum gw_resolution)ev->value, true, &why) ==
+				GW_RESOLVE_OK)
+			n.ghost.facts |= ev->value == GW_RESOLVE_HERE ? PERSON_HERE : PERSON_AWAY;
 		gw_src_step(&n.m.src, ev, &out);
 		source_rules(&n.ghost, &out, state, event);
 		/* In all other cases the session goes on as if nothing had been. */

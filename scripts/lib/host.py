@@ -63,6 +63,7 @@ class Host:
             d.mkdir(parents=True)
         self.port = free_port()
         self.daemon = None
+        self.env = {}  # of the daemon, beside this program's own
         worker, control = cpu_plan()[side]
         self.config = {
             "name": name,
@@ -98,9 +99,13 @@ class Host:
         places.need(places.GODWITD)
         self._remove_stale_sockets()
         argv = in_netns(self.netns, [places.GODWITD, "--config", self.write_config()])
-        self.daemon = self.testbed.process(f"godwitd-{self.name}", argv)
+        self.daemon = self.testbed.process(f"godwitd-{self.name}", argv, env=self.env)
         if wait:
-            wait_for(f"godwitd {self.name} to answer", self._answers, 60)
+            self.wait_answer()
+
+    def wait_answer(self):
+        """Until the daemon that was started answers."""
+        wait_for(f"godwitd {self.name} to answer", self._answers, 60)
 
     def _remove_stale_sockets(self):
         """What a killed memif server left: memif itself does not replace it."""

@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 
 import places
@@ -39,11 +40,19 @@ def _owner_lives(name):
         return True
 
 
+def _unmount_below(folder):
+    mounts = pathlib.Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    for path in (line.split()[1] for line in mounts):
+        if path.startswith(f"{folder}/"):
+            subprocess.run(["umount", "--lazy", path], check=False)
+
+
 def sweep():
     """Removes what test beds left that were killed without a chance to clean up."""
     for root in ROOTS:
         for d in root.glob(f"{PREFIX}-*-*"):
             if not _owner_lives(d.name):
+                _unmount_below(d)
                 shutil.rmtree(d, ignore_errors=True)
     for ns in pathlib.Path("/run/netns").glob(f"{PREFIX}-*-*"):
         if not _owner_lives(ns.name):

@@ -121,6 +121,10 @@ struct gw_config {
 		uint32_t timeout_ms; /* of each, default 5000 */
 		bool required;       /* a failure before pause aborts; default false */
 	} hooks;
+	struct {
+		char *interface; /* or NULL: none */
+		uint32_t rounds, initial_ms, step_ms, max_ms; /* default 5, 50, 100, 550 */
+	} announce;
 };
 
 /* Reads and checks path. 0, or a negative errno with err: "FILE:LINE: KEY: what is wrong; allowed: ...".

@@ -245,6 +245,21 @@ static const struct gw_option hooks[] = {
 			"logged."},
 };
 
+static const struct gw_option announce[] = {
+	{"interface", GW_OPTION_NAME, IN(struct gw_config, announce, interface), .sample = "br0",
+		.help = "Bridge or interface on which guests that come here are announced whose "
+			"addresses are given with the migration (--announce). QEMU announces its "
+			"guests itself."},
+	{"rounds", NUMBER, IN(struct gw_config, announce, rounds), .min = 1, .max = 1000,
+		.fallback = "5", .help = "How often."},
+	{"initial_ms", NUMBER, IN(struct gw_config, announce, initial_ms), .min = 1, .max = 100000,
+		.unit = "ms", .fallback = "50", .help = "From the first round to the second."},
+	{"step_ms", NUMBER, IN(struct gw_config, announce, step_ms), .max = 10000, .unit = "ms",
+		.fallback = "100", .help = "How much longer each wait is than the one before."},
+	{"max_ms", NUMBER, IN(struct gw_config, announce, max_ms), .min = 1, .max = 100000,
+		.unit = "ms", .fallback = "550", .help = "Longest wait between two rounds."},
+};
+
 #define SECTION(name, member)                                      \
 	.key = name, .offset = offsetof(struct gw_config, member), \
 	.size = sizeof(((struct gw_config *)NULL)->member)
@@ -272,6 +287,8 @@ const struct gw_section gw_sections[GW_CONFIG_SECTIONS] = {
 	{SECTION("migration", migration), .help = "Defaults of every migration",
 		OPTIONS(migration)},
 	{SECTION("hooks", hooks), .help = "Programs that are run on the way", OPTIONS(hooks)},
+	{SECTION("announce", announce), .help = "Telling the network where a guest is now",
+		OPTIONS(announce)},
 };
 
 _Static_assert(COUNT(port) <= GW_SECTION_MAX_OPTIONS &&

@@ -59,7 +59,7 @@ struct gw_section {
 	uint32_t n_options;
 };
 
-#define GW_CONFIG_SECTIONS 10
+#define GW_CONFIG_SECTIONS 11
 #define GW_SECTION_MAX_OPTIONS 20
 extern const struct gw_section gw_sections[GW_CONFIG_SECTIONS];
 

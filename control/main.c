@@ -2,6 +2,7 @@
 /* godwitd: a list of starts and one unwind. */
 #include "../config/config.h"
 #include "../dataplane/base/log.h"
+#include "announce/announcer.h"
 #include "attendant/attendant.h"
 #include "daemon_conf.h"
 #include "harden/harden.h"
@@ -22,6 +23,7 @@
 struct daemon {
 	struct gw_config *config;
 	struct gw_attendant *attendant;
+	struct gw_announcer *announcer;
 	struct gw_loop *loop;
 	struct gw_security *security;
 	struct gw_service *service;
@@ -111,13 +113,25 @@ static int start_attendant(struct daemon *d, struct gw_err *err)
 	return gw_attendant_start(&conf, &d->attendant, err);
 }
 
+static int start_announcer(struct daemon *d, struct gw_err *err)
+{
+	const struct gw_announce_conf conf = {.interface = d->config->announce.interface,
+		.rounds = d->config->announce.rounds,
+		.initial_ms = d->config->announce.initial_ms,
+		.step_ms = d->config->announce.step_ms,
+		.max_ms = d->config->announce.max_ms};
+
+	return conf.interface == NULL ? 0 : gw_announcer_create(d->loop, &conf, &d->announcer, err);
+}
+
 static int start_manager(struct daemon *d, struct gw_err *err)
 {
 	const struct gw_manager_conf conf = {.loop = d->loop,
 		.dp = d->dp,
 		.config = d->config,
 		.tls = gw_security_tls(d->security),
-		.attendant = d->attendant};
+		.attendant = d->attendant,
+		.announcer = d->announcer};
 	int rc = gw_attendant_watch(d->attendant, d->loop);
 
 	if (rc != 0)
@@ -166,6 +180,9 @@ static int start(struct daemon *d, struct gw_err *err)
 	rc = gw_dp_create(&conf, &d->dp, err);
 	if (rc != 0)
 		return rc;
+	rc = start_announcer(d, err);
+	if (rc != 0)
+		return rc;
 	rc = start_manager(d, err);
 	if (rc != 0)
 		return rc;
@@ -185,6 +202,7 @@ static void unwind(struct daemon *d)
 	gw_service_free(&d->service);
 	gw_manager_free(&d->manager);
 	gw_attendant_free(&d->attendant);
+	gw_announcer_free(&d->announcer);
 	gw_harden_watch_free(&d->sandbox);
 	gw_security_free(&d->security);
 	if (d->loop != NULL)

@@ -144,6 +144,8 @@ static int on_prepare(
 	p.conf.dry = gw_message_bool(body, "dry");
 	p.conf.verify = gw_message_bool(body, "verify");
 	p.conf.hooks = gw_attendant_has_hooks(m->env.attendant);
+	if (gw_announce_from_json(json_object_get(body, "announce"), &p.announce) != 0)
+		return -EPROTO;
 	if (!gw_policy_receive(m->env.config, peer, p.vm))
 		refuse(conn, id, "not_allowed", "this VM is not to be received from that host",
 			"change allow.receive of the peer in the destination's configuration");
@@ -153,6 +155,11 @@ static int on_prepare(
 			gw_manager_find_vm(m, p.vm) != NULL ? "a session for this VM exists already"
 							    : "no more sessions are taken",
 			"try again when the other session has ended");
+	else if (p.announce.n > 0 && m->env.announcer == NULL)
+		refuse(conn, id, "no_announce",
+			"this host has no interface on which to announce the guest",
+			"set announce.interface in the destination's configuration, or leave "
+			"--announce out");
 	else if (gw_dst_run_start(&m->env, &p, conn, &run) != 0)
 		refuse(conn, id, "no_memory", "out of memory", "free memory there");
 	else
@@ -268,6 +275,7 @@ int gw_manager_create(
 		.config = conf->config,
 		.experience = &m->experience,
 		.attendant = conf->attendant,
+		.announcer = conf->announcer,
 		.finished = finished,
 		.ctx = m};
 	m->poll_timer = gw_timer_create(conf->loop, poll, m);

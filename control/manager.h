@@ -12,6 +12,7 @@ struct gw_manager_conf {
 	const struct gw_config *config;
 	const struct gw_tls *tls; /* NULL: security is off */
 	struct gw_attendant *attendant;
+	struct gw_announcer *announcer; /* or NULL */
 };
 
 /* Starts to listen for peers and takes up what an earlier godwitd left unfinished. */
@@ -27,6 +28,7 @@ struct gw_migrate {
 	uint32_t blackout_limit_ms, max_total_s, max_slowdown_percent;
 	enum gw_convergence_on_spent on_spent;
 	struct gw_tuning tuning;
+	struct gw_announce_nics announce; /* of the guest, for the destination */
 };
 /* As configured. */
 void gw_manager_defaults(const struct gw_manager *m, struct gw_migrate *out);

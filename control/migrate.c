@@ -149,6 +149,7 @@ void gw_manager_migrate(
 	snprintf(st->params.peer, sizeof(st->params.peer), "%s", what->host);
 	st->params.conf = gw_manager_session_conf(m, what);
 	st->params.tuning = what->tuning;
+	st->params.announce = what->announce;
 	st->params.max_total_ns = what->max_total_s * GW_NS_PER_S;
 	st->params.max_slowdown_percent = what->max_slowdown_percent;
 	if (gw_peers_get(m->env.peers, what->host, connected, st) != 0) {

@@ -8,6 +8,7 @@
 
 #include "../config/config.h"
 #include "../dataplane/dataplane.h"
+#include "announce/announcer.h"
 #include "attendant/attendant.h"
 #include "conn.h"
 #include "experience.h"
@@ -48,6 +49,7 @@ struct gw_run_env {
 	const struct gw_config *config;
 	struct gw_experience *experience;                /* of all sessions */
 	struct gw_attendant *attendant;                  /* it may have died */
+	struct gw_announcer *announcer;                  /* NULL: none is configured */
 	void (*finished)(void *ctx, struct gw_run *run); /* frees it */
 	void *ctx;
 };
@@ -83,7 +85,8 @@ struct gw_run {
 	struct gw_tuning tuning; /* of a source */
 	bool was_paused;
 	struct gw_hook_run *hook; /* before-pause */
-	bool announced_pause;     /* PAUSING is recorded: the poll timer runs fast */
+	struct gw_announce_nics announce;
+	bool announced_pause; /* PAUSING is recorded: the poll timer runs fast */
 
 	struct gw_conn *conn; /* NULL while lost; held */
 	struct gw_link *link; /* of the stream */

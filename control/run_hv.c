@@ -95,6 +95,16 @@ static void announced(void *arg, int result, const struct gw_err *err)
 			run->vm, err != NULL ? err->text : strerror(-result));
 }
 
+/* QEMU knows its guest's NICs; of others somebody has to say what they are. */
+static void announce(struct gw_run *run)
+{
+	char label[GW_UUID_TEXT + GW_NAME_MAX + 16];
+
+	snprintf(label, sizeof(label), "session %s (%s)", run->id, run->vm);
+	gw_announcer_begin(run->env->announcer, run->vm, label, &run->announce);
+	gw_hv_announce(run->hv, announced, run);
+}
+
 static void open_hv(struct gw_run *run)
 {
 	const struct gw_hv_callbacks cb = {on_event, on_exporter, run};
@@ -159,6 +169,6 @@ bool gw_run_hv_perform(struct gw_run *run, enum gw_session_action_type type)
 	else if (type == GW_DO_QUIT)
 		gw_hv_quit(run->hv, quit_done, run);
 	else
-		gw_hv_announce(run->hv, announced, run);
+		announce(run);
 	return true;
 }

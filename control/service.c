@@ -43,7 +43,7 @@ static void migrate(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	static const char *const keys[] = {"vm", "host", "verify", "after", "populate_first",
 		"blackout_limit_ms", "max_total_s", "on_limit", "max_slowdown_percent",
-		"on_slowdown_limit", "class", "weight", "rate", NULL};
+		"on_slowdown_limit", "class", "weight", "rate", "announce", NULL};
 	struct gw_service *s = ctx;
 	struct gw_migrate m;
 

@@ -215,6 +215,12 @@ bool gw_params_migrate(const struct gw_manager *manager, struct gw_rpc_call *cal
 			 &m->blackout_limit_ms) != 0)
 		gw_rpc_error(
 			call, INVALID_PARAMS, NULL, "blackout_limit_ms: 1..%u", MAX_BLACKOUT_MS);
+	else if (gw_announce_from_json(json_object_get(params, "announce"), &m->announce) != 0)
+		gw_rpc_error(call, INVALID_PARAMS, NULL,
+			"announce: a list of up to %u of MAC[,ADDRESS...], each of one station, up "
+			"to "
+			"%u IPv4 and %u IPv6 addresses",
+			GW_ANNOUNCE_NICS, GW_ANNOUNCE_IPS, GW_ANNOUNCE_IPS);
 	else if (optional_u32(params, "max_total_s", 0, UINT32_MAX, &m->max_total_s) != 0)
 		gw_rpc_error(call, INVALID_PARAMS, NULL,
 			"max_total_s: a number of seconds, 0: no limit");

@@ -205,6 +205,7 @@ int gw_dst_run_start(const struct gw_run_env *env, const struct gw_dst_params *p
 		return -ENOMEM;
 	run = &s->run;
 	run->conf = p->conf;
+	run->announce = p->announce;
 	s->description = json_deep_copy(p->description);
 	rc = gw_run_init(run, env, &ops, p->id, p->vm, gw_peer_name(gw_conn_peer(conn)), false);
 	if (rc == 0)

@@ -9,6 +9,7 @@
 struct gw_dst_params {
 	char id[GW_UUID_TEXT], vm[GW_NAME_MAX];
 	struct gw_session_conf conf;
+	struct gw_announce_nics announce;
 	const json_t *description; /* of the source's VM; borrowed */
 };
 

@@ -67,6 +67,8 @@ static void send_prepare(struct gw_src_run *s, bool dry)
 		gw_hv_description(s->run.hv), "verify", s->run.conf.verify ? 1 : 0, "dry",
 		dry ? 1 : 0);
 
+	if (s->run.announce.n > 0)
+		json_object_set_new(o, "announce", gw_announce_to_json(&s->run.announce));
 	gw_run_send(&s->run, GW_MESSAGE_PREPARE, o);
 }
 
@@ -167,6 +169,7 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 
 	switch (type) {
 	case GW_DO_PAUSE:
+		gw_announcer_end(run->env->announcer, run->vm);
 		gw_hv_pause(run->hv, paused, run);
 		break;
 	case GW_DO_SAVE:
@@ -314,6 +317,7 @@ int gw_src_run_start(const struct gw_run_env *env, const struct gw_src_params *p
 	if (rc != 0)
 		return rc;
 	s->run.tuning = p->tuning;
+	s->run.announce = p->announce;
 	s->admission = admission;
 	s->admission_arg = arg;
 	gw_src_brake_init(s, p->max_slowdown_percent);

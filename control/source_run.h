@@ -17,6 +17,7 @@ struct gw_src_params {
 	char id[GW_UUID_TEXT], vm[GW_NAME_MAX], peer[GW_NAME_MAX];
 	struct gw_session_conf conf;
 	struct gw_tuning tuning;
+	struct gw_announce_nics announce;
 	uint64_t max_total_ns; /* 0: none */
 	uint32_t max_slowdown_percent;
 };

@@ -31,6 +31,17 @@ static bool word_option(json_t *params, const char *key, const char *text, const
 	return true;
 }
 
+static void add_to_list(json_t *params, const char *key, const char *text)
+{
+	json_t *list = json_object_get(params, key);
+
+	if (list == NULL) {
+		list = json_array();
+		json_object_set_new(params, key, list);
+	}
+	json_array_append_new(list, json_string(text));
+}
+
 /* 0, or an exit code after saying what is wrong. */
 static int parse(int argc, char **argv, json_t *params, bool *detach)
 {
@@ -40,7 +51,7 @@ static int parse(int argc, char **argv, json_t *params, bool *detach)
 		{"max-total", required_argument, NULL, 'm'},
 		{"on-limit", required_argument, NULL, 'o'}, {"detach", no_argument, NULL, 'd'},
 		{"class", required_argument, NULL, 'c'}, {"weight", required_argument, NULL, 'w'},
-		{"rate", required_argument, NULL, 'r'},
+		{"rate", required_argument, NULL, 'r'}, {"announce", required_argument, NULL, 'n'},
 		{"max-slowdown", required_argument, NULL, 's'},
 		{"on-slowdown-limit", required_argument, NULL, 'l'}, {NULL, 0, NULL, 0}};
 	int option;
@@ -77,6 +88,8 @@ static int parse(int argc, char **argv, json_t *params, bool *detach)
 			json_object_set_new(params, "class", json_string(optarg));
 		else if (option == 'r')
 			json_object_set_new(params, "rate", json_string(optarg));
+		else if (option == 'n')
+			add_to_list(params, "announce", optarg);
 		else if (option == '?')
 			return CTL_USAGE;
 	}

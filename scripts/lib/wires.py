@@ -48,8 +48,14 @@ class VethPair:
         for link, plug, ifindex in zip(links, self.plugs, (1024 + index, 16384 + index)):
             run(netns, "ip", "link", "add", link, "index", ifindex, "mtu", mtu, "type", "veth",
                 "peer", "name", plug, "mtu", mtu)
+        # Of somebody else on the same switch.
+        self.stranger = f"gx{index}"
+        run(netns, "ip", "link", "add", self.stranger, "mtu", mtu, "type", "veth", "peer", "name",
+            f"sx{index}", "mtu", mtu)
+        run(netns, "ip", "link", "set", f"sx{index}", "master", self.switch)
+        self.links = links
         self.plug()
-        for link in (self.switch, *links, *self.plugs):
+        for link in (self.switch, *links, *self.plugs, self.stranger, f"sx{index}"):
             # The kernel must not answer or add packets of its own to what is measured.
             run(netns, "sysctl", "-qw", f"net.ipv6.conf.{link}.disable_ipv6=1", check=False)
             run(netns, "ip", "link", "set", link, "up")
@@ -79,6 +85,12 @@ class VethPair:
         """Both ends have a carrier again."""
         for plug in self.plugs:
             run(self.netns, "ip", "link", "set", plug, "up")
+
+    def mac(self, side):
+        """The address of a host's port."""
+        return subprocess.run(in_netns(self.netns, ["ip", "-o", "link", "show", self.links[side]]),
+                              check=True, capture_output=True,
+                              text=True).stdout.split("link/ether ")[1].split()[0]
 
     def close(self):
         """The namespace takes the links along."""

@@ -112,7 +112,7 @@ def strike(arena, s, limit_s):
     arena.hold(s.side).clear()
     if came:
         ALL[s.fault](arena)
-        if "stall" not in s.fault:
+        if s.fault != f"stall-{s.side}":
             daemon.signal(Hold.GO_ON)
     return came
 

@@ -247,8 +247,9 @@ static void test_changes(void)
 		f.bytes[UDP + at[i]] ^= 4;
 		expect(true, &f, "rx_forged");
 	}
-	/* Its number alone, near and far: no window moves. */
-	for (uint64_t ahead = 1; ahead < 1u << 21; ahead *= 2) {
+	/* Its number alone, near and far: no window moves. Not the very next: probes take those, ten
+	 * a second. */
+	for (uint64_t ahead = 256; ahead < 1u << 21; ahead *= 2) {
 		f = newest(GW_WIRE_DATA);
 		renumber(&f, ahead);
 		expect(true, &f, "rx_forged");

@@ -30,7 +30,7 @@ static int create_pools(struct gw_dp *dp, struct gw_worker *w, struct gw_err *er
 	int socket = (int)rte_lcore_to_socket_id(w->lcore);
 
 	for (uint32_t i = 0; i < w->n_queues; i++) {
-		rx += w->queue[i].port->rx_descriptors;
+		rx += gw_port_rx_buffers(w->queue[i].port);
 		/* Virtual ports have rings of their own size, whatever was asked for. */
 		tx += RTE_MAX(w->queue[i].port->tx_descriptors, GW_RING_MAX);
 		room = RTE_MAX(room, gw_port_room(w->queue[i].port));

@@ -22,6 +22,7 @@
 
 #define GW_DP_MAX_PORTS 16u
 #define GW_DP_MAX_WORKERS 16u
+#define GW_DP_DEVICE_BYTES 512u /* of a device string, its end included */
 #define GW_DP_MAX_REGIONS 16u
 #define GW_DP_MAX_PATHS 512u  /* per direction, whole process */
 #define GW_DP_MAX_STREAMS 64u /* per direction, whole process */
@@ -71,7 +72,7 @@ uint64_t gw_dp_capabilities(const struct gw_dp *dp);
 
 /* ---- ports ---- */
 struct gw_dp_port_info {
-	char name[32], driver[32], device[128];
+	char name[32], driver[32], device[GW_DP_DEVICE_BYTES];
 	uint8_t mac[6];
 	uint32_t ipv4;
 	uint8_t prefix;

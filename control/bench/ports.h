@@ -11,7 +11,7 @@ enum bench_side { BENCH_SENDER, BENCH_RECEIVER };
 struct bench_ports {
 	struct gw_dp_conf dp; /* points into what follows */
 	char name[GW_DP_MAX_PORTS][32];
-	char device[GW_DP_MAX_PORTS][256];
+	char device[GW_DP_MAX_PORTS][GW_DP_DEVICE_BYTES];
 	struct gw_config *config; /* NULL: none */
 };
 

@@ -14,13 +14,16 @@
 #include <unistd.h>
 
 #define DEFAULT_RX_DESCRIPTORS 512u
+/* af_xdp keeps its fill ring full, whatever was asked for, and copies what it sends into the same
+ * pool: 2048 descriptors each (DPDK 22.11, ETH_AF_XDP_DFLT_NUM_DESCS). */
+#define AF_XDP_BUFFERS 4096u
 
 static int find_ethdev(const char *device, uint16_t *id)
 {
 	char name[RTE_ETH_NAME_MAX_LEN];
 
-	snprintf(name, sizeof(name), "%s", device);
-	name[strcspn(name, ",")] = '\0'; /* devargs follow the name */
+	/* Arguments follow the name. */
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(device, ","), device);
 	return rte_eth_dev_get_port_by_name(name, id);
 }
 
@@ -61,6 +64,9 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	uint32_t queues = conf->queues != 0 ? conf->queues : n_workers;
 
 	memset(p, 0, sizeof(*p));
+	if (strlen(conf->device) >= sizeof(p->device))
+		return gw_err(err, -ENAMETOOLONG, "port '%s': device: %zu bytes, allowed are %zu",
+			conf->name, strlen(conf->device), sizeof(p->device) - 1);
 	if (find_ethdev(conf->device, &p->ethdev) != 0)
 		return gw_err(err, -ENODEV,
 			"port '%s': DPDK has no device '%s': is it bound to vfio-pci, is the "
@@ -109,6 +115,11 @@ uint32_t gw_port_room(const struct gw_port *p)
 	/* Some NICs round a buffer down to whole KiB, af_packet wants room for its frame headers.
 	 */
 	return RTE_MAX(room, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
+}
+
+uint32_t gw_port_rx_buffers(const struct gw_port *p)
+{
+	return strcmp(p->driver, "net_af_xdp") == 0 ? AF_XDP_BUFFERS : p->rx_descriptors;
 }
 
 static int configure(struct gw_port *p, struct gw_err *err)

@@ -22,7 +22,7 @@ struct gw_port {
 	uint16_t ethdev;
 	uint32_t if_index; /* kernel interface that is the device, of drivers that do not follow its
 			      link themselves; 0: none */
-	char name[32], device[128], driver[32];
+	char name[32], device[GW_DP_DEVICE_BYTES], driver[32];
 	uint8_t mac[6];
 	uint32_t ip, gateway; /* host order */
 	uint8_t prefix;
@@ -46,6 +46,8 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	struct gw_err *err);
 /* Bytes of data room that a frame of this port needs in an mbuf, headroom included. */
 uint32_t gw_port_room(const struct gw_port *p);
+/* mbufs that one queue's driver holds at most of the pool that feeds it. */
+uint32_t gw_port_rx_buffers(const struct gw_port *p);
 /* Configures and starts; rx_pool[q] feeds queue q. */
 int gw_port_start(struct gw_port *p, struct rte_mempool *const *rx_pool, struct gw_err *err);
 void gw_port_stop(struct gw_port *p);

@@ -23,6 +23,16 @@ def test_two_ports_mtu_1500(tb):
     _move_over(tb, tb.memifs(2, 1500))
 
 
+def test_four_ports_mtu_1500(tb):
+    """Fragments over four ports."""
+    _move_over(tb, tb.memifs(4, 1500))
+
+
+def test_af_xdp(tb):
+    """Ports of a kernel's interface by XDP sockets."""
+    _move_over(tb, tb.veths(2, 1500, "200M", driver="af_xdp"))
+
+
 def test_one_port_mtu_9000(tb):
     """Two pages to a packet."""
     _move_over(tb, tb.memifs(1, 9000))

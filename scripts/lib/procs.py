@@ -43,7 +43,7 @@ def _die_with_parent():
 class Process:
     """A child with its output in a log file, in its own process group."""
 
-    def __init__(self, name, argv, log_path, env=None, stdout=None):
+    def __init__(self, name, argv, log_path, env=None, stdin=subprocess.DEVNULL, stdout=None):
         self.name = name
         self.argv = [str(a) for a in argv]
         self.log_path = log_path
@@ -52,7 +52,7 @@ class Process:
             log.flush()
             # Its own group: Ctrl-C reaches the program that cleans up, and that one alone.
             self.popen = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=stdout or log, stderr=log,
+                self.argv, stdin=stdin, stdout=stdout or log, stderr=log,
                 env={**os.environ, **(env or {})}, start_new_session=True,
                 preexec_fn=_die_with_parent)
 

@@ -17,7 +17,7 @@ from observer import Observer
 from pki import Pki
 from procs import Failed, Process, Skip
 from vm import NativeGuest, QemuGuest
-from wires import MemifPair, VethPair, make_netns, remove_netns
+from wires import MemifPair, SwitchedPair, VethPair, make_netns, remove_netns
 
 ROOTS = (pathlib.Path("/tmp"), pathlib.Path("/dev/shm"))
 PREFIX = "godwit-tb"
@@ -128,12 +128,16 @@ class Testbed:
         """Pairs of memif ports."""
         return [self.memif(i, mtu, rate) for i in range(count)]
 
-    def veths(self, count, mtu=1500, rate="1G"):
-        """Pairs of af_packet ports over virtual cables, in this test bed's own namespace."""
+    def switched(self, count, mtu=1500, rate="10G"):
+        """Pairs of memif ports, to be joined by a switch."""
+        return [SwitchedPair(self.directory, i, mtu, rate) for i in range(count)]
+
+    def veths(self, count, mtu=1500, rate="1G", driver="af_packet"):
+        """Pairs of ports over virtual cables, in this test bed's own namespace."""
         if not self.netns:
             self.netns = self.name
             make_netns(self.netns)
-        return [VethPair(self.netns, i, mtu, rate) for i in range(count)]
+        return [VethPair(self.netns, i, mtu, rate, driver) for i in range(count)]
 
     def hosts(self, wires, names=("a", "b"), start=True, security="on", **migration):
         """Host A and host B, joined by wires, each knowing the other, and started."""

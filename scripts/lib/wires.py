@@ -9,34 +9,49 @@ class MemifPair:
     """Shared memory: host A serves, host B is client (and receives without a copy)."""
 
     netns = None
+    roles = ("server", "client")
 
     def __init__(self, directory, index, mtu=1500, rate="10G", rsize=8):
-        path = directory / f"memif{index}.sock"
-        # A frame must fit one buffer: memif may corrupt a chained frame after the ring wraps.
-        bsize = 2048 if mtu <= 1900 else 10240
-        common = f"id={index},socket={path},socket-abstract=no,bsize={bsize},rsize={rsize}"
         self.name = f"p{index}"
+        self.sockets = self._sockets(directory, index)
+        # A frame must fit one buffer: memif may corrupt a chained frame after the ring wraps.
+        self.options = f"bsize={2048 if mtu <= 1900 else 10240},rsize={rsize}"
         self.sides = [
-            self._port(index, 1, f"net_memif{index},role=server,{common}", mtu, rate),
-            self._port(index, 2, f"net_memif{index},role=client,{common},zero-copy=yes", mtu, rate),
-        ]
+            {"name": self.name, "address": f"10.77.{index}.{side + 1}/24", "mtu": mtu, "rate": rate,
+             "device": f"net_memif{index},role={self.roles[side]},id={index},"
+                       f"socket={self.sockets[side]},socket-abstract=no,{self.options}" +
+                       (",zero-copy=yes" if side else "")}
+            for side in (0, 1)]
 
-    def _port(self, index, host, device, mtu, rate):
-        return {"name": self.name, "device": device, "address": f"10.77.{index}.{host}/24",
-                "mtu": mtu, "rate": rate}
+    def _sockets(self, directory, index):
+        return [directory / f"memif{index}.sock"] * 2
 
     def close(self):
         """Nothing stays but the socket, which is in the test bed's folder."""
 
 
+class SwitchedPair(MemifPair):
+    """The same through a switch (tests/net/flood.c), which serves both and starts first."""
+
+    roles = ("client", "client")
+
+    def _sockets(self, directory, index):
+        return [directory / f"memif{index}{end}.sock" for end in "ab"]
+
+    def cable(self):
+        """The switch's argument."""
+        ends = (s["address"].split("/")[0] for s in self.sides)
+        return ",".join(map(str, (*self.sockets, *ends, self.options)))
+
+
 class VethPair:
-    """Two ports on a switch (a bridge) in a network namespace of their own.
+    """Two ports on a switch (a bridge) in a network namespace of their own, by af_packet or af_xdp.
 
     Unlike a memif it can be cut. Both ends stay up then, as with a switch that fails behind the
     first cable: what is sent is lost without a word.
     """
 
-    def __init__(self, netns, index, mtu=1500, rate="1G"):
+    def __init__(self, netns, index, mtu=1500, rate="1G", driver="af_packet"):
         self.netns = netns
         self.name = f"p{index}"
         self.switch = f"sw{index}"
@@ -48,22 +63,20 @@ class VethPair:
         for link, plug, ifindex in zip(links, self.plugs, (1024 + index, 16384 + index)):
             run(netns, "ip", "link", "add", link, "index", ifindex, "mtu", mtu, "type", "veth",
                 "peer", "name", plug, "mtu", mtu)
-        # Of somebody else on the same switch.
-        self.stranger = f"gx{index}"
-        run(netns, "ip", "link", "add", self.stranger, "mtu", mtu, "type", "veth", "peer", "name",
-            f"sx{index}", "mtu", mtu)
-        run(netns, "ip", "link", "set", f"sx{index}", "master", self.switch)
         self.links = links
         self.plug()
-        for link in (self.switch, *links, *self.plugs, self.stranger, f"sx{index}"):
+        for link in (self.switch, *links, *self.plugs):
             # The kernel must not answer or add packets of its own to what is measured.
             run(netns, "sysctl", "-qw", f"net.ipv6.conf.{link}.disable_ipv6=1", check=False)
             run(netns, "ip", "link", "set", link, "up")
         frame = 2048 if mtu <= 1900 else 16384
+        options = {
+            "af_packet": f"qpairs=1,framesz={frame},blocksz={frame * 64},framecnt=512",
+            "af_xdp": "start_queue=0,queue_count=1",
+        }[driver]
         self.sides = [
             {"name": self.name, "address": f"10.78.{index}.{side + 1}/24", "mtu": mtu, "rate": rate,
-             "device": f"net_af_packet{index},iface={link},qpairs=1,framesz={frame},"
-                       f"blocksz={frame * 64},framecnt=512"}
+             "device": f"net_{driver}{index},iface={link},{options}"}
             for side, link in enumerate(links)]
 
     def pull(self):
@@ -85,12 +98,6 @@ class VethPair:
         """Both ends have a carrier again."""
         for plug in self.plugs:
             run(self.netns, "ip", "link", "set", plug, "up")
-
-    def mac(self, side):
-        """The address of a host's port."""
-        return subprocess.run(in_netns(self.netns, ["ip", "-o", "link", "show", self.links[side]]),
-                              check=True, capture_output=True,
-                              text=True).stdout.split("link/ether ")[1].split()[0]
 
     def close(self):
         """The namespace takes the links along."""

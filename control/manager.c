@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define POLL_NS GW_NS_PER_MS
-#define POLL_SWITCHOVER_NS (100 * GW_NS_PER_US)
+#define POLL_URGENT_NS (50 * GW_NS_PER_US)
 #define POLL_LINGER_NS (10 * GW_NS_PER_MS) /* what workers still say after the last session */
 #define POLL_IDLE_NS (100 * GW_NS_PER_MS)  /* the ports' links */
 #define WATCH_NS (2 * GW_NS_PER_MS)
@@ -62,29 +62,39 @@ static void poll_events(struct gw_manager *m)
 				m->run[i]->ops->dp_event(m->run[i], &ev);
 }
 
+/* A look costs the CPU that a hypervisor saves or loads on: often only while a guest waits for it.
+ */
+static void pace(void *ctx)
+{
+	struct gw_manager *m = ctx;
+	bool urgent = false;
+
+	for (uint32_t i = 0; i < m->runs; i++)
+		urgent = urgent || gw_run_view(m->run[i]).urgent;
+	if (urgent)
+		set_period(m, POLL_URGENT_NS);
+	else if (m->runs > 0)
+		set_period(m, POLL_NS);
+	else
+		set_period(m,
+			gw_now_ns() - m->last_run_ns < LINGER_NS ? POLL_LINGER_NS : POLL_IDLE_NS);
+}
+
 static void poll(void *ctx)
 {
 	struct gw_manager *m = ctx;
 	uint64_t now = gw_now_ns();
-	bool switchover = false;
 
 	poll_events(m);
 	if (now >= m->watch_ns) {
 		m->watch_ns = now + WATCH_NS;
 		gw_dp_watch_ports(m->env.dp);
 	}
-	for (uint32_t i = 0; i < m->runs; i++) {
+	for (uint32_t i = 0; i < m->runs; i++)
 		gw_run_tick(m->run[i], now);
-		switchover = switchover || gw_run_view(m->run[i]).phase == GW_SWITCHOVER;
-	}
 	if (m->runs > 0)
 		m->last_run_ns = now;
-	if (switchover)
-		set_period(m, POLL_SWITCHOVER_NS);
-	else if (m->runs > 0)
-		set_period(m, POLL_NS);
-	else
-		set_period(m, now - m->last_run_ns < LINGER_NS ? POLL_LINGER_NS : POLL_IDLE_NS);
+	pace(m);
 }
 
 static void keep(struct gw_manager *m, struct gw_run *run)
@@ -277,6 +287,7 @@ int gw_manager_create(
 		.attendant = conf->attendant,
 		.announcer = conf->announcer,
 		.finished = finished,
+		.hurry = pace,
 		.ctx = m};
 	m->poll_timer = gw_timer_create(conf->loop, poll, m);
 	m->stop_timer = gw_timer_create(conf->loop, stop_step, m);

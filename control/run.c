@@ -37,6 +37,7 @@ int gw_run_init(struct gw_run *run, const struct gw_run_env *env, const struct g
 	snprintf(run->vm, sizeof(run->vm), "%s", vm);
 	snprintf(run->peer, sizeof(run->peer), "%s", peer);
 	gw_dp_active(env->dp, true);
+	run->awake = true;
 	run->reasons = json_array();
 	run->timer = gw_timer_create(env->loop, on_timer, run);
 	run->end_timer = gw_timer_create(env->loop, on_end, run);
@@ -66,9 +67,16 @@ void gw_run_free(struct gw_run **r)
 	gw_link_put(&run->link);
 	gw_meter_free(&run->meter);
 	json_decref(run->reasons);
-	gw_dp_active(run->env->dp, false);
+	gw_run_rest(run);
 	free(run);
 	*r = NULL;
+}
+
+void gw_run_rest(struct gw_run *run)
+{
+	if (run->awake)
+		gw_dp_active(run->env->dp, false);
+	run->awake = false;
 }
 
 void gw_run_attach(struct gw_run *run, struct gw_conn *conn)
@@ -156,6 +164,8 @@ static void step(struct gw_run *run, struct gw_session_event *ev)
 	run->ops->step(run, ev, &out);
 	is = gw_run_view(run);
 	log_change(run, &was, &is);
+	if (was.urgent != is.urgent)
+		run->env->hurry(run->env->ctx);
 	for (uint32_t i = 0; i < out.n; i++)
 		perform(run, out.list[i].type, out.list[i].value);
 }

@@ -51,6 +51,7 @@ struct gw_run_env {
 	struct gw_attendant *attendant;                  /* it may have died */
 	struct gw_announcer *announcer;                  /* NULL: none is configured */
 	void (*finished)(void *ctx, struct gw_run *run); /* frees it */
+	void (*hurry)(void *ctx); /* a session became urgent, or no longer is */
 	void *ctx;
 };
 
@@ -80,6 +81,7 @@ struct gw_run {
 	const struct gw_run_env *env;
 	const struct gw_run_ops *ops;
 	bool is_source, admitted, over;
+	bool awake; /* workers poll without sleeping for it */
 	char id[GW_UUID_TEXT], vm[GW_NAME_MAX], peer[GW_NAME_MAX];
 	struct gw_session_conf conf;
 	struct gw_tuning tuning; /* of a source */
@@ -143,6 +145,8 @@ void gw_run_populate(
 	struct gw_run *run, const struct gw_populate_conf *conf, struct gw_populate **out);
 /* Cancels jobs and calls fn when the last has ended: at once where there is none. */
 void gw_run_when_free(struct gw_run *run, void (*fn)(struct gw_run *run));
+/* Nothing is waited for from the workers any more: they need not look for it. */
+void gw_run_rest(struct gw_run *run);
 /* Runs a hook. before-pause ends with HOOKED; the others outlive the session. */
 void gw_run_hook(struct gw_run *run, enum gw_hook_point point);
 /* Adds a reason of this end. */

@@ -206,6 +206,7 @@ struct gw_session_view {
 	uint64_t predicted_ns; /* blackout; 0: not known */
 	bool committed;        /* beyond abort */
 	bool paused;           /* the guest was told to stop */
+	bool urgent;           /* it stands, and waits for the data plane */
 	const char *state;     /* for logs and tests */
 	const char *error;     /* "" where none */
 };

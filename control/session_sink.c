@@ -40,6 +40,7 @@ struct gw_session_view gw_dst_view(const struct gw_dst *s)
 		.result = s->result,
 		.over = s->state == K_OVER,
 		.committed = s->state >= K_RECORDING_START && s->state <= K_REFUSED,
+		.urgent = s->state == K_FENCING,
 		.state = state_names[s->state],
 		.error = s->error};
 }

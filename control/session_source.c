@@ -51,6 +51,13 @@ static bool committed(const struct gw_src *s)
 	return s->state >= S_RECORDING_GO && s->state <= S_CLOSING;
 }
 
+/* The guest stands, and what the data plane says next is waited for. */
+static bool urgent(const struct gw_src *s)
+{
+	return (s->state == S_FINAL && !s->label_done) ||
+	       (s->state >= S_REDRAINING && s->state <= S_LAST);
+}
+
 struct gw_session_view gw_src_view(const struct gw_src *s)
 {
 	return (struct gw_session_view){.phase = s->phase,
@@ -60,6 +67,7 @@ struct gw_session_view gw_src_view(const struct gw_src *s)
 		.predicted_ns = s->predicted_ns,
 		.committed = committed(s),
 		.paused = s->held,
+		.urgent = urgent(s),
 		.state = state_names[s->state],
 		.error = s->error};
 }

@@ -154,8 +154,10 @@ static struct gw_session_view view(const struct gw_run *run)
 
 static void dp_event(struct gw_run *run, const struct gw_dp_event *ev)
 {
-	if (ev->type == GW_DP_FENCED)
-		gw_run_feed(run, GW_EV_FENCED, 0, 0, NULL);
+	if (ev->type != GW_DP_FENCED)
+		return;
+	gw_run_rest(run);
+	gw_run_feed(run, GW_EV_FENCED, 0, 0, NULL);
 }
 
 static void tick(struct gw_run *run, uint64_t now_ns)

@@ -78,6 +78,7 @@ static void send_commit(struct gw_src_run *s, uint64_t label)
 	char hex[GW_DIGEST_TEXT];
 
 	gw_meter_mark(s->run.meter, GW_MARK_SENT, gw_now_ns());
+	gw_run_rest(&s->run);
 	gw_digest_print(d, hex);
 	gw_run_send(&s->run, GW_MESSAGE_COMMIT,
 		json_pack("{s:I, s:I, s:s, s:b, s:b}", "label", (json_int_t)label, "state_size",

@@ -426,6 +426,33 @@ static void test_paused_stays_paused(void)
 	CU_ASSERT_EQUAL(value_of(GW_DO_RECORD), GW_STEP_RUNNING);
 }
 
+/* The data plane is looked at often while the guest waits for it, and for nothing else. */
+static void test_urgent(void)
+{
+	static const char *const source[] = {"FINAL", "REDRAINING", "LAST"};
+	static const char *const patient[] = {
+		"SENDING", "PAUSING", "RESYNCING", "COMMITTING", "GONE"};
+
+	for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
+		source_to(source[i]);
+		CU_ASSERT(gw_src_view(src).urgent);
+	}
+	for (size_t i = 0; i < sizeof(patient) / sizeof(patient[0]); i++) {
+		source_to(patient[i]);
+		CU_ASSERT(!gw_src_view(src).urgent);
+	}
+	/* The epoch is open, and QEMU saves still. */
+	source_to("FINAL");
+	s(GW_EV_SYNCED, 0, 0);
+	s(GW_EV_DRAINED, 0, 0);
+	s(GW_EV_LABEL_OPENED, 0, 0);
+	CU_ASSERT(!gw_src_view(src).urgent);
+	sink_to("FENCING");
+	CU_ASSERT(gw_dst_view(dst).urgent);
+	sink_to("LOADING");
+	CU_ASSERT(!gw_dst_view(dst).urgent);
+}
+
 static void test_lost_after_go(void)
 {
 	source_to("GONE");
@@ -797,6 +824,7 @@ int main(void)
 		{"resume is tried again", test_resume_is_tried_again},
 		{"SYNC times out after the pause", test_sync_times_out},
 		{"a paused guest stays paused", test_paused_stays_paused},
+		{"urgent while the guest waits for the data plane", test_urgent},
 		{"connection lost after GO", test_lost_after_go},
 		{"when a person may resolve", test_resolve_when},
 		{"resolved by a person", test_resolve},

@@ -74,12 +74,11 @@ static void send_prepare(struct gw_src_run *s, bool dry)
 
 static void send_commit(struct gw_src_run *s, uint64_t label)
 {
-	struct gw_digest128 d = gw_digest_bytes(s->state, s->state_size);
 	char hex[GW_DIGEST_TEXT];
 
 	gw_meter_mark(s->run.meter, GW_MARK_SENT, gw_now_ns());
 	gw_run_rest(&s->run);
-	gw_digest_print(d, hex);
+	gw_digest_print(s->state_digest, hex);
 	gw_run_send(&s->run, GW_MESSAGE_COMMIT,
 		json_pack("{s:I, s:I, s:s, s:b, s:b}", "label", (json_int_t)label, "state_size",
 			(json_int_t)s->state_size, "state_digest", hex, "verify",
@@ -246,8 +245,8 @@ static struct gw_session_view view(const struct gw_run *run)
 static enum gw_resolve_verdict resolvable(
 	const struct gw_run *run, enum gw_resolution resolution, bool sure, const char **why)
 {
-	return gw_src_resolvable(((const struct gw_src_run *)(const void *)run)->machine,
-		resolution, sure, why);
+	return gw_src_resolvable(
+		((const struct gw_src_run *)(const void *)run)->machine, resolution, sure, why);
 }
 
 static void retune(struct gw_run *run)

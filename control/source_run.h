@@ -3,6 +3,7 @@
  * arrives (messages, export events, the passing of time) into its events. */
 #pragma once
 
+#include "digest.h"
 #include "extents.h"
 #include "run.h"
 #include "source_brake.h"
@@ -52,6 +53,7 @@ struct gw_src_run {
 	bool all_populated;                    /* by both */
 
 	uint8_t *state;
+	struct gw_digest128 state_digest;
 	uint64_t state_size;
 	struct gw_verify *verify;
 	bool verify_telling;
@@ -82,8 +84,8 @@ void gw_src_run_let_out(struct gw_src_run *s, uint64_t now_ns);
 void gw_src_run_link_text(struct gw_src_run *s, char *text, size_t size);
 /* What is left to be sent and what that takes, as of now. */
 void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sample);
-/* The guest runs at the destination: what that took beside what can be reckoned, for the sessions to
- * come. */
+/* The guest runs at the destination: what that took beside what can be reckoned, for the sessions
+ * to come. */
 void gw_src_run_learn(struct gw_src_run *s);
 /* Actions about the stream. */
 void gw_src_run_stream(struct gw_src_run *s, enum gw_session_action_type type, uint64_t value);

@@ -172,7 +172,8 @@ void gw_src_run_stream(struct gw_src_run *s, enum gw_session_action_type type, u
 		break;
 	default: /* GW_DO_PUT_STATE */
 		gw_meter_state(s->run.meter, s->state_size);
-		rc = gw_dp_source_state(s->stream, s->state, s->state_size, &err);
+		s->state_digest = gw_digest_bytes(s->state, s->state_size);
+		rc = gw_dp_source_state(s->stream, &s->state, s->state_size, &err);
 		gw_run_feed(&s->run, GW_EV_STATE_PUT, rc, 0, err.text);
 		return;
 	}

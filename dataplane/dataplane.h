@@ -259,9 +259,9 @@ int gw_dp_source_open(struct gw_dp_source *s, uint16_t label);
 /* Epoch 0 takes pages of region_index below `pages` only (ascending marks; starts at 0 where
  * limited is set). */
 void gw_dp_source_limit(struct gw_dp_source *s, uint32_t region_index, uint64_t pages);
-/* Device state: copied; its pages join the current label. */
-int gw_dp_source_state(
-	struct gw_dp_source *s, const uint8_t *state, uint64_t size, struct gw_err *err);
+/* Device state, memory of gw_secret_alloc(): taken over (*state is then NULL); its pages join the
+ * current label. */
+int gw_dp_source_state(struct gw_dp_source *s, uint8_t **state, uint64_t size, struct gw_err *err);
 /* Page rule 3's test: no bit set in open, none in hand, none outstanding. Cheap enough for each
  * event. */
 bool gw_dp_source_idle(const struct gw_dp_source *s);
@@ -299,6 +299,8 @@ void gw_dp_sink_populate_state(struct gw_dp_sink *s);
 /* Every worker drops the stream; event FENCED when all confirmed: from then on no store into that
  * RAM. */
 void gw_dp_sink_fence(struct gw_dp_sink *s);
+/* After FENCED: whether gw_dp_sink_punch() has anything to do. */
+bool gw_dp_sink_must_punch(const struct gw_dp_sink *s);
 /* After FENCED, helper thread: gives back the pages that were stored to and whose newest word is
  * "hole" (they read as zero already). 0 or a negative errno. */
 int gw_dp_sink_punch(struct gw_dp_sink *s);

@@ -150,8 +150,7 @@ void gw_dp_source_limit(struct gw_dp_source *s, uint32_t region_index, uint64_t 
 		__atomic_store_n(&s->core.limit[region_index], pages, __ATOMIC_RELEASE);
 }
 
-int gw_dp_source_state(
-	struct gw_dp_source *s, const uint8_t *state, uint64_t size, struct gw_err *err)
+int gw_dp_source_state(struct gw_dp_source *s, uint8_t **state, uint64_t size, struct gw_err *err)
 {
 	struct gw_space_region *r = &s->core.space.region[s->core.state_region];
 	uint64_t pages = (size + GW_WIRE_PAGE_BYTES - 1) / GW_WIRE_PAGE_BYTES;
@@ -164,12 +163,9 @@ int gw_dp_source_state(
 			(unsigned long long)(r->pages * GW_WIRE_PAGE_BYTES));
 	if (s->state != NULL)
 		return gw_err(err, -EALREADY, "the device state was given already");
-	s->state = gw_secret_alloc(pages * GW_WIRE_PAGE_BYTES);
-	if (s->state == NULL)
-		return gw_err(err, -ENOMEM, "no memory for %llu bytes of device state",
-			(unsigned long long)size);
-	memcpy(s->state, state, size);
+	s->state = *state;
 	s->state_bytes = size;
+	*state = NULL;
 	r->base = s->state;
 	gw_bitmap_set_range(s->core.open, r->first, pages);
 	return 0;
@@ -289,6 +285,11 @@ void gw_dp_sink_fence(struct gw_dp_sink *s)
 	gw_dp_broadcast(s->dp, GW_CMD_DEL_SINK, s, 0);
 }
 
+bool gw_dp_sink_must_punch(const struct gw_dp_sink *s)
+{
+	return !gw_bitmap_empty(s->core.punch, s->core.space.words);
+}
+
 int gw_dp_sink_punch(struct gw_dp_sink *s)
 {
 	const struct gw_sink *c = &s->core;
@@ -296,20 +297,17 @@ int gw_dp_sink_punch(struct gw_dp_sink *s)
 	for (uint32_t i = 0; i < c->state_region; i++) {
 		const struct gw_space_region *r = &c->space.region[i];
 
-		for (uint64_t page = 0; page < r->pages;) {
-			uint64_t end = page;
+		uint64_t last = r->first + r->pages, end;
+
+		for (uint64_t page = r->first; page < last; page = end) {
 			int ret;
 
-			while (end < r->pages && gw_bitmap_get(c->punch, r->first + end))
+			page = gw_bitmap_next(c->punch, page, last);
+			for (end = page; end < last && gw_bitmap_get(c->punch, end);)
 				end++;
-			if (end == page) {
-				page++;
-				continue;
-			}
-			ret = gw_ram_punch(s->ram, i, page, end - page);
+			ret = end > page ? gw_ram_punch(s->ram, i, page - r->first, end - page) : 0;
 			if (ret != 0)
 				return ret;
-			page = end;
 		}
 	}
 	return 0;

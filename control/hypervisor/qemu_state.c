@@ -275,6 +275,9 @@ static void stream_start(struct gw_hv *hv, bool save)
 	hv->qemu->migrated = true;
 	gw_qemu_ask(hv, save ? "migrate" : "migrate-incoming",
 		json_pack("{s:s}", "uri", "fd:" FD_NAME), -1, on_started);
+	/* While QEMU gets ready, not while the guest waits. */
+	if (save && hv->qemu->stream == s && save_room(s) == 0)
+		gw_secret_populate(s->buf, s->capacity);
 }
 
 void gw_qemu_save_early(struct gw_hv *hv)

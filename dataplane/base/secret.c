@@ -64,6 +64,11 @@ void *gw_secret_grow(void *p, size_t bytes)
 	return m == MAP_FAILED ? NULL : settle(m, mapped);
 }
 
+void gw_secret_populate(void *p, size_t bytes)
+{
+	madvise(p, bytes, MADV_POPULATE_WRITE);
+}
+
 void gw_secret_free(void *p)
 {
 	struct head *h = p == NULL ? NULL : (void *)((uint8_t *)p - PAGE);

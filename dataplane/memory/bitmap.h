@@ -87,3 +87,18 @@ static inline bool gw_bitmap_empty(const uint64_t *bits, uint64_t words)
 			return false;
 	return true;
 }
+
+/* The first bit of [i, end) that is set, or end. */
+static inline uint64_t gw_bitmap_next(const uint64_t *bits, uint64_t i, uint64_t end)
+{
+	while (i < end) {
+		uint64_t word = __atomic_load_n(&bits[i / 64], __ATOMIC_RELAXED) >> (i % 64);
+
+		if (word != 0) {
+			i += (uint64_t)__builtin_ctzll(word);
+			break;
+		}
+		i += 64 - i % 64;
+	}
+	return i < end ? i : end;
+}

@@ -58,7 +58,8 @@ class Host:
         self.netns = netns
         self.directory = testbed.directory / name
         self.vm_dir = self.directory / "vms"
-        self.run_dir = self.directory / "run"
+        # Memory, as /run is: on a disk file system replacing a record takes a millisecond.
+        self.run_dir = testbed.ram_directory / f"{name}.run"
         for d in (self.vm_dir, self.run_dir, self.directory / "reports"):
             d.mkdir(parents=True)
         self.port = free_port()

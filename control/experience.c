@@ -6,6 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KIB (1ull << 10)
+#define MS 1000000ull
+
+struct gw_experience_costs gw_experience_default(const char *kind)
+{
+	bool native = strcmp(kind, "native") == 0;
+
+	return (struct gw_experience_costs){
+		.state_bytes = native ? 16 * KIB : 512 * KIB, .fixed_ns = native ? 2 * MS : 7 * MS};
+}
+
 static struct gw_experience_place *place_for(
 	struct gw_experience *e, const char *peer, const char *kind)
 {
@@ -86,6 +97,7 @@ void gw_experience_recall(const struct gw_experience *e, const char *peer, const
 	MEDIAN(state_bytes, best->n);
 	MEDIAN(fixed_ns, best->n);
 	MEDIAN(gap_ns, best->n);
+	MEDIAN(rate_bps, best->n);
 	MEDIAN(verify_ns_per_gib, best->n_verified);
 #undef MEDIAN
 }

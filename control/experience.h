@@ -19,6 +19,7 @@ struct gw_experience_costs {
 	uint64_t fixed_ns; /* beside pages, state and round trips on the wire: pause, save, load */
 	uint64_t gap_ns;   /* from the decision to the pause; the guest goes on writing */
 	uint64_t verify_ns_per_gib;
+	uint64_t rate_bps; /* guest bytes over the wire, in bits; 0: not measured */
 };
 
 struct gw_experience_place {
@@ -33,6 +34,9 @@ struct gw_experience {
 	struct gw_experience_place place[GW_EXPERIENCE_PLACES];
 };
 
+/* Who has none: what a small machine was measured to take. Too high an estimate would keep a slow
+ * wire from ever fitting the limit. kind: "qemu" or "native". */
+struct gw_experience_costs gw_experience_default(const char *kind);
 /* verified: costs has verify_ns_per_gib. */
 void gw_experience_learn(struct gw_experience *e, const char *peer, const char *kind,
 	const struct gw_experience_costs *costs, bool verified);

@@ -48,6 +48,7 @@ static void set_period(struct gw_manager *m, uint64_t period_ns)
 
 void gw_manager_add(struct gw_manager *m, struct gw_run *run)
 {
+	gw_manager_measure_yield(m, run->vm);
 	m->run[m->runs++] = run;
 	set_period(m, POLL_NS);
 }
@@ -165,6 +166,9 @@ static int on_prepare(
 			gw_manager_find_vm(m, p.vm) != NULL ? "a session for this VM exists already"
 							    : "no more sessions are taken",
 			"try again when the other session has ended");
+	else if (p.conf.dry && gw_manager_measures(m, p.vm))
+		refuse(conn, id, "busy", "the VM's dirty rate is being measured",
+			"try again when that has ended");
 	else if (p.announce.n > 0 && m->env.announcer == NULL)
 		refuse(conn, id, "no_announce",
 			"this host has no interface on which to announce the guest",
@@ -259,6 +263,7 @@ void gw_manager_stop(struct gw_manager *m, void (*done)(void *arg), void *arg)
 	m->stop_ns = gw_now_ns();
 	m->stopped = done;
 	m->stopped_arg = arg;
+	gw_manager_measure_stop(m);
 	for (uint32_t i = 0; i < m->runs; i++)
 		if (!gw_run_view(m->run[i]).committed)
 			gw_run_abort(m->run[i], "godwitd is stopping");
@@ -316,6 +321,7 @@ void gw_manager_free(struct gw_manager **manager)
 	if (m == NULL)
 		return;
 	gw_recovery_free(&m->recovery);
+	gw_manager_measure_stop(m);
 	while (m->runs > 0)
 		gw_run_free(&m->run[--m->runs]);
 	gw_peers_free(&m->env.peers);

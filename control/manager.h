@@ -2,6 +2,7 @@
 /* All sessions of this host, and the poll that keeps them going. */
 #pragma once
 
+#include "dirty_run.h"
 #include "source_run.h"
 
 struct gw_manager;
@@ -54,6 +55,16 @@ int gw_manager_resolve(struct gw_manager *m, const char *id, const char *vm,
 /* 0, or an enum gw_rpc_code with a text of err. out: the session's status. */
 int gw_manager_change(struct gw_manager *m, const char *id, const char *vm,
 	const struct gw_changes *changes, json_t **out, struct gw_err *err);
+
+/* Measures what a guest dirties. 0, or an enum gw_rpc_code with a text of err and without a call of
+ * ops. ops->done has to call gw_manager_measured() first. */
+int gw_manager_measure(struct gw_manager *m, const char *vm, uint64_t duration_ns,
+	const struct gw_dirty_run_ops *ops, void *arg, struct gw_err *err);
+void gw_manager_measured(struct gw_manager *m, struct gw_dirty_run *run);
+/* What was measured so far; NULL: the VM is not being measured. */
+json_t *gw_manager_measure_json(const struct gw_manager *m, const char *vm);
+/* Ends it before its time; false: the VM is not being measured. */
+bool gw_manager_measure_end(struct gw_manager *m, const char *vm);
 
 struct gw_peers *gw_manager_peers(const struct gw_manager *m);
 struct gw_dp *gw_manager_dp(const struct gw_manager *m);

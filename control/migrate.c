@@ -100,6 +100,9 @@ static void connected(void *arg, struct gw_conn *conn, const char *why)
 	} else if (gw_manager_find_vm(m, st->params.vm) != NULL) {
 		st->admission(st->arg, NULL, GW_RPC_CONFLICT,
 			"a session for this VM exists already", NULL);
+	} else if (st->params.conf.dry && gw_manager_measures(m, st->params.vm)) {
+		st->admission(st->arg, NULL, GW_RPC_CONFLICT,
+			"the VM's dirty rate is being measured", NULL);
 	} else if (gw_src_run_start(&m->env, &st->params, conn, st->admission, st->arg, &run) !=
 		   0) {
 		st->admission(st->arg, NULL, GW_RPC_STATE, "out of memory", NULL);

@@ -90,6 +90,11 @@ void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *
 	finish(call, "error", error);
 }
 
+bool gw_rpc_gone(const struct gw_rpc_call *call)
+{
+	return call->client == NULL;
+}
+
 static const struct gw_rpc_method *find(const struct gw_rpc *rpc, const char *name)
 {
 	for (const struct gw_rpc_method *m = rpc->methods; m->name != NULL; m++)

@@ -52,6 +52,9 @@ void gw_rpc_free(struct gw_rpc **rpc); /* unlinks the socket */
 void gw_rpc_reply(struct gw_rpc_call *call, json_t *result);
 void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* Nobody is there any more who could be answered; the call has to be answered nevertheless. */
+bool gw_rpc_gone(const struct gw_rpc_call *call);
+
 /*
  * Methods of godwitd (service.c) and their shapes; units in names:
  *   migrate {vm, host, verify?, after?, populate_first?, blackout_limit_ms?, max_total_s?, on_limit?,
@@ -62,6 +65,10 @@ void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *
  *   show {id? | vm?}            -> status (the newest session of that VM; finished ones stay until 64 newer ones)
  *   abort {id? | vm?, reason?}  -> {id}   returns when the abort is under way; follow with show
  *   resolve {id? | vm?, as:"running-here|running-there|gone", sure?} -> {id}   a person's word where the other host does not come back
+ *   dirty_rate {vm, seconds?: 1..60} -> measurement   returns when it was measured, or ended; a client that goes away ends it, and so
+ *          does a migration of the VM (CONFLICT)
+ *   dirty_rate_so_far {vm}      -> measurement   of one that is under way
+ *   dirty_rate_end {vm}         -> {vm}   dirty_rate returns with what was measured until then
  *   peers {}                    -> {peers:[{name, address, connected, rtt_us, version, paths, paths_up, certificate_days_left?, error?}],
  *                                   security:"on|off", certificate_names, certificates:[{key, file, ends, days_left}], error?}   of this host
  *   ports {}                    -> {ports:[{name, device, driver, mac, address, mtu, link_up, stopped, standby, rate_bps, queues, rx_packets, rx_bytes,
@@ -74,4 +81,8 @@ void gw_rpc_error(struct gw_rpc_call *call, int code, json_t *data, const char *
  * status: {id, vm, role:"source|destination", peer, phase:"prepare|trace|precopy|switchover|done|abort", result:null|"completed|aborted|failed",
  *   error:null|text, epoch, elapsed_ms, remaining_bytes, total_bytes, dirty_rate_bps, wire_rate_bps,
  *   ports:[{name, bps, up}], ports_down_ms:null|n, class, weight, rate_bps, blackout_limit_ms (the last four: of a source), slowdown_percent (of a source), predicted_blackout_ms:null|n, blackout_ms:null|n, eta_ms:null|n, verify:bool, integrity, security:"on|off"}
+ * measurement: {vm, complete:bool, asked_ms, measured_ms, intervals, memory_bytes, data_bytes, dirty_pages_per_s, dirty_rate_bps (distinct pages
+ *   of an interval of 100 ms), peak_rate_bps (in one interval), working_set_pages, working_set_bytes (distinct pages in all the time),
+ *   windows:[{window_ms, pages}] (distinct pages on average), wire_rate_bps:null|n (guest bytes), wire_rate_from:null|"measured|ports",
+ *   forecast:null|{converges:bool, slowdown_percent, epochs, total_ms, blackout_ms, blackout_limit_ms}}
  */

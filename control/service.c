@@ -3,6 +3,7 @@
 
 #include "../dataplane/base/clock.h"
 #include "../dataplane/export/godwit_export.h"
+#include "service_dirty.h"
 #include "service_params.h"
 #include "service_set.h"
 
@@ -255,6 +256,27 @@ static void set(void *ctx, const json_t *params, struct gw_rpc_call *call)
 	gw_service_set(s->manager, params, call);
 }
 
+static void dirty_rate(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+
+	gw_service_dirty_rate(s->manager, params, call);
+}
+
+static void dirty_rate_so_far(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+
+	gw_service_dirty_rate_so_far(s->manager, params, call);
+}
+
+static void dirty_rate_end(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	struct gw_service *s = ctx;
+
+	gw_service_dirty_rate_end(s->manager, params, call);
+}
+
 static void reload(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	struct gw_service *s = ctx;
@@ -285,7 +307,8 @@ static void version(void *ctx, const json_t *params, struct gw_rpc_call *call)
 static const struct gw_rpc_method methods[] = {{"migrate", migrate, false}, {"check", check, false},
 	{"list", list, true}, {"show", show, true}, {"abort", abort_session, false},
 	{"resolve", resolve, false}, {"peers", peers, true}, {"ports", ports, true}, {"report", report, true},
-	{"set", set, false}, {"reload", reload, false}, {"version", version, true},
+	{"dirty_rate", dirty_rate, false}, {"dirty_rate_so_far", dirty_rate_so_far, true},
+	{"dirty_rate_end", dirty_rate_end, false}, {"set", set, false}, {"reload", reload, false}, {"version", version, true},
 	{NULL, NULL, false}};
 
 int gw_service_create(struct gw_loop *loop, const struct gw_config *config,

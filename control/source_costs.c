@@ -4,18 +4,12 @@
 
 #include "../dataplane/base/clock.h"
 
-#include <string.h>
-
-#define KIB (1ull << 10)
 #define GIB (1ull << 30)
 
-/* Before a save nobody knows: what earlier sessions measured, or what a small machine was measured
- * to take. Too high an estimate would keep a slow wire from ever fitting the limit. */
+/* Before a save nobody knows: what earlier sessions measured. */
 static void estimate_costs(const struct gw_src_run *s, struct gw_convergence_sample *sample)
 {
-	bool native = strcmp(gw_hv_kind(s->run.hv), "native") == 0;
-	struct gw_experience_costs c = {.state_bytes = native ? 16 * KIB : 512 * KIB,
-		.fixed_ns = native ? 2 * GW_NS_PER_MS : 7 * GW_NS_PER_MS};
+	struct gw_experience_costs c = gw_experience_default(gw_hv_kind(s->run.hv));
 
 	gw_experience_recall(s->run.env->experience, s->run.peer, gw_hv_kind(s->run.hv), &c);
 	sample->state_bytes = c.state_bytes;
@@ -32,7 +26,8 @@ void gw_src_run_learn(struct gw_src_run *s)
 	uint64_t running_ns = gw_meter_mark_ns(s->run.meter, GW_MARK_RUNNING);
 	uint64_t total = gw_meter_total_bytes(s->run.meter), reckoned_ns;
 	struct gw_convergence_sample actual = s->decided;
-	struct gw_experience_costs c = {.state_bytes = s->state_size};
+	struct gw_experience_costs c = {
+		.state_bytes = s->state_size, .rate_bps = s->decided.rate_bps};
 	bool verified = s->run.conf.verify && s->verified_ns != 0 && total != 0;
 
 	if (s->decided_ns == 0 || paused_ns <= s->decided_ns || running_ns <= paused_ns)

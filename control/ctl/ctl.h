@@ -29,7 +29,7 @@ struct ctl {
 typedef int ctl_command(const struct ctl *ctl, int argc, char **argv);
 
 ctl_command ctl_migrate, ctl_check, ctl_list, ctl_show, ctl_abort, ctl_peers, ctl_ports, ctl_report,
-	ctl_set, ctl_resolve, ctl_reload, ctl_version;
+	ctl_set, ctl_dirty_rate, ctl_resolve, ctl_reload, ctl_version;
 
 /* Prints why a call failed, with reasons and remedies if it was refused, and returns the exit code.
  */

@@ -42,6 +42,15 @@ static const struct {
 		"terminal \"bo\" is the blackout and \"G\" is Gb/s.\n"},
 	{"check", ctl_check, "check VM HOST",
 		"Can VM move to HOST now? If not, why, and what helps.\n"},
+	{"dirty-rate", ctl_dirty_rate, "dirty-rate VM [--seconds N]",
+		"Measure what VM dirties, without moving it.\n"
+		"\n"
+		"  --seconds N            how long, 1..60; default 5\n"
+		"\n"
+		"Tracks the guest's writes for that time and says how much of its memory it\n"
+		"dirties (pages that differ, in intervals of 100 ms), how many pages that is in\n"
+		"all, and what a migration over this host's ports would come to. Ctrl-C ends it\n"
+		"and prints what was measured (exit code 1). A migration of the VM ends it too.\n"},
 	{"list", ctl_list, "list", "All sessions, the finished ones too.\n"},
 	{"show", ctl_show, "show VM|ID", "One session in full; of a VM the newest.\n"},
 	{"abort", ctl_abort, "abort VM|ID [REASON]",

@@ -144,6 +144,30 @@ static void on_check(void *ctx, const json_t *params, struct gw_rpc_call *call)
 		json_pack("{s:b, s:o}", "ok", !bad, "reasons", bad ? reasons() : json_array()));
 }
 
+static void on_dirty_rate(void *ctx, const json_t *params, struct gw_rpc_call *call)
+{
+	const char *vm = json_string_value(json_object_get(params, "vm"));
+	bool slow = strcmp(vm, "busy") == 0;
+
+	(void)ctx;
+	if (strcmp(vm, "bad") == 0) {
+		gw_rpc_error(call, GW_RPC_REFUSED, json_pack("{s:o}", "reasons", reasons()),
+			"its writes cannot be tracked");
+		return;
+	}
+	gw_rpc_reply(call,
+		json_pack(
+			"{s:s, s:b, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:f, s:s, s:{s:b, s:i, "
+			"s:i, s:f, s:f, s:i}}",
+			"vm", vm, "complete", 1, "asked_ms", 5000.0, "measured_ms", 5012.0,
+			"dirty_pages_per_s", 250000.0, "dirty_rate_bps", 8.192e9, "peak_rate_bps",
+			9e9, "working_set_pages", 65536, "working_set_bytes", 65536 * 4096,
+			"memory_bytes", 1 << 30, "wire_rate_bps", 9.8e9, "wire_rate_from", "ports",
+			"forecast", "converges", !slow, "slowdown_percent",
+			strcmp(vm, "hot") == 0 ? 40 : 0, "epochs", 4, "total_ms", 1234.0,
+			"blackout_ms", 21.4, "blackout_limit_ms", 30));
+}
+
 static void on_list(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	json_t *list = json_array();
@@ -300,7 +324,7 @@ static void on_version(void *ctx, const json_t *params, struct gw_rpc_call *call
 }
 
 const struct gw_rpc_method fake_methods[] = {{"migrate", on_migrate, false},
-	{"check", on_check, true}, {"list", on_list, true}, {"show", on_show, true},
-	{"abort", on_abort, false}, {"peers", on_peers, true}, {"ports", on_ports, true},
-	{"report", on_report, true}, {"set", on_set, false}, {"reload", on_reload, false},
-	{"version", on_version, true}, {NULL, NULL, false}};
+	{"dirty_rate", on_dirty_rate, false}, {"check", on_check, true}, {"list", on_list, true},
+	{"show", on_show, true}, {"abort", on_abort, false}, {"peers", on_peers, true},
+	{"ports", on_ports, true}, {"report", on_report, true}, {"set", on_set, false},
+	{"reload", on_reload, false}, {"version", on_version, true}, {NULL, NULL, false}};

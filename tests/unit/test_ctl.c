@@ -135,6 +135,28 @@ static void test_exit_codes(void)
 	CU_ASSERT_TRUE(says("--blackout-limit MS") && fits_80_columns());
 }
 
+static void test_dirty_rate(void)
+{
+	CU_ASSERT_EQUAL(run(path, "dirty-rate web --seconds 5"), 0);
+	CU_ASSERT_TRUE(says("dirty rate          8.19 Gb/s, 250,000 pages/s\n") &&
+		       says("working set         256 MiB, 65,536 pages of 1") &&
+		       says("converges in 1.2 s, 4 epochs\n") && says("21 ms (limit 30 ms)") &&
+		       fits_80_columns());
+	CU_ASSERT_EQUAL(run(path, "dirty-rate hot"), 0);
+	CU_ASSERT_TRUE(says("with the guest slowed by 40 %") && fits_80_columns());
+	CU_ASSERT_EQUAL(run(path, "dirty-rate busy"), 0);
+	CU_ASSERT_TRUE(says("does not converge") && fits_80_columns());
+	CU_ASSERT_EQUAL(run(path, "--json dirty-rate web"), 0);
+	CU_ASSERT_TRUE(says("\"working_set_pages\":65536"));
+	CU_ASSERT_EQUAL(run(path, "dirty-rate bad"), 4);
+	CU_ASSERT_TRUE(says("2. destination, memory"));
+	CU_ASSERT_EQUAL(run(path, "dirty-rate"), 2);
+	CU_ASSERT_EQUAL(run(path, "dirty-rate web --seconds 0"), 2);
+	CU_ASSERT_EQUAL(run(path, "dirty-rate web --seconds 61"), 2);
+	CU_ASSERT_EQUAL(run(path, "dirty-rate --help"), 0);
+	CU_ASSERT_TRUE(says("--seconds N") && fits_80_columns());
+}
+
 static void test_tables(void)
 {
 	CU_ASSERT_EQUAL(run(path, "list"), 0);
@@ -269,8 +291,9 @@ static void test_interrupt(void)
 int main(int argc, char **argv)
 {
 	CU_TestInfo tests[] = {{"migrate", test_migrate}, {"json", test_json},
-		{"exit codes", test_exit_codes}, {"tables", test_tables}, {"set", test_set},
-		{"plot", test_plot}, {"interrupt", test_interrupt}, CU_TEST_INFO_NULL};
+		{"exit codes", test_exit_codes}, {"the dirty rate", test_dirty_rate},
+		{"tables", test_tables}, {"set", test_set}, {"plot", test_plot},
+		{"interrupt", test_interrupt}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"ctl", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	bool by_hand = argc > 2 && strcmp(argv[1], "serve") == 0;
 	unsigned int failures;

@@ -10,7 +10,7 @@ static struct gw_experience e;
 
 static struct gw_experience_costs recall(const char *peer, const char *kind)
 {
-	struct gw_experience_costs c = {1, 2, 3, 4};
+	struct gw_experience_costs c = {1, 2, 3, 4, 5};
 
 	gw_experience_recall(&e, peer, kind, &c);
 	return c;
@@ -18,7 +18,7 @@ static struct gw_experience_costs recall(const char *peer, const char *kind)
 
 static void learn(const char *peer, const char *kind, uint64_t fixed_ns)
 {
-	struct gw_experience_costs c = {fixed_ns * 10, fixed_ns, fixed_ns * 100, 77};
+	struct gw_experience_costs c = {fixed_ns * 10, fixed_ns, fixed_ns * 100, 77, fixed_ns * 20};
 
 	gw_experience_learn(&e, peer, kind, &c, false);
 }
@@ -33,6 +33,7 @@ static void test_whose(void)
 	CU_ASSERT_EQUAL(recall("a", "qemu").fixed_ns, 50);
 	CU_ASSERT_EQUAL(recall("a", "qemu").state_bytes, 500);
 	CU_ASSERT_EQUAL(recall("a", "qemu").gap_ns, 5000);
+	CU_ASSERT_EQUAL(recall("a", "qemu").rate_bps, 1000);
 	CU_ASSERT_EQUAL(recall("a", "qemu").verify_ns_per_gib, 4); /* nobody verified */
 	CU_ASSERT_EQUAL(recall("b", "qemu").fixed_ns, 60);
 	/* A peer that is new: as the newest of the kind. Another kind says nothing. */

@@ -22,17 +22,22 @@ from rpc import RpcError
 
 SPARE_MIB = 1536  # beside the two memories: two QEMUs, two daemons, scripts
 FIGURES = ("total_ms", "blackout_ms", "gbps", "own_total_ms", "own_blackout_ms", "own_gbps")
-# What is compared: the row's name and target, which figure, and what the guest is and does.
-IDLE = {"figure": "total_ms", "ram": 2048, "touch": 1536, "limit": 50, "prealloc": True,
-        "disk": False, "observed": False}
+# What is compared: each row's figure and target, and what the guest is and does.
+IDLE = {"ram": 2048, "touch": 1536, "limit": 50, "prealloc": True, "disk": False,
+        "observed": False, "rate_bps": 0, "ports": 1}
 KINDS = {
-    "time": {**IDLE, "row": "qemu_time_ratio", "target": 0.8, "encrypted": False},
-    "tls": {**IDLE, "row": "qemu_tls_time_ratio", "target": 0.2, "encrypted": True},
+    "time": {**IDLE, "rows": {"qemu_time_ratio": ("total_ms", 0.8)}, "encrypted": False},
+    "tls": {**IDLE, "rows": {"qemu_tls_time_ratio": ("total_ms", 0.2)}, "encrypted": True},
     # The demo's guest.
-    "blackout": {"row": "blackout_qemu_ratio", "target": 1.0, "figure": "blackout_ms", "ram": 1024,
-                 "touch": 614, "limit": 20, "prealloc": False, "disk": True, "observed": True,
-                 "encrypted": False},
+    "blackout": {"rows": {"blackout_qemu_ratio": ("blackout_ms", 1.0)}, "ram": 1024, "touch": 614,
+                 "limit": 20, "prealloc": False, "disk": True, "observed": True,
+                 "encrypted": False, "rate_bps": 0, "ports": 1},
+    # A guest that dirties three times what the network takes; QEMU's own downtime limit.
+    "slow": {"rows": {"sdps_time_ratio": ("total_ms", 1.0), "sdps_work_ratio": ("lost_pages", 1.0)},
+             "ram": 768, "touch": 512, "limit": 300, "prealloc": True, "disk": False,
+             "observed": False, "encrypted": False, "rate_bps": 10 ** 9, "ports": 2},
 }
+DIRTY_TIMES = 3  # of the network's rate, where that is limited
 
 
 def say(text):
@@ -88,6 +93,8 @@ def machine(cpus):
 
 def load(o):
     """The guest's kernel arguments."""
+    if o.rate_bps:
+        return f"gw.rate={DIRTY_TIMES * o.rate_bps // 8 // 4096} gw.ram={o.touch}M gw.check=1"
     if o.observed:
         return f"gw.rate=5000 gw.ram={o.touch}M"
     return f"gw.rate=0 gw.ram=1M gw.touch={o.touch}M"
@@ -97,6 +104,7 @@ def compare(o):
     """Moves in turn; all runs, and the row that sums them up."""
     runs = []
     kind = KINDS[o.kind]
+    figures = FIGURES + tuple(f for f, _ in kind["rows"].values() if f not in FIGURES)
     o = argparse.Namespace(**{**kind, **vars(o), "qemu": qemu10()})
     o.load = load(o)
     with two_cpus() as cpus:
@@ -106,18 +114,28 @@ def compare(o):
                 runs.append({"run": n, **run(o)})
                 runs[-1]["gbps"] = o.touch * 8 * 1.048576 / runs[-1]["total_ms"]
                 say(f"run {n} of {o.runs}, {side}: {runs[-1]['total_ms']:.0f} ms, "
-                    f"blackout {runs[-1]['blackout_ms']:.1f} ms")
+                    f"blackout {runs[-1]['blackout_ms']:.1f} ms{lost(runs[-1])}")
     medians = {side: {key: statistics.median(r[key] for r in runs if r["side"] == side)
-                      for key in FIGURES} for side in ("qemu", "godwit")}
-    ratio = medians["godwit"][kind["figure"]] / medians["qemu"][kind["figure"]]
+                      for key in figures} for side in ("qemu", "godwit")}
+    ratios = {figure: medians["godwit"][figure] / medians["qemu"][figure] for figure in figures}
     return {"date": datetime.date.today().isoformat(), "machine": machine(cpus),
             "qemu": "{major}.{minor}.{micro}".format(**runs[0]["version"]),
             "ram_mib": o.ram, "touched_mib": o.touch, "limit_ms": o.limit, "load": o.load,
             "channels": CHANNELS, "encrypted": o.encrypted, "prealloc": o.prealloc,
             "observed": o.observed, "ports": o.ports,
+            "rate_bps": o.rate_bps,
             "integrity": runs[-1]["integrity"], "runs": runs, "medians": medians,
-            "row": {"name": kind["row"], "value": round(ratio, 3), "unit": "of QEMU's",
-                    "target": f"at most {kind['target']:g}", "met": ratio <= kind["target"]}}
+            "rows": [{"name": name, "value": round(ratios[figure], 3), "unit": "of QEMU's",
+                      "target": f"at most {target:g}", "met": ratios[figure] <= target}
+                     for name, (figure, target) in kind["rows"].items()]}
+
+
+def lost(run):
+    """How much of its work the guest did not do, where that was looked at."""
+    if "lost_pages" not in run:
+        return ""
+    return (f", {run['lost_pages']:.0f} of {run['work_rate']:.0f} writes a second lost "
+            f"({run['lost_pages'] / run['work_rate']:.2f} s)")
 
 
 def show(result, out=sys.stdout):
@@ -127,9 +145,13 @@ def show(result, out=sys.stdout):
     put(f"{result['date']}, {result['machine']}")
     put(f"guest: QEMU {result['qemu']}, TCG, {result['ram_mib']} MiB, {result['load']}"
         f"{'; both memories preallocated' if result['prealloc'] else ''}")
-    put(f"QEMU:   multifd, {result['channels']} channels, loopback TCP"
+    limited = f"{result['rate_bps'] / 1e9:g} Gb/s in all"
+    how = (f"auto-converge, {limited}" if result["rate_bps"]
+           else f"multifd, {result['channels']} channels")
+    put(f"QEMU:   {how}, loopback TCP"
         f"{', TLS' if result['encrypted'] else ''}, downtime limit {result['limit_ms']} ms")
-    put(f"godwit: {result['ports']} memif port(s) without a cap, MTU 9000, integrity "
+    put(f"godwit: {result['ports']} memif port(s), "
+        f"{limited if result['rate_bps'] else 'without a cap'}, MTU 9000, integrity "
         f"{result['integrity']}, blackout limit {result['limit_ms']} ms")
     put(f"blackout seen from outside: {'the guest, by the observer' if result['observed'] else ''}"
         f"{'' if result['observed'] else 'from STOP to RESUME'}\n")
@@ -139,14 +161,15 @@ def show(result, out=sys.stdout):
     def line(label, side, r):
         put(f"{label:<4} {side:<7} {r['total_ms']:>9.0f} {r['blackout_ms']:>12.1f} "
             f"{r['gbps']:>5.1f} {r['own_total_ms']:>14.0f} {r['own_blackout_ms']:>12.1f} "
-            f"{r['own_gbps']:>5.1f}")
+            f"{r['own_gbps']:>5.1f}{lost(r)}")
     for r in result["runs"]:
         line(str(r["run"]), r["side"], r)
     for side, medians in result["medians"].items():
         line("mid", side, medians)
-    row = result["row"]
-    put(f"\n{row['name']}: {row['value']:.2f}, target {row['target']}: "
-        f"{'met' if row['met'] else 'NOT met'}")
+    put("")
+    for row in result["rows"]:
+        put(f"{row['name']}: {row['value']:.2f}, target {row['target']}: "
+            f"{'met' if row['met'] else 'NOT met'}")
 
 
 def options(argv):
@@ -163,13 +186,17 @@ def options(argv):
                    help="time: total time of an idle guest, both memories preallocated, nothing "
                    "encrypted. tls: the same, both encrypted (QEMU with certificates of a "
                    "throw-away authority). blackout: the guest of scripts/demo, which writes, and "
-                   "how long its memory stood still")
+                   "how long its memory stood still. slow: both limited to 1 Gb/s, a guest that "
+                   "dirties three times that, and how much of its work it loses (QEMU: "
+                   "auto-converge)")
     p.add_argument("--runs", type=positive, default=5, help="moves by each side")
     p.add_argument("--ram", type=size_mib, default=argparse.SUPPRESS,
-                   help="the guest's memory (default: 2G; blackout: 1G)")
+                   help="the guest's memory (default: 2G; blackout: 1G; slow: 768M)")
     p.add_argument("--touch", type=size_mib, default=argparse.SUPPRESS,
-                   help="how much of it the guest fills (default: three quarters; blackout: 60 %%)")
-    p.add_argument("--ports", type=positive, default=1, help="godwit's ports")
+                   help="how much of it the guest fills (default: three quarters; blackout: 60 %%; "
+                   "slow: two thirds)")
+    p.add_argument("--ports", type=positive, default=argparse.SUPPRESS,
+                   help="godwit's ports (default: 1; slow: 2)")
     p.add_argument("--integrity", choices=("none", "crc32c"), default="none",
                    help="godwit's checksum of packets in the clear; nothing sums up what QEMU sends "
                    "over loopback TCP")

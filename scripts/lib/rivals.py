@@ -12,6 +12,7 @@ VM = "compare"
 CHANNELS = 8
 UNLIMITED = 10 ** 12  # bytes per second: QEMU's own default is 128 MiB/s
 SETTLE_S = 2  # after the boot, so that the guest does what it is told to and no more
+WORK_S = 3  # for the guest's undisturbed rate
 
 
 class Ends:
@@ -29,7 +30,19 @@ class Ends:
             self.observer = tb.observe(self.source, self.destination)
             self.observer.wait_found()
         time.sleep(SETTLE_S)
+        self.work_rate = self._work_rate() if o.rate_bps else None
         self.destination.call("query-status")  # takes what events there were until now
+        self.begin()
+
+    def _work_rate(self):
+        """What the guest does in a second when nobody disturbs it."""
+        before, began = self.source.read()["work"], time.time()
+        time.sleep(WORK_S)
+        return (self.source.read()["work"] - before) / (time.time() - began)
+
+    def begin(self):
+        """Now its move is asked for."""
+        self.work = self.source.read()["work"]
         self.began = time.time()
 
     def moved(self):
@@ -43,8 +56,13 @@ class Ends:
         stopped = at(self.source.wait_event("STOP"))
         resumed = at(self.destination.wait_event("RESUME"))
         still_ms = (resumed - stopped) * 1e3
-        return {"total_ms": (resumed - self.began) * 1e3, "still_ms": still_ms,
+        seen = {"total_ms": (resumed - self.began) * 1e3, "still_ms": still_ms,
                 "blackout_ms": still_ms}
+        if self.work_rate:
+            took_s, done = time.time() - self.began, self.destination.read()["work"] - self.work
+            seen["work_rate"] = self.work_rate
+            seen["lost_pages"] = self.work_rate * took_s - done
+        return seen
 
     def check(self, seen):
         """The guest lives where it was moved to; what the observer saw goes into seen."""
@@ -80,12 +98,15 @@ def credentials(tb):
 
 
 def set_up_qemu(end, incoming, o, tls):
-    """QEMU's own migration: multifd, without a limit of bandwidth."""
-    capabilities = [{"capability": c, "state": True} for c in ("events", "multifd")]
-    end.call("migrate-set-capabilities", capabilities=capabilities)
-    parameters = {"multifd-channels": CHANNELS}
+    """QEMU's own migration: multifd without a limit of bandwidth, or one stream with one.
+
+    With a limit it slows the guest where it has to, as its defaults say (auto-converge).
+    """
+    on = ("events", "auto-converge") if o.rate_bps else ("events", "multifd")
+    end.call("migrate-set-capabilities", capabilities=[{"capability": c, "state": True} for c in on])
+    parameters = {} if o.rate_bps else {"multifd-channels": CHANNELS}
     if not incoming:
-        parameters |= {"max-bandwidth": UNLIMITED, "downtime-limit": o.limit}
+        parameters |= {"max-bandwidth": o.rate_bps // 8 or UNLIMITED, "downtime-limit": o.limit}
     if tls:
         end.call("object-add", **{"qom-type": "tls-creds-x509", "id": "tls0", "dir": str(tls),
                                   "endpoint": "server" if incoming else "client",
@@ -107,7 +128,7 @@ def run_qemu(o):
         set_up_qemu(ends.source, False, o, tls)
         ends.destination.call("migrate-incoming", uri=uri)
         ends.destination.call("cont")  # once it has arrived: what autostart would do
-        ends.began = time.time()
+        ends.begin()
         ends.source.call("migrate", uri=uri)
         seen = ends.moved()
         status = None
@@ -123,9 +144,10 @@ def run_qemu(o):
 
 
 def run_godwit(o):
-    """One move by two godwitd over memif ports without a cap."""
+    """One move by two godwitd over memif ports, with a cap or without."""
+    rate = o.rate_bps // o.ports
     with Testbed() as tb:
-        a, b = tb.hosts([tb.memif(i, 9000, "0") for i in range(o.ports)], start=False,
+        a, b = tb.hosts([tb.memif(i, 9000, str(rate)) for i in range(o.ports)], start=False,
                         verify=False, blackout_limit_ms=o.limit,
                         security="on" if o.encrypted else "off")
         for host in (a, b):
@@ -134,7 +156,7 @@ def run_godwit(o):
             host.start()
         a.wait_peer(b)
         ends = Ends(tb, (a, b), o)
-        ends.began = time.time()
+        ends.begin()
         session = a.migrate(VM, b)
         seen = ends.moved()
         report = session.wait_completed()
@@ -144,4 +166,5 @@ def run_godwit(o):
                 "own_gbps": report["epochs"][0]["bps"] / 1e9, "integrity": report["integrity"],
                 "phases": {p["name"]: p["duration_ms"] for p in report["phases"]},
                 "epochs": [[e["duration_ms"], e["pages"]] for e in report["epochs"]],
-                "blackout_parts": report["blackout_parts"], "version": ends.version}
+                "slowdown": report["slowdown"], "blackout_parts": report["blackout_parts"],
+                "version": ends.version}

@@ -62,7 +62,7 @@ static int describe(void *ctx, struct gw_export_description *d, struct gw_export
 static void *writer(void *arg)
 {
 	struct ram *r = arg;
-	uint64_t state = 88172645463325252ull;
+	uint64_t state = 88172645463325252ull + r->written; /* else what it wrote before, again */
 
 	while (!__atomic_load_n(&r->quit, __ATOMIC_RELAXED)) {
 		uint64_t *at;

@@ -82,6 +82,22 @@ static void test_limits(void)
 	CU_ASSERT_EQUAL(decide(100000, 1000, 64998, false, true), GW_CONVERGENCE_SWITCH);
 }
 
+/* What is not sent takes longer than allowed: hurrying cannot help. */
+static void test_no_room(void)
+{
+	struct gw_convergence_sample s = {.next_pages = 24414, /* 100 ms */
+		.rate_bps = 8000000000ull,
+		.state_ns = 49 * GW_NS_PER_MS};
+
+	CU_ASSERT_EQUAL(
+		gw_convergence_decide(&limits, &s, GW_NS_PER_S, 3, 0, false), GW_CONVERGENCE_AGAIN);
+	s.state_ns = 50 * GW_NS_PER_MS;
+	CU_ASSERT_EQUAL(
+		gw_convergence_decide(&limits, &s, GW_NS_PER_S, 3, 0, false), GW_CONVERGENCE_PACED);
+	CU_ASSERT_EQUAL(gw_convergence_decide(&limits, &s, GW_NS_PER_S, 3, 0, true),
+		GW_CONVERGENCE_GIVE_UP);
+}
+
 static enum gw_convergence_verdict decide_stunned(
 	enum gw_convergence_on_spent on_spent, bool spent, uint64_t epoch_ms)
 {
@@ -136,6 +152,7 @@ int main(void)
 		{"predicted blackout", test_blackout},
 		{"switch, again, paced", test_decide},
 		{"out of time or labels", test_limits},
+		{"no room", test_no_room},
 		{"a guest that is slowed", test_stunned},
 		{"room for pages", test_room},
 		{"acknowledged rate", test_rate},

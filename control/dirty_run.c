@@ -51,7 +51,8 @@ struct gw_dirty_run {
 
 static void end_now(struct gw_dirty_run *r)
 {
-	json_t *result = r->result;
+	json_t *result = r->result, *reasons = r->reasons;
+	char text[sizeof(r->text)];
 
 	gw_timer_stop(r->timer);
 	/* Whoever is told may connect at once: the exporter serves one client. */
@@ -59,8 +60,11 @@ static void end_now(struct gw_dirty_run *r)
 		gw_hv_free(&r->hv);
 	gw_info("%s: its dirty rate was %s%s%s", r->vm, r->code == 0 ? "measured" : "not measured",
 		r->code == 0 ? "" : ": ", r->code == 0 ? "" : r->text);
-	r->result = NULL;
-	r->ops->done(r->arg, r, r->code, r->text, result, r->reasons);
+	/* It is freed by who is told. */
+	r->result = r->reasons = NULL;
+	memcpy(text, r->text, sizeof(text));
+	r->ops->done(r->arg, r, r->code, text, result, reasons);
+	json_decref(reasons);
 }
 
 /* Told by the timer: whoever called may still use the hypervisor. reasons are borrowed. */

@@ -176,7 +176,7 @@ static json_t *epochs_json(const struct gw_report *r)
 				     : 0;
 
 		json_array_append_new(array,
-			json_pack("{s:i, s:i, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			json_pack("{s:i, s:i, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 				"epoch", e->label - 1, "label", e->label, "start_ms",
 				ms(e->start_ns - r->start_ns), "duration_ms", ms(e->duration_ns),
 				"pages", (json_int_t)(e->last.pages - e->first.pages), "zero_pages",
@@ -185,6 +185,8 @@ static json_t *epochs_json(const struct gw_report *r)
 				(json_int_t)(e->last.hole_pages - e->first.hole_pages),
 				"resent_pages",
 				(json_int_t)(e->last.resent_pages - e->first.resent_pages),
+				"deferred_pages",
+				(json_int_t)(e->last.deferred_pages - e->first.deferred_pages),
 				"wire_bytes", (json_int_t)wire, "dirty_pages",
 				(json_int_t)e->dirty_pages, "bps", (json_int_t)bps));
 	}

@@ -4,7 +4,7 @@
  * data plane calls. Keys (times in ms since the session began, unless said): id, vm, role, peer,
  * started, result, error, total_ms, state_bytes, integrity, worker_faults, drops{} phases[]{name,
  * start_ms, duration_ms} epochs[]{epoch, label, start_ms, duration_ms, pages, zero_pages,
- * hole_pages, resent_pages, wire_bytes, dirty_pages, bps} duration: until all was acknowledged;
+ * hole_pages, resent_pages, deferred_pages, wire_bytes, dirty_pages, bps} duration: until all was acknowledged;
  * dirty_pages: dirtied meanwhile; bps: wire_bytes over the duration ports[]{name, line_rate_bps,
  * payload_bps, payload_utilisation, tx_packets, tx_bytes, lost_packets, resent_pages, standby,
  * outages[]{down_ms, up_ms}} payload_bps: guest bytes over the time of epoch 0;

@@ -92,8 +92,7 @@ void gw_src_brake_tick(struct gw_src_run *s, uint64_t now_ns)
 		gw_src_brake_lift(s);
 		return;
 	}
-	/* Epoch 0 sends what there is, however much of it is dirtied. */
-	if (v.phase != GW_PRECOPY || v.label < 2 || !s->waiting_idle || b->look_number != 0 ||
+	if (v.phase != GW_PRECOPY || !s->waiting_idle || b->look_number != 0 ||
 		now_ns < b->next_ns || exporter_of(s) == NULL)
 		return;
 	if (gw_exporter_sync(exporter_of(s), s->sync_number + 1) != 0)
@@ -122,6 +121,12 @@ static void look_over(struct gw_src_run *s, uint64_t pages, uint64_t now_ns)
 		b->next_ns = now_ns + took_ns * LOOK_SHARE;
 	if (b->looked_ns == 0) /* lifted meanwhile */
 		return;
+	/* Epoch 0 sends what there is, however much of it is dirtied: this look only keeps pages
+	 * from being sent that will be sent again. */
+	if (gw_src_view(s->machine).label < 2) {
+		b->looked_ns = now_ns;
+		return;
+	}
 	gw_src_run_sample(s, &sample);
 	rate_bps = sample.rate_bps;
 	outruns = gw_convergence_send_ns(pages * GW_CONVERGENCE_PAGE_BYTES, rate_bps) >

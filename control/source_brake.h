@@ -2,8 +2,8 @@
 /*
  * The brake of a source session. While an epoch is sent it asks the exporter now and then for what
  * was dirtied meanwhile ("a look": a SYNC that opens no epoch; its pages wait in next with the
- * others), compares that with the wire (stun.h), and has the guest held back. Lifted when it
- * is paused and when the session ends.
+ * others, and those that have not been sent yet are left to the next epoch), compares that with the
+ * wire (stun.h), and has the guest held back. Lifted when it is paused and when the session ends.
  */
 #pragma once
 

@@ -267,10 +267,11 @@ int gw_dp_source_state(struct gw_dp_source *s, uint8_t **state, uint64_t size, s
 bool gw_dp_source_idle(const struct gw_dp_source *s);
 
 struct gw_dp_source_stats {
-	uint64_t open_pages; /* bits set in open (counted by this call) */
+	uint64_t open_pages; /* bits set in open and not in next (counted by this call) */
 	uint64_t next_pages; /* bits set in next */
 	uint64_t pages, zero_pages, hole_pages,
 		resent_pages;                /* sent, cumulative; pages counts data pages */
+	uint64_t deferred_pages;             /* taken and left to the next epoch, cumulative */
 	uint64_t wire_bytes;                 /* layer 2 bytes of packets that carried them */
 	uint64_t dirty_entries, bad_entries; /* from the rings */
 	uint64_t dirty_pages;                /* run pages popped from the rings, cumulative */

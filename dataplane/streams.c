@@ -181,7 +181,7 @@ void gw_dp_source_stats(const struct gw_dp_source *s, struct gw_dp_source_stats 
 	const struct gw_source *c = &s->core;
 
 	memset(stats, 0, sizeof(*stats));
-	stats->open_pages = gw_bitmap_count(c->open, c->space.words);
+	stats->open_pages = gw_bitmap_count_without(c->open, c->next, c->space.words);
 	stats->next_pages = gw_bitmap_count(c->next, c->space.words);
 	for (uint32_t i = 0; i < s->dp->n_workers; i++) {
 		const struct gw_source_tally *t = &c->tally[i];
@@ -190,6 +190,7 @@ void gw_dp_source_stats(const struct gw_dp_source *s, struct gw_dp_source_stats 
 		stats->zero_pages += __atomic_load_n(&t->zero_pages, __ATOMIC_RELAXED);
 		stats->hole_pages += __atomic_load_n(&t->hole_pages, __ATOMIC_RELAXED);
 		stats->resent_pages += __atomic_load_n(&t->resent_pages, __ATOMIC_RELAXED);
+		stats->deferred_pages += __atomic_load_n(&t->deferred_pages, __ATOMIC_RELAXED);
 		stats->wire_bytes += __atomic_load_n(&t->wire_bytes, __ATOMIC_RELAXED);
 	}
 	stats->dirty_entries = __atomic_load_n(&c->dirty_entries, __ATOMIC_RELAXED);

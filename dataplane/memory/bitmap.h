@@ -80,6 +80,18 @@ static inline uint64_t gw_bitmap_count(const uint64_t *bits, uint64_t words)
 	return n;
 }
 
+/* How many are set in bits and not in other. */
+static inline uint64_t gw_bitmap_count_without(
+	const uint64_t *bits, const uint64_t *other, uint64_t words)
+{
+	uint64_t n = 0;
+
+	for (uint64_t w = 0; w < words; w++)
+		n += (uint64_t)__builtin_popcountll(__atomic_load_n(&bits[w], __ATOMIC_RELAXED) &
+						    ~__atomic_load_n(&other[w], __ATOMIC_RELAXED));
+	return n;
+}
+
 static inline bool gw_bitmap_empty(const uint64_t *bits, uint64_t words)
 {
 	for (uint64_t w = 0; w < words; w++)

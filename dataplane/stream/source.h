@@ -3,7 +3,8 @@
  * A VM's outgoing pages, shared by the workers that send them: the page rules' bitmaps, the label,
  * and each worker's own counters. No DPDK here: the simulator runs the same code.
  *
- * open: pages to send under the current label; workers claim words of it.
+ * open: pages to send under the current label; workers claim words of it. What they claim that is in
+ * next, too, they leave to the next epoch.
  *
  * next: pages dirtied since; the draining worker fills it, opening an epoch empties it into open.
  *
@@ -30,6 +31,7 @@ struct gw_source_tally {
 	_Alignas(64) uint64_t taken;
 	uint64_t settled;
 	uint64_t pages, zero_pages, hole_pages, resent_pages;
+	uint64_t deferred_pages; /* left to the next epoch: dirtied before their turn came */
 	uint64_t wire_bytes;
 };
 

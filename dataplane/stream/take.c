@@ -19,6 +19,20 @@ static uint64_t allowed(
 	return limit <= page ? 0 : (UINT64_C(1) << (limit - page)) - 1;
 }
 
+/* Of the pages that were claimed those that this epoch has to send: one that was dirtied again goes
+ * with the next, where it would have to go anyway. The order is what makes that safe: a merge that
+ * had emptied this word of next before it was read put the page into open before or after the
+ * claim, so it is in hand or still there. */
+static uint64_t defer_dirtied(
+	struct gw_source *s, struct gw_source_tally *tally, uint64_t word, uint64_t bits)
+{
+	uint64_t again = bits & __atomic_load_n(&s->next[word], __ATOMIC_SEQ_CST);
+
+	if (again != 0)
+		gw_tally_add(&tally->deferred_pages, (uint64_t)__builtin_popcountll(again));
+	return bits & ~again;
+}
+
 /* Claims the next word with work for this core. False where a bounded scan found none. */
 static bool claim(
 	struct gw_source *s, struct gw_take *t, struct gw_source_tally *tally, uint32_t core)
@@ -45,6 +59,7 @@ static bool claim(
 		else
 			bits = __atomic_fetch_and(&s->open[t->cursor], ~mask, __ATOMIC_SEQ_CST) &
 			       mask;
+		bits = defer_dirtied(s, tally, t->cursor, bits);
 		gw_tally_add(&tally->settled, 64 - (uint64_t)__builtin_popcountll(bits));
 		if (bits == 0)
 			continue;

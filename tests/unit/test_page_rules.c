@@ -45,6 +45,7 @@ enum breach {
 	NO_RESEND_MARK,     /* a zero page after a loss is not sent again */
 	COPY_RUNNING,       /* duplicates while the guest runs */
 	COPY_IS_SETTLED,    /* a duplicate settles the original when it is sent */
+	DEFER_EARLY,        /* left to the next epoch by a look at next from before the claim */
 	NO_HOLE_PASS,       /* what was punched after it was sent is not looked for */
 	BREACHES
 };
@@ -93,6 +94,7 @@ struct world {
 	bool done;
 	uint16_t late_label;
 	uint16_t seen_label[WORKERS];
+	uint64_t looked[(B_FIRST + 1024) / 64]; /* next as it once was */
 	uint32_t put_back[4096];
 	uint32_t n_put_back;
 
@@ -356,6 +358,20 @@ static void put_back_late(struct world *w)
 {
 	while (w->n_put_back != 0)
 		gw_bitmap_set(w->src.open, w->put_back[--w->n_put_back]);
+}
+
+static void look_at_next(struct world *w)
+{
+	if (w->breach == DEFER_EARLY)
+		memcpy(w->looked, w->src.next, w->src.space.words * 8);
+}
+
+static void defer_early(struct world *w)
+{
+	for (uint32_t i = 0; i < w->src.space.words; i++) {
+		w->src.open[i] &= ~w->looked[i];
+		w->looked[i] = 0;
+	}
 }
 
 static struct gw_wire_head next_head(const struct gw_tx_path *p)
@@ -765,6 +781,10 @@ static void step(struct world *w, uint32_t *quiet)
 		guest_write(w);
 	if (what == 95)
 		put_back_late(w);
+	if (what == 96)
+		look_at_next(w);
+	if (what == 98)
+		defer_early(w);
 	*quiet = busy ? 0 : *quiet + 1;
 	/* Nothing happens any more: on to the next timeout. */
 	if (*quiet > 60)
@@ -851,7 +871,7 @@ static uint32_t runs(void)
 static void test_rules(void)
 {
 	uint64_t seed = random_seed("page rules"), lost = 0, zero_runs = 0, packets = 0;
-	uint64_t copies = 0, covered = 0;
+	uint64_t copies = 0, covered = 0, deferred = 0;
 	struct world *w = create();
 
 	for (uint32_t i = 0; i < runs(); i++) {
@@ -862,6 +882,7 @@ static void test_rules(void)
 		packets += w->packets;
 		copies += w->copies;
 		covered += w->covered;
+		deferred += w->src.tally[0].deferred_pages + w->src.tally[1].deferred_pages;
 		if (!stale && w->bad == NULL)
 			continue;
 		printf("\n    GW_SEED=%llu GW_RUNS=1: %s", (unsigned long long)(seed + i),
@@ -870,9 +891,10 @@ static void test_rules(void)
 		break;
 	}
 	printf("\n    %llu packets, %llu lost, %llu duplicated, %llu of these settled the "
-	       "original ",
+	       "original, %llu pages left to the next epoch ",
 		(unsigned long long)packets, (unsigned long long)lost, (unsigned long long)copies,
-		(unsigned long long)covered);
+		(unsigned long long)covered, (unsigned long long)deferred);
+	CU_ASSERT(deferred > runs() / 100);
 	CU_ASSERT(covered > runs() / 100);
 	CU_ASSERT(lost > runs());
 	CU_ASSERT(zero_runs > 0);
@@ -890,6 +912,7 @@ static void test_breaches(void)
 		[OLDER_WINS] = "older wins",
 		[LATE_ARM] = "armed after the harvest",
 		[NO_RESEND_MARK] = "zero page after a loss not sent again",
+		[DEFER_EARLY] = "left to the next epoch before the claim",
 		[NO_HOLE_PASS] = "no hole pass",
 		[COPY_RUNNING] = "duplicates while the guest runs",
 		[COPY_IS_SETTLED] = "a duplicate settles when it is sent",

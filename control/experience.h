@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What blackouts cost beside their pages, learned from the sessions that went before: a session
+ * What blackouts cost beside their pages, learned from the sessions that went before, at both ends
+ * of them: a session
  * measures that only when it is too late for its own prediction. Kept per destination and kind of
  * hypervisor; who has no experience with one takes that with the others of the kind. Pure; of each
  * figure the median of the last few counts, so that one odd session does not.

@@ -8,6 +8,10 @@
 #include <errno.h>
 #include <string.h>
 
+#define COST_MAX_NS (2 * GW_NS_PER_S)
+#define COST_MAX_BYTES (1ull << 30)
+#define COST_MAX_BPS 10000000000000ull
+
 #define MIB (1ull << 20)
 
 static void observe_opened(struct gw_dst_run *s, struct gw_session_event *ev)
@@ -120,6 +124,23 @@ static int take_answer(struct gw_dst_run *s, const json_t *body)
 	return 0;
 }
 
+/* What the move cost: the way back will cost as much, and the first one would have to guess. From a
+ * source that is of another version they may be missing. What no move can cost is not believed. */
+static void take_costs(struct gw_run *run, const json_t *body)
+{
+	struct gw_experience_costs c;
+
+	if (!run->hv_open ||
+		gw_message_u64(body, "state_bytes", COST_MAX_BYTES, &c.state_bytes) != 0 ||
+		gw_message_u64(body, "fixed_ns", COST_MAX_NS, &c.fixed_ns) != 0 ||
+		gw_message_u64(body, "gap_ns", COST_MAX_NS, &c.gap_ns) != 0 ||
+		gw_message_u64(body, "verify_ns_per_gib", COST_MAX_NS, &c.verify_ns_per_gib) != 0 ||
+		gw_message_u64(body, "rate_bps", COST_MAX_BPS, &c.rate_bps) != 0)
+		return;
+	gw_experience_learn(
+		run->env->experience, run->peer, gw_hv_kind(run->hv), &c, c.verify_ns_per_gib != 0);
+}
+
 int gw_dst_run_message(struct gw_run *run, enum gw_message_type type, const json_t *body)
 {
 	struct gw_dst_run *s = gw_dst_run_of(run);
@@ -144,6 +165,7 @@ int gw_dst_run_message(struct gw_run *run, enum gw_message_type type, const json
 		gw_run_feed(run, GW_EV_ASK, 0, 0, NULL);
 		return 0;
 	case GW_MESSAGE_END:
+		take_costs(run, body);
 		gw_run_feed(run, GW_EV_END, 0, 0, NULL);
 		return 0;
 	case GW_MESSAGE_ABORT:

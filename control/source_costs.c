@@ -44,6 +44,18 @@ void gw_src_run_learn(struct gw_src_run *s)
 		c.fixed_ns = running_ns - paused_ns - reckoned_ns;
 	gw_experience_learn(
 		s->run.env->experience, s->run.peer, gw_hv_kind(s->run.hv), &c, verified);
+	s->costs = c;
+	s->costs_known = true;
+}
+
+json_t *gw_src_run_costs(const struct gw_src_run *s)
+{
+	if (!s->costs_known)
+		return NULL;
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "state_bytes",
+		(json_int_t)s->costs.state_bytes, "fixed_ns", (json_int_t)s->costs.fixed_ns,
+		"gap_ns", (json_int_t)s->costs.gap_ns, "verify_ns_per_gib",
+		(json_int_t)s->costs.verify_ns_per_gib, "rate_bps", (json_int_t)s->costs.rate_bps);
 }
 
 void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sample)

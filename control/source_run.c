@@ -218,7 +218,7 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		ask(s);
 		break;
 	case GW_DO_SEND_END:
-		gw_run_send(run, GW_MESSAGE_END, NULL);
+		gw_run_send(run, GW_MESSAGE_END, gw_src_run_costs(s));
 		break;
 	case GW_DO_SEND_ABORT:
 		gw_run_send(run, GW_MESSAGE_ABORT,

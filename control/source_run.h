@@ -61,7 +61,9 @@ struct gw_src_run {
 	struct gw_src_brake brake;
 	struct gw_convergence_sample decided; /* what the pause was decided by */
 	uint64_t decided_ns, opened_ns;       /* opened: of the label */
-	uint64_t verified_ns;                 /* the destination's digests took */
+	struct gw_experience_costs costs;     /* of this blackout; known says whether they are */
+	bool costs_known;
+	uint64_t verified_ns; /* the destination's digests took */
 	int recover_pid; /* after a restart: the hypervisor that the record names; 0: no recovery */
 	bool watching_link, waiting_idle, reconnecting;
 	uint64_t deadline_ns; /* of max_total, 0: none */
@@ -87,6 +89,8 @@ void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sampl
 /* The guest runs at the destination: what that took beside what can be reckoned, for the sessions
  * to come. */
 void gw_src_run_learn(struct gw_src_run *s);
+/* The body of END: what was learned, for the way back. NULL: nothing. */
+json_t *gw_src_run_costs(const struct gw_src_run *s);
 /* Actions about the stream. */
 void gw_src_run_stream(struct gw_src_run *s, enum gw_session_action_type type, uint64_t value);
 /* SYNC, for the machine. */

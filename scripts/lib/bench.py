@@ -9,6 +9,7 @@ import rows_bulk
 import rows_flood
 import rows_guest
 import rows_ports
+import rows_prediction
 import rows_sdps
 import rows_sim
 from procs import Failed
@@ -16,7 +17,7 @@ from qmp import QmpError
 from rpc import RpcError
 
 ROWS = {**rows_ports.ROWS, **rows_flood.ROWS, **rows_bulk.ROWS, **rows_guest.ROWS,
-        **rows_sdps.ROWS, **rows_sim.ROWS}
+        **rows_prediction.ROWS, **rows_sdps.ROWS, **rows_sim.ROWS}
 
 
 def measure(name):

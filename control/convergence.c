@@ -36,7 +36,10 @@ uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s)
 				 : s->next_pages * GW_CONVERGENCE_PAGE_BYTES;
 	uint64_t ns, late = (uint64_t)((double)s->dirty_bps / 8 * (double)s->gap_ns / GW_NS_PER_S);
 
-	ns = gw_convergence_send_ns(sat_add(sat_add(bytes, late), s->state_bytes), s->rate_bps);
+	ns = gw_convergence_send_ns(sat_add(bytes, late), s->rate_bps);
+	if (ns < s->save_ns)
+		ns = s->save_ns;
+	ns = sat_add(ns, gw_convergence_send_ns(s->state_bytes, s->rate_bps));
 	ns = sat_add(ns, sat_add(s->rtt_ns, s->rtt_ns / 2));
 	return sat_add(sat_add(ns, s->state_ns), s->verify_ns);
 }
@@ -63,6 +66,7 @@ uint64_t gw_convergence_room_ns(uint64_t limit_ns, const struct gw_convergence_s
 	uint64_t fixed_ns;
 
 	empty.next_pages = 0;
+	empty.save_ns = 0;
 	fixed_ns = gw_convergence_blackout_ns(&empty);
 	return fixed_ns < limit_ns ? limit_ns - fixed_ns : 0;
 }

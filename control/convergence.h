@@ -15,7 +15,8 @@ struct gw_convergence_sample {
 				  measured */
 	uint64_t rtt_ns;       /* 0: unknown, counts as nothing */
 	uint64_t state_bytes;  /* device state, estimated */
-	uint64_t state_ns;     /* time to save and load it, and to pause and resume, estimated */
+	uint64_t save_ns;      /* time to save it, estimated: pages go out meanwhile */
+	uint64_t state_ns;     /* time to load it, and to pause and resume, estimated */
 	uint64_t dirty_bps;    /* what the guest dirties, in bits of pages per second */
 	uint64_t gap_ns;       /* how long it still does that until it stands, estimated */
 	uint64_t verify_ns;    /* digests before it runs, estimated; 0: none */
@@ -52,11 +53,12 @@ enum gw_convergence_verdict {
 /* remaining bytes / rate: the time to send what an epoch left. Saturates at UINT64_MAX. */
 uint64_t gw_convergence_send_ns(uint64_t bytes, uint64_t rate_bps);
 
-/* Predicted blackout = (remaining bytes + what is dirtied until the pause + device state) / rate +
- * 1.5 RTT + state_ns + verify_ns (design section 3). */
+/* Predicted blackout = max((remaining bytes + what is dirtied until the pause) / rate, save_ns) +
+ * device state / rate + 1.5 RTT + state_ns + verify_ns (design section 3; the pages go out while
+ * the state is saved, which follows them). */
 uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s);
 
-/* What a limit leaves for pages, when device state and round trips are taken off. */
+/* What a limit leaves for pages, when all is taken off that comes before or after them. */
 uint64_t gw_convergence_room_ns(uint64_t limit_ns, const struct gw_convergence_sample *s);
 
 /* An epoch that will be clearly shorter than the one that filled it: as things go, it converges. */

@@ -88,6 +88,7 @@ json_t *gw_dirty_json(const struct gw_run_env *env, const struct gw_dirty_subjec
 	measured = costs.rate_bps != 0 && (ports == 0 || costs.rate_bps < ports);
 	guest.sample = (struct gw_convergence_sample){.rate_bps = measured ? costs.rate_bps : ports,
 		.state_bytes = costs.state_bytes,
+		.save_ns = costs.save_ns,
 		.state_ns = costs.fixed_ns,
 		.gap_ns = costs.gap_ns};
 	o = json_pack("{s:s, s:b, s:f, s:f, s:i, s:I, s:I, s:f, s:f, s:f, s:I, s:I, s:o}", "vm",

@@ -13,8 +13,9 @@ struct gw_experience_costs gw_experience_default(const char *kind)
 {
 	bool native = strcmp(kind, "native") == 0;
 
-	return (struct gw_experience_costs){
-		.state_bytes = native ? 16 * KIB : 512 * KIB, .fixed_ns = native ? 2 * MS : 7 * MS};
+	return (struct gw_experience_costs){.state_bytes = native ? 16 * KIB : 512 * KIB,
+		.fixed_ns = native ? 2 * MS : 5 * MS,
+		.save_ns = native ? 0 : 2 * MS};
 }
 
 static struct gw_experience_place *place_for(
@@ -96,6 +97,7 @@ void gw_experience_recall(const struct gw_experience *e, const char *peer, const
 #define MEDIAN(field, n) median(best, n, offsetof(struct gw_experience_costs, field), &costs->field)
 	MEDIAN(state_bytes, best->n);
 	MEDIAN(fixed_ns, best->n);
+	MEDIAN(save_ns, best->n);
 	MEDIAN(gap_ns, best->n);
 	MEDIAN(rate_bps, best->n);
 	MEDIAN(verify_ns_per_gib, best->n_verified);

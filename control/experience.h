@@ -17,7 +17,9 @@
 
 struct gw_experience_costs {
 	uint64_t state_bytes; /* device state */
-	uint64_t fixed_ns; /* beside pages, state and round trips on the wire: pause, save, load */
+	uint64_t fixed_ns; /* beside that, and pages, state and round trips on the wire: pause, load
+			    */
+	uint64_t save_ns;  /* to save the device state */
 	uint64_t gap_ns;   /* from the decision to the pause; the guest goes on writing */
 	uint64_t verify_ns_per_gib;
 	uint64_t rate_bps; /* guest bytes over the wire, in bits; 0: not measured */

@@ -133,6 +133,7 @@ static void take_costs(struct gw_run *run, const json_t *body)
 	if (!run->hv_open ||
 		gw_message_u64(body, "state_bytes", COST_MAX_BYTES, &c.state_bytes) != 0 ||
 		gw_message_u64(body, "fixed_ns", COST_MAX_NS, &c.fixed_ns) != 0 ||
+		gw_message_u64(body, "save_ns", COST_MAX_NS, &c.save_ns) != 0 ||
 		gw_message_u64(body, "gap_ns", COST_MAX_NS, &c.gap_ns) != 0 ||
 		gw_message_u64(body, "verify_ns_per_gib", COST_MAX_NS, &c.verify_ns_per_gib) != 0 ||
 		gw_message_u64(body, "rate_bps", COST_MAX_BPS, &c.rate_bps) != 0)

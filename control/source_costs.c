@@ -13,6 +13,7 @@ static void estimate_costs(const struct gw_src_run *s, struct gw_convergence_sam
 
 	gw_experience_recall(s->run.env->experience, s->run.peer, gw_hv_kind(s->run.hv), &c);
 	sample->state_bytes = c.state_bytes;
+	sample->save_ns = c.save_ns;
 	sample->state_ns = c.fixed_ns;
 	sample->gap_ns = c.gap_ns;
 	if (s->run.conf.verify)
@@ -24,6 +25,8 @@ void gw_src_run_learn(struct gw_src_run *s)
 {
 	uint64_t paused_ns = gw_meter_mark_ns(s->run.meter, GW_MARK_PAUSE);
 	uint64_t running_ns = gw_meter_mark_ns(s->run.meter, GW_MARK_RUNNING);
+	uint64_t stood_ns = gw_meter_mark_ns(s->run.meter, GW_MARK_PAUSED);
+	uint64_t saved_ns = gw_meter_mark_ns(s->run.meter, GW_MARK_SAVED);
 	uint64_t total = gw_meter_total_bytes(s->run.meter), reckoned_ns;
 	struct gw_convergence_sample actual = s->decided;
 	struct gw_experience_costs c = {
@@ -33,10 +36,15 @@ void gw_src_run_learn(struct gw_src_run *s)
 	if (s->decided_ns == 0 || paused_ns <= s->decided_ns || running_ns <= paused_ns)
 		return;
 	c.gap_ns = paused_ns - s->decided_ns;
+	if (saved_ns > stood_ns)
+		c.save_ns = saved_ns - stood_ns;
 	if (verified)
 		c.verify_ns_per_gib = (uint64_t)((double)s->verified_ns * GIB / (double)total);
 	actual.state_bytes = s->state_size;
-	actual.gap_ns = c.gap_ns;
+	/* What it came to, not what was predicted: an error about pages is none about costs. */
+	actual.next_pages = s->final_pages;
+	actual.gap_ns = 0;
+	actual.save_ns = c.save_ns;
 	actual.verify_ns = s->run.conf.verify ? s->verified_ns : 0;
 	actual.state_ns = 0;
 	reckoned_ns = gw_convergence_blackout_ns(&actual);
@@ -52,10 +60,11 @@ json_t *gw_src_run_costs(const struct gw_src_run *s)
 {
 	if (!s->costs_known)
 		return NULL;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "state_bytes",
-		(json_int_t)s->costs.state_bytes, "fixed_ns", (json_int_t)s->costs.fixed_ns,
-		"gap_ns", (json_int_t)s->costs.gap_ns, "verify_ns_per_gib",
-		(json_int_t)s->costs.verify_ns_per_gib, "rate_bps", (json_int_t)s->costs.rate_bps);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "save_ns", (json_int_t)s->costs.save_ns,
+		"state_bytes", (json_int_t)s->costs.state_bytes, "fixed_ns",
+		(json_int_t)s->costs.fixed_ns, "gap_ns", (json_int_t)s->costs.gap_ns,
+		"verify_ns_per_gib", (json_int_t)s->costs.verify_ns_per_gib, "rate_bps",
+		(json_int_t)s->costs.rate_bps);
 }
 
 void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sample)

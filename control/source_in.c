@@ -23,6 +23,8 @@ static void epoch_drained(struct gw_src_run *s, struct gw_session_event *ev)
 	if (gw_src_view(s->machine).phase == GW_PRECOPY) {
 		s->decided = ev->sample;
 		s->decided_ns = ev->now_ns;
+	} else if (s->final_pages == 0) {
+		s->final_pages = ev->sample.next_pages; /* the guest stands */
 	}
 }
 

@@ -35,6 +35,11 @@ static void test_blackout(void)
 	s.gap_ns = GW_NS_PER_MS;
 	s.verify_ns = 20 * GW_NS_PER_MS;
 	CU_ASSERT_EQUAL(gw_convergence_blackout_ns(&s), 37 * GW_NS_PER_MS);
+	/* Saving takes 3 ms: the 4.1 + 2 ms of pages hide it; 9 ms hide the pages. */
+	s.save_ns = 3 * GW_NS_PER_MS;
+	CU_ASSERT_EQUAL(gw_convergence_blackout_ns(&s), 37 * GW_NS_PER_MS);
+	s.save_ns = 9 * GW_NS_PER_MS;
+	CU_ASSERT_EQUAL(gw_convergence_blackout_ns(&s), 37 * GW_NS_PER_MS + 2904000);
 	s.next_pages = UINT64_MAX;
 	CU_ASSERT(gw_convergence_blackout_ns(&s) > GW_NS_PER_S * 1000000);
 	s.rate_bps = 1;
@@ -132,6 +137,8 @@ static void test_room(void)
 		.state_ns = 7 * GW_NS_PER_MS};
 
 	/* Device state and round trips take 11 ms. */
+	CU_ASSERT_EQUAL(gw_convergence_room_ns(50 * GW_NS_PER_MS, &s), 39 * GW_NS_PER_MS);
+	s.save_ns = 5 * GW_NS_PER_MS; /* pages have that time, too */
 	CU_ASSERT_EQUAL(gw_convergence_room_ns(50 * GW_NS_PER_MS, &s), 39 * GW_NS_PER_MS);
 	CU_ASSERT_EQUAL(gw_convergence_room_ns(11 * GW_NS_PER_MS, &s), 0);
 	CU_ASSERT_EQUAL(gw_convergence_room_ns(1, &s), 0);

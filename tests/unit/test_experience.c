@@ -10,7 +10,12 @@ static struct gw_experience e;
 
 static struct gw_experience_costs recall(const char *peer, const char *kind)
 {
-	struct gw_experience_costs c = {1, 2, 3, 4, 5};
+	struct gw_experience_costs c = {.state_bytes = 1,
+		.fixed_ns = 2,
+		.gap_ns = 3,
+		.verify_ns_per_gib = 4,
+		.rate_bps = 5,
+		.save_ns = 6};
 
 	gw_experience_recall(&e, peer, kind, &c);
 	return c;
@@ -18,7 +23,12 @@ static struct gw_experience_costs recall(const char *peer, const char *kind)
 
 static void learn(const char *peer, const char *kind, uint64_t fixed_ns)
 {
-	struct gw_experience_costs c = {fixed_ns * 10, fixed_ns, fixed_ns * 100, 77, fixed_ns * 20};
+	struct gw_experience_costs c = {.state_bytes = fixed_ns * 10,
+		.fixed_ns = fixed_ns,
+		.gap_ns = fixed_ns * 100,
+		.verify_ns_per_gib = 77,
+		.rate_bps = fixed_ns * 20,
+		.save_ns = fixed_ns * 3};
 
 	gw_experience_learn(&e, peer, kind, &c, false);
 }
@@ -34,6 +44,7 @@ static void test_whose(void)
 	CU_ASSERT_EQUAL(recall("a", "qemu").state_bytes, 500);
 	CU_ASSERT_EQUAL(recall("a", "qemu").gap_ns, 5000);
 	CU_ASSERT_EQUAL(recall("a", "qemu").rate_bps, 1000);
+	CU_ASSERT_EQUAL(recall("a", "qemu").save_ns, 150);
 	CU_ASSERT_EQUAL(recall("a", "qemu").verify_ns_per_gib, 4); /* nobody verified */
 	CU_ASSERT_EQUAL(recall("b", "qemu").fixed_ns, 60);
 	/* A peer that is new: as the newest of the kind. Another kind says nothing. */

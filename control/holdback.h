@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Holds a guest back by what can do it: the throttle of its exporter, or CPU quotas of its vCPU
- * threads, which the attendant keeps. Both lift it when godwitd dies. (Stopping and resuming a QEMU
- * by turns is no third way: its monitor has one client, and that one's death would leave the guest
- * stopped.)
+ * Holds a guest back by what can do it: the throttle of its exporter, or a brake of its vCPU
+ * threads (CPU quotas, or standing still by turns), which the attendant keeps. Both lift it when
+ * godwitd dies, and neither touches the run state of a QEMU.
  */
 #pragma once
 

@@ -100,7 +100,7 @@ static int confine(struct daemon *d, struct gw_err *err)
 		return 0;
 	}
 	rc = gw_harden_capabilities(gw_daemon_capabilities(d->config, d->dp), "", err);
-	return rc != 0 ? rc : gw_harden_syscalls(d->loop, &d->sandbox, err);
+	return rc != 0 ? rc : gw_harden_syscalls(d->loop, NULL, 0, &d->sandbox, err);
 }
 
 /* First of all: there are no threads yet, and nothing that it should not have. */

@@ -42,15 +42,16 @@ bool gw_attendant_alive(const struct gw_attendant *a);
 
 /*
  * A brake: some threads of one process get a share of a CPU each, by a cgroup of their own below
- * the one they are in (v1 cpu: cfs_quota; v2: threaded, cpu.max). With no cgroup that could do it,
- * set fails and nothing is changed.
+ * the one they are in (v1 cpu: cfs_quota; v2: threaded, cpu.max). With no cgroup that could do it
+ * they stand still by turns (pulse.h). Where that cannot be had either, set fails and nothing is
+ * changed.
  */
 struct gw_brake;
 
 /* The answer to the last set or lift (answers to earlier ones that came too late are left out).
  * percent: in force now; 100: lifted. result: 0, or -errno with text and the threads are lifted:
- * -EPIPE the attendant is gone, -ENODEV no cgroup can do it, -ESRCH a thread is not (any more) of
- * that process. After -EPIPE every set fails. */
+ * -EPIPE the attendant is gone, -EPERM neither can be had, -ESRCH a thread is not (any more) of that
+ * process. After -EPIPE every set fails. */
 typedef void gw_brake_fn(void *ctx, int result, uint32_t percent, const char *text);
 
 /* Of a process; changes nothing yet. -EPIPE where there is no attendant. */

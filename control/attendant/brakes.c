@@ -13,23 +13,34 @@ struct brake {
 	uint32_t percent;
 	struct gw_quota *quota[GW_BRAKE_MAX_THREADS];
 	uint32_t n;
+	struct gw_pulse *pulse; /* instead of quotas; or NULL */
 };
 
 struct gw_brakes {
 	struct gw_cgroup_root root;
+	struct gw_pulses *pulses;
 	struct brake brake[BRAKES];
 };
 
-struct gw_brakes *gw_brakes_create(const struct gw_cgroup_root *root)
+struct gw_brakes *gw_brakes_create(struct gw_loop *loop, const struct gw_cgroup_root *root)
 {
 	struct gw_brakes *b = calloc(1, sizeof(*b));
 
-	if (b != NULL)
-		b->root = *root;
+	if (b == NULL)
+		return NULL;
+	b->root = *root;
+	b->pulses = gw_pulses_create(loop);
+	if (b->pulses == NULL)
+		gw_brakes_free(&b);
 	return b;
 }
 
-static int lift_all(struct brake *b)
+static uint32_t threads(const struct brake *b)
+{
+	return b->pulse != NULL ? gw_pulse_threads(b->pulse) : b->n;
+}
+
+static int lift_quotas(struct brake *b)
 {
 	int rc = 0, one;
 
@@ -37,8 +48,14 @@ static int lift_all(struct brake *b)
 		one = gw_quota_free(&b->quota[--b->n]);
 		rc = rc != 0 ? rc : one;
 	}
-	b->id = 0;
 	return rc;
+}
+
+static int lift_all(struct brake *b)
+{
+	gw_pulse_free(&b->pulse);
+	b->id = 0;
+	return lift_quotas(b);
 }
 
 uint32_t gw_brakes_free(struct gw_brakes **brakes)
@@ -48,9 +65,10 @@ uint32_t gw_brakes_free(struct gw_brakes **brakes)
 	if (*brakes == NULL)
 		return 0;
 	for (uint32_t i = 0; i < BRAKES; i++) {
-		n += (*brakes)->brake[i].n;
+		n += threads(&(*brakes)->brake[i]);
 		lift_all(&(*brakes)->brake[i]);
 	}
+	gw_pulses_free(&(*brakes)->pulses);
 	free(*brakes);
 	*brakes = NULL;
 	return n;
@@ -105,8 +123,8 @@ static int add(
 	return rc;
 }
 
-static int apply(struct gw_brakes *brakes, struct brake *b, const struct gw_attendant_request *r,
-	struct gw_err *err)
+static int apply_quotas(struct gw_brakes *brakes, struct brake *b,
+	const struct gw_attendant_request *r, struct gw_err *err)
 {
 	int rc = 0;
 
@@ -117,6 +135,37 @@ static int apply(struct gw_brakes *brakes, struct brake *b, const struct gw_atte
 		if (!has(b, r->u.tids[i]))
 			rc = add(brakes, b, r->u.tids[i], r->percent, err);
 	return rc;
+}
+
+/* Other threads than before: seldom, and then it may begin anew. */
+static int apply_pulse(struct gw_brakes *brakes, struct brake *b,
+	const struct gw_attendant_request *r, struct gw_err *err)
+{
+	struct gw_cgroup at;
+
+	if (b->pulse != NULL && gw_pulse_has(b->pulse, r->u.tids, r->n)) {
+		gw_pulse_change(b->pulse, r->percent);
+		return 0;
+	}
+	for (uint32_t i = 0; i < r->n; i++)
+		if (gw_cgroup_of_thread(&brakes->root, b->pid, r->u.tids[i], &at, err) == -ESRCH)
+			return -ESRCH;
+	gw_pulse_free(&b->pulse);
+	return gw_pulse_create(brakes->pulses, r->u.tids, r->n, r->percent, &b->pulse, err);
+}
+
+static int apply(struct gw_brakes *brakes, struct brake *b, const struct gw_attendant_request *r,
+	struct gw_err *err)
+{
+	struct gw_err no_quota = {.text = ""}, no_pulse = {.text = ""};
+	int rc = b->pulse != NULL ? -ENODEV : apply_quotas(brakes, b, r, &no_quota);
+
+	/* No such thread, or slowed by another: not for want of a cgroup. */
+	if (rc == 0 || rc == -ESRCH || rc == -EALREADY)
+		return rc == 0 ? 0 : gw_err(err, rc, "%s", no_quota.text);
+	lift_quotas(b);
+	rc = apply_pulse(brakes, b, r, &no_pulse);
+	return rc == 0 ? 0 : gw_err(err, rc, "%.190s; %.190s", no_quota.text, no_pulse.text);
 }
 
 void gw_brakes_set(struct gw_brakes *brakes, const struct gw_attendant_request *r,

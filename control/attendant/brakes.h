@@ -3,11 +3,13 @@
 #pragma once
 
 #include "message.h"
+#include "pulse.h"
 #include "quota.h"
 
 struct gw_brakes;
 
-struct gw_brakes *gw_brakes_create(const struct gw_cgroup_root *root); /* NULL: no memory */
+struct gw_brakes *gw_brakes_create(
+	struct gw_loop *loop, const struct gw_cgroup_root *root); /* NULL: no memory */
 /* Lifts all; how many threads that were. */
 uint32_t gw_brakes_free(struct gw_brakes **brakes);
 

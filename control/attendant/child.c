@@ -119,9 +119,12 @@ static int confine(struct child *c, const struct gw_attendant_conf *conf, struct
 		return gw_err(err, -errno, "no_new_privs: %s", strerror(errno));
 	if (conf->hooks != NULL)
 		return 0;
-	/* A hypervisor's cgroup may have been given to its user. */
-	rc = gw_harden_capabilities(UINT64_C(1) << CAP_DAC_OVERRIDE, "attendant: ", err);
-	return rc != 0 ? rc : gw_harden_syscalls(c->loop, &c->sandbox, err);
+	/* A hypervisor's cgroup may have been given to its user; where there is none its threads
+	 * are stopped by turns. */
+	rc = gw_harden_capabilities(UINT64_C(1) << CAP_DAC_OVERRIDE | UINT64_C(1) << CAP_SYS_PTRACE,
+		"attendant: ", err);
+	return rc != 0 ? rc
+		       : gw_harden_syscalls(c->loop, &(const int){SYS_ptrace}, 1, &c->sandbox, err);
 }
 
 static int start(struct child *c, const struct gw_attendant_conf *conf, struct gw_err *err)
@@ -133,7 +136,7 @@ static int start(struct child *c, const struct gw_attendant_conf *conf, struct g
 	if (rc != 0)
 		return gw_err(err, rc, "event loop: %s", strerror(-rc));
 	c->watch = gw_watch_add(c->loop, c->sock, EPOLLIN, on_socket, c);
-	c->brakes = gw_brakes_create(&root);
+	c->brakes = gw_brakes_create(c->loop, &root);
 	if (conf->hooks != NULL)
 		c->hooks =
 			gw_hooks_create(c->loop, conf->hooks, conf->hook_timeout_ms, hook_over, c);

@@ -29,7 +29,7 @@ static const struct {
 	uint32_t number;
 	const char *name;
 } names[] = {{CAP_DAC_OVERRIDE, "dac_override"}, {CAP_KILL, "kill"}, {CAP_NET_RAW, "net_raw"},
-	{CAP_IPC_LOCK, "ipc_lock"}, {CAP_SYS_ADMIN, "sys_admin"}};
+	{CAP_IPC_LOCK, "ipc_lock"}, {CAP_SYS_ADMIN, "sys_admin"}, {CAP_SYS_PTRACE, "sys_ptrace"}};
 
 /* For the handler, which has no other way to be told; set before the first signal. */
 static uint64_t kept;

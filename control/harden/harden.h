@@ -5,6 +5,7 @@
 #include "../../dataplane/base/error.h"
 #include "../loop.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -17,16 +18,17 @@
 void gw_harden_dumps(void);
 
 /* Every thread of this process keeps those of its capabilities that are in keep (a bit for each
- * CAP_..., capabilities(7)), and can get no others. who begins the log line about it. -errno with err: some
- * thread has more. */
+ * CAP_..., capabilities(7)), and can get no others. who begins the log line about it. -errno with
+ * err: some thread has more. */
 int gw_harden_capabilities(uint64_t keep, const char *who, struct gw_err *err);
 
 struct gw_harden_watch;
 
 /* Every thread of this process, and those to come, may make the system calls that a started godwitd
- * needs. Others fail with EPERM; the loop logs them. For good: freeing the watch only ends the
- * logging. */
-int gw_harden_syscalls(struct gw_loop *loop, struct gw_harden_watch **out, struct gw_err *err);
+ * needs, and those in also. Others fail with EPERM; the loop logs them. For good: freeing the watch
+ * only ends the logging. */
+int gw_harden_syscalls(struct gw_loop *loop, const int *also, size_t n_also,
+	struct gw_harden_watch **out, struct gw_err *err);
 void gw_harden_watch_free(struct gw_harden_watch **watch);
 
 /* System calls that were refused so far. */

@@ -81,13 +81,15 @@ static void on_wake(void *ctx, uint32_t events)
 	}
 }
 
-static int add_rules(scmp_filter_ctx filter)
+static int add_rules(scmp_filter_ctx filter, const int *also, size_t n_also)
 {
 	/* Its flags are out of a filter's sight: the C library goes back to clone(). */
 	int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 
 	for (size_t i = 0; i < gw_n_allowed_calls && rc == 0; i++)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, gw_allowed_calls[i], 0);
+	for (size_t i = 0; i < n_also && rc == 0; i++)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, also[i], 0);
 	for (size_t i = 0; i < gw_n_allowed_rules && rc == 0; i++) {
 		const struct gw_allowed_rule *r = &gw_allowed_rules[i];
 
@@ -97,7 +99,7 @@ static int add_rules(scmp_filter_ctx filter)
 	return rc;
 }
 
-static int load(struct gw_err *err)
+static int load(const int *also, size_t n_also, struct gw_err *err)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
 	int rc = filter != NULL ? 0 : -ENOMEM;
@@ -109,7 +111,7 @@ static int load(struct gw_err *err)
 	if (rc == 0) /* no mitigation that is for foreign code: the poll cores would pay for it */
 		rc = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
 	if (rc == 0)
-		rc = add_rules(filter);
+		rc = add_rules(filter, also, n_also);
 	if (rc == 0)
 		rc = seccomp_load(filter);
 	seccomp_release(filter);
@@ -119,7 +121,8 @@ static int load(struct gw_err *err)
 	return 0;
 }
 
-int gw_harden_syscalls(struct gw_loop *loop, struct gw_harden_watch **out, struct gw_err *err)
+int gw_harden_syscalls(struct gw_loop *loop, const int *also, size_t n_also,
+	struct gw_harden_watch **out, struct gw_err *err)
 {
 	struct sigaction sa = {.sa_sigaction = on_refused, .sa_flags = SA_SIGINFO};
 	struct gw_harden_watch *w = calloc(1, sizeof(*w));
@@ -134,7 +137,7 @@ int gw_harden_syscalls(struct gw_loop *loop, struct gw_harden_watch **out, struc
 		rc = gw_err(err, -errno, "sandbox: %s", strerror(errno));
 	} else {
 		refused.fd = w->fd;
-		rc = load(err);
+		rc = load(also, n_also, err);
 	}
 	if (rc == 0)
 		*out = w;

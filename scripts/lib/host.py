@@ -65,6 +65,7 @@ class Host:
         self.port = free_port()
         self.daemon = None
         self.env = {}  # of the daemon, beside this program's own
+        self.before = []  # a program that becomes the daemon, with its arguments
         worker, control = cpu_plan()[side]
         self.config = {
             "name": name,
@@ -99,7 +100,7 @@ class Host:
         """Starts the daemon; with wait, until it answers."""
         places.need(places.GODWITD)
         self._remove_stale_sockets()
-        argv = in_netns(self.netns, [places.GODWITD, "--config", self.write_config()])
+        argv = in_netns(self.netns, [*self.before, places.GODWITD, "--config", self.write_config()])
         self.daemon = self.testbed.process(f"godwitd-{self.name}", argv, env=self.env)
         if wait:
             self.wait_answer()

@@ -107,7 +107,7 @@ static const char *confined(void)
 	void *m;
 
 	if (gw_loop_create(&loop) != 0 || pthread_create(&early, NULL, early_thread, NULL) != 0 ||
-		gw_harden_syscalls(loop, &watch, &err) != 0)
+		gw_harden_syscalls(loop, NULL, 0, &watch, &err) != 0)
 		return "cannot be set up";
 	if (largest("NoNewPrivs") != 1)
 		return "privileges can be regained";

@@ -34,7 +34,7 @@ KINDS = {
                  "encrypted": False, "rate_bps": 0, "ports": 1},
     # A guest that dirties three times what the network takes; QEMU's own downtime limit.
     "slow": {"rows": {"sdps_time_ratio": ("total_ms", 1.0), "sdps_work_ratio": ("lost_pages", 1.0)},
-             "ram": 768, "touch": 512, "limit": 300, "prealloc": True, "disk": False,
+             "ram": 640, "touch": 384, "limit": 300, "prealloc": True, "disk": False,
              "observed": False, "encrypted": False, "rate_bps": 10 ** 9, "ports": 2},
 }
 DIRTY_TIMES = 3  # of the network's rate, where that is limited
@@ -191,10 +191,10 @@ def options(argv):
                    "auto-converge)")
     p.add_argument("--runs", type=positive, default=5, help="moves by each side")
     p.add_argument("--ram", type=size_mib, default=argparse.SUPPRESS,
-                   help="the guest's memory (default: 2G; blackout: 1G; slow: 768M)")
+                   help="the guest's memory (default: 2G; blackout: 1G; slow: 640M)")
     p.add_argument("--touch", type=size_mib, default=argparse.SUPPRESS,
-                   help="how much of it the guest fills (default: three quarters; blackout: 60 %%; "
-                   "slow: two thirds)")
+                   help="how much of it the guest fills (default: three quarters; blackout, slow: "
+                   "60 %%)")
     p.add_argument("--ports", type=positive, default=argparse.SUPPRESS,
                    help="godwit's ports (default: 1; slow: 2)")
     p.add_argument("--integrity", choices=("none", "crc32c"), default="none",

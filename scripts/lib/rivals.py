@@ -103,7 +103,8 @@ def set_up_qemu(end, incoming, o, tls):
     With a limit it slows the guest where it has to, as its defaults say (auto-converge).
     """
     on = ("events", "auto-converge") if o.rate_bps else ("events", "multifd")
-    end.call("migrate-set-capabilities", capabilities=[{"capability": c, "state": True} for c in on])
+    end.call("migrate-set-capabilities",
+             capabilities=[{"capability": c, "state": True} for c in on])
     parameters = {} if o.rate_bps else {"multifd-channels": CHANNELS}
     if not incoming:
         parameters |= {"max-bandwidth": o.rate_bps // 8 or UNLIMITED, "downtime-limit": o.limit}

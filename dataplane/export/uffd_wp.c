@@ -10,14 +10,22 @@
 #include <unistd.h>
 
 #define SCAN_RUNS 512
-#define PROTECT_STEP_BYTES (256ull << 20)
+
+/*
+ * What a guest's write may have to wait for, whatever the size of its memory: one page table, whose
+ * lock a step holds while it goes through it, and for all of a step where it locks the mapping
+ * (unregistering) or the hypervisor's copy of it (KVM, for the range of a scan that protects). So a
+ * step is what one page table maps. Registering alone is done in one go: it looks at no page.
+ */
+#define STEP_BYTES (2ull << 20)
+#define LOOK_BYTES (64ull << 20) /* by a scan that changes nothing */
 
 struct gw_uffd_source {
 	int pagemap_fd;
 	int uffd;     /* -1: tracking is off */
 	bool leaving; /* atomic: the process ends */
 	struct page_region run[SCAN_RUNS];
-	uint32_t n_ranges;
+	uint32_t n_ranges, n_registered;
 	struct gw_uffd_range range[];
 };
 
@@ -25,30 +33,30 @@ struct gw_uffd_source {
 static int probe_scan(int pagemap_fd, const struct gw_uffd_range *r, struct gw_export_reason *why)
 {
 	struct pm_scan_arg arg = {
-	        .size = sizeof(arg),
-	        .start = (uintptr_t)r->addr,
-	        .end = (uintptr_t)r->addr + 4096,
-	        .category_mask = PAGE_IS_WRITTEN,
-	        .return_mask = PAGE_IS_WRITTEN,
+		.size = sizeof(arg),
+		.start = (uintptr_t)r->addr,
+		.end = (uintptr_t)r->addr + 4096,
+		.category_mask = PAGE_IS_WRITTEN,
+		.return_mask = PAGE_IS_WRITTEN,
 	};
 
 	if (ioctl(pagemap_fd, PAGEMAP_SCAN, &arg) >= 0)
 		return 0;
 	if (errno == ENOTTY)
 		return gw_export_why(
-		        why, -EOPNOTSUPP, "the kernel lacks PAGEMAP_SCAN (6.7 or newer is needed)");
+			why, -EOPNOTSUPP, "the kernel lacks PAGEMAP_SCAN (6.7 or newer is needed)");
 	return gw_export_why(why, -errno, "PAGEMAP_SCAN: %s", strerror(errno));
 }
 
 int gw_uffd_source_create(const struct gw_uffd_range *range, uint32_t n_ranges,
-        struct gw_uffd_source **out, struct gw_export_reason *why)
+	struct gw_uffd_source **out, struct gw_export_reason *why)
 {
 	struct gw_uffd_source *s;
 	int uffd, ret;
 
 	if (n_ranges == 0 || n_ranges > GW_EXPORT_MAX_REGIONS)
 		return gw_export_why(why, -EINVAL, "%u ranges, allowed are 1..%u", n_ranges,
-		        GW_EXPORT_MAX_REGIONS);
+			GW_EXPORT_MAX_REGIONS);
 	ret = gw_uffd_open(&uffd, why);
 	if (ret < 0)
 		return ret;
@@ -94,40 +102,72 @@ void gw_uffd_source_leave(struct gw_uffd_source *s)
 	__atomic_store_n(&s->leaving, true, __ATOMIC_RELEASE);
 }
 
-static int protect(int uffd, const struct gw_uffd_range *r, struct gw_export_reason *why)
+/* Steps end at multiples of their size, so that none shares a page table with its neighbour. */
+static uint64_t step_end(uint64_t at, uint64_t end, uint64_t step_bytes)
+{
+	uint64_t next = (at / step_bytes + 1) * step_bytes;
+
+	return next < end ? next : end;
+}
+
+static int enlist(int uffd, const struct gw_uffd_range *r, struct gw_export_reason *why)
 {
 	struct uffdio_register reg = {
-	        .range = {.start = (uintptr_t)r->addr, .len = r->size_bytes},
-	        .mode = UFFDIO_REGISTER_MODE_WP,
+		.range = {.start = (uintptr_t)r->addr, .len = r->size_bytes},
+		.mode = UFFDIO_REGISTER_MODE_WP,
 	};
 
 	if (ioctl(uffd, UFFDIO_REGISTER, &reg) < 0) {
 		if (errno == EBUSY)
 			return gw_export_why(why, -EBUSY,
-			        "region %u: another userfaultfd (postcopy, snapshot) holds it",
-			        r->region);
+				"region %u: another userfaultfd (postcopy, snapshot) holds it",
+				r->region);
 		return gw_export_why(why, -errno,
-		        "region %u: write protection of %p..+%#jx: %s (is it private memory, or a "
-		        "file on "
-		        "disk?)",
-		        r->region, r->addr, (uintmax_t)r->size_bytes, strerror(errno));
+			"region %u: write protection of %p..+%#jx: %s (is it private memory, or a "
+			"file on "
+			"disk?)",
+			r->region, r->addr, (uintmax_t)r->size_bytes, strerror(errno));
 	}
-	/* In steps, so that a VMM's mmap() does not wait for a terabyte. */
-	for (uint64_t at = 0; at < r->size_bytes; at += PROTECT_STEP_BYTES) {
-		uint64_t left = r->size_bytes - at;
+	return 0;
+}
+
+static int protect(int uffd, const struct gw_uffd_range *r, struct gw_export_reason *why)
+{
+	uint64_t start = (uintptr_t)r->addr, end = start + r->size_bytes;
+
+	for (uint64_t at = start; at < end; at = step_end(at, end, STEP_BYTES)) {
 		struct uffdio_writeprotect wp = {
-		        .range = {.start = (uintptr_t)r->addr + at,
-		                .len = left < PROTECT_STEP_BYTES ? left : PROTECT_STEP_BYTES},
-		        .mode = UFFDIO_WRITEPROTECT_MODE_WP,
+			.range = {.start = at, .len = step_end(at, end, STEP_BYTES) - at},
+			.mode = UFFDIO_WRITEPROTECT_MODE_WP,
 		};
 
 		while (ioctl(uffd, UFFDIO_WRITEPROTECT, &wp) < 0) {
 			if (errno != EAGAIN)
 				return gw_export_why(why, -errno, "region %u: write protection: %s",
-				        r->region, strerror(errno));
+					r->region, strerror(errno));
 		}
 	}
 	return 0;
+}
+
+/* Lifts the protection too, with the mapping locked against faults: so this is done in steps as
+ * well. The kernel splits the mapping at each and joins it with what is free already. */
+static void unprotect(int uffd, const struct gw_uffd_range *r)
+{
+	uint64_t at = (uintptr_t)r->addr, end = at + r->size_bytes;
+
+	while (at < end) {
+		struct uffdio_range step = {.start = at, .len = step_end(at, end, STEP_BYTES) - at};
+
+		if (ioctl(uffd, UFFDIO_UNREGISTER, &step) < 0)
+			break;
+		at += step.len;
+	}
+	if (at < end) { /* no split is to be had: the process has too many mappings */
+		struct uffdio_range rest = {.start = at, .len = end - at};
+
+		ioctl(uffd, UFFDIO_UNREGISTER, &rest);
+	}
 }
 
 static void uffd_stop(void *ctx)
@@ -137,12 +177,8 @@ static void uffd_stop(void *ctx)
 	if (s->uffd < 0 || __atomic_load_n(&s->leaving, __ATOMIC_ACQUIRE))
 		return;
 	/* Closing alone unregisters too, but only when no forked child holds a copy. */
-	for (uint32_t i = 0; i < s->n_ranges; i++) {
-		struct uffdio_range r = {
-		        .start = (uintptr_t)s->range[i].addr, .len = s->range[i].size_bytes};
-
-		ioctl(s->uffd, UFFDIO_UNREGISTER, &r);
-	}
+	for (uint32_t i = 0; i < s->n_registered; i++)
+		unprotect(s->uffd, &s->range[i]);
 	close(s->uffd);
 	s->uffd = -1;
 }
@@ -154,49 +190,93 @@ static int uffd_start(void *ctx, struct gw_export_sink *sink, struct gw_export_r
 
 	(void)sink; /* pages are pushed by harvests only */
 	ret = gw_uffd_open(&s->uffd, why);
-	for (uint32_t i = 0; ret == 0 && i < s->n_ranges; i++)
-		ret = protect(s->uffd, &s->range[i], why);
+	s->n_registered = 0;
+	while (ret == 0 && s->n_registered < s->n_ranges) {
+		ret = enlist(s->uffd, &s->range[s->n_registered], why);
+		if (ret == 0)
+			ret = protect(s->uffd, &s->range[s->n_registered++], why);
+	}
 	if (ret < 0)
 		uffd_stop(s);
 	return ret;
 }
 
-/* The ioctl reports written pages and protects them again in one step per page table, so a write
- * either is in this harvest or faults and is in the next one. */
-static int harvest_range(struct gw_uffd_source *s, const struct gw_uffd_range *r,
-        struct gw_export_sink *sink, struct gw_export_reason *why)
+static int scan(struct gw_uffd_source *s, struct pm_scan_arg *arg, uint8_t region,
+	struct gw_export_reason *why)
 {
-	uint64_t base = (uintptr_t)r->addr, end = base + r->size_bytes;
+	int n = ioctl(s->pagemap_fd, PAGEMAP_SCAN, arg);
+
+	if (n < 0)
+		return gw_export_why(why, -errno, "region %u: PAGEMAP_SCAN: %s", region,
+			errno == EPERM ? "its mapping is not protected any more" : strerror(errno));
+	if (n == 0 && arg->walk_end <= arg->start)
+		return gw_export_why(why, -EIO, "region %u: PAGEMAP_SCAN stands still", region);
+	return n;
+}
+
+/* *at becomes the first page that was written, or end. Only looking spares what was not written all
+ * that a scan does to its range to protect it: KVM takes every page in it away from the guest. */
+static int find_written(struct gw_uffd_source *s, const struct gw_uffd_range *r, uint64_t *at,
+	uint64_t end, struct gw_export_reason *why)
+{
 	struct pm_scan_arg arg = {
-	        .size = sizeof(arg),
-	        .flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
-	        .end = end,
-	        .vec = (uintptr_t)s->run,
-	        .vec_len = SCAN_RUNS,
-	        .category_mask = PAGE_IS_WRITTEN,
-	        .return_mask = PAGE_IS_WRITTEN,
+		.size = sizeof(arg),
+		.flags = PM_SCAN_CHECK_WPASYNC,
+		.start = *at,
+		.end = end,
+		.vec = (uintptr_t)s->run,
+		.vec_len = 1,
+		.max_pages = 1,
+		.category_mask = PAGE_IS_WRITTEN,
+		.return_mask = PAGE_IS_WRITTEN,
 	};
+	int n = scan(s, &arg, r->region, why);
 
-	for (uint64_t at = base; at < end; at = arg.walk_end) {
-		int n, ret;
+	if (n >= 0)
+		*at = n > 0 ? s->run[0].start : end;
+	return n < 0 ? n : 0;
+}
 
-		arg.start = at;
-		n = ioctl(s->pagemap_fd, PAGEMAP_SCAN, &arg);
-		if (n < 0)
-			return gw_export_why(why, -errno, "region %u: PAGEMAP_SCAN: %s", r->region,
-			        errno == EPERM ? "its mapping is not protected any more"
-			                       : strerror(errno));
-		for (int i = 0; i < n; i++) {
-			ret = gw_export_push(sink, 0, r->region, (s->run[i].start - base) >> 12,
-			        (s->run[i].end - s->run[i].start) >> 12);
-			if (ret < 0)
-				return ret;
-		}
-		if (n == 0 && arg.walk_end <= at)
-			return gw_export_why(
-			        why, -EIO, "region %u: PAGEMAP_SCAN stands still", r->region);
+/* The ioctl reports written pages and protects them again in one go per page table, so a write
+ * either is in this harvest or faults and is in the next one. *at moves on. */
+static int take_written(struct gw_uffd_source *s, const struct gw_uffd_range *r, uint64_t *at,
+	uint64_t end, struct gw_export_sink *sink, struct gw_export_reason *why)
+{
+	uint64_t base = (uintptr_t)r->addr;
+	struct pm_scan_arg arg = {
+		.size = sizeof(arg),
+		.flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
+		.start = *at,
+		.end = end,
+		.vec = (uintptr_t)s->run,
+		.vec_len = SCAN_RUNS,
+		.category_mask = PAGE_IS_WRITTEN,
+		.return_mask = PAGE_IS_WRITTEN,
+	};
+	int n = scan(s, &arg, r->region, why);
+	int ret = n < 0 ? n : 0;
+
+	for (int i = 0; ret == 0 && i < n; i++)
+		ret = gw_export_push(sink, 0, r->region, (s->run[i].start - base) >> 12,
+			(s->run[i].end - s->run[i].start) >> 12);
+	*at = arg.walk_end;
+	return ret;
+}
+
+static int harvest_range(struct gw_uffd_source *s, const struct gw_uffd_range *r,
+	struct gw_export_sink *sink, struct gw_export_reason *why)
+{
+	uint64_t at = (uintptr_t)r->addr, end = at + r->size_bytes;
+	int ret = 0;
+
+	while (ret == 0 && at < end) {
+		uint64_t seen = step_end(at, end, LOOK_BYTES);
+
+		ret = find_written(s, r, &at, seen, why);
+		if (ret == 0 && at < seen)
+			ret = take_written(s, r, &at, step_end(at, end, STEP_BYTES), sink, why);
 	}
-	return 0;
+	return ret;
 }
 
 static int uffd_harvest(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why)
@@ -212,9 +292,9 @@ static int uffd_harvest(void *ctx, struct gw_export_sink *sink, struct gw_export
 const struct gw_export_source_ops *gw_uffd_source_ops(void)
 {
 	static const struct gw_export_source_ops ops = {
-	        .start = uffd_start,
-	        .harvest = uffd_harvest,
-	        .stop = uffd_stop,
+		.start = uffd_start,
+		.harvest = uffd_harvest,
+		.stop = uffd_stop,
 	};
 
 	return &ops;

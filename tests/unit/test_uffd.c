@@ -4,9 +4,11 @@
 #include "../../dataplane/export/uffd_wp.h"
 
 #include "export_peer.h"
+#include "smaps.h"
 
 #include <CUnit/Basic.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -351,6 +353,87 @@ static void test_leave_lifts_nothing(void)
 	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
 }
 
+/* At either end of a region. */
+static bool tracked(void)
+{
+	return smaps_has_flag(ram.base[0], "uw") ||
+	       smaps_has_flag(ram.base[1] + REGION_BYTES - 1, "uw");
+}
+
+static uint32_t mappings_of_ram(void)
+{
+	uint64_t start, end, low = (uintptr_t)ram.base[0], high = low + REGION_BYTES;
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[512];
+	uint32_t n = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
+			n += start < high && end > low;
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
+
+static void test_stop_leaves_one_mapping(void)
+{
+	const struct gw_export_source_ops *ops = gw_uffd_source_ops();
+	struct gw_export_reason why = {""};
+
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(mappings_of_ram(), 1);
+		CU_ASSERT_EQUAL(ops->start(ram.source, NULL, &why), 0);
+		CU_ASSERT_EQUAL(mappings_of_ram(), 1);
+		CU_ASSERT_TRUE(tracked());
+		ops->stop(ram.source);
+		CU_ASSERT_FALSE(tracked());
+	}
+	CU_ASSERT_EQUAL(mappings_of_ram(), 1);
+}
+
+/* Until this process may have no more (vm.max_map_count). */
+static void take_all_mappings(void)
+{
+	size_t bytes = 2 * 4096ull << 20;
+	uint8_t *p =
+		mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	for (size_t at = 4096; at < bytes && mprotect(p + at, 4096, PROT_READ) == 0; at += 8192)
+		;
+	while (mmap(NULL, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		;
+}
+
+static void test_stop_without_a_mapping_to_spare(void)
+{
+	const struct gw_export_source_ops *ops = gw_uffd_source_ops();
+	struct gw_export_reason why;
+	pid_t pid;
+	int status;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		if (ops->start(ram.source, NULL, &why) != 0)
+			_exit(10);
+		if (!tracked())
+			_exit(11);
+		/* It holds a copy of the descriptor, so closing that one lifts nothing. */
+		pid = fork();
+		if (pid == 0)
+			for (;;)
+				pause();
+		take_all_mappings();
+		ops->stop(ram.source);
+		status = tracked() ? 13 : 0;
+		kill(pid, SIGKILL);
+		_exit(status);
+	}
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_TRUE(WIFEXITED(status));
+	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
+}
+
 static void test_private_memory_is_refused(void)
 {
 	struct gw_uffd_range range = {NULL, 1 << 20, 0};
@@ -400,6 +483,8 @@ int main(void)
 		{"no page lost", test_no_page_lost},
 		{"a lent device", test_lent},
 		{"STOP leaves no cost", test_stop_costs_nothing},
+		{"STOP leaves one mapping", test_stop_leaves_one_mapping},
+		{"STOP without a mapping to spare", test_stop_without_a_mapping_to_spare},
 		{"leaving lifts nothing", test_leave_lifts_nothing},
 		{"memory that cannot be tracked", test_private_memory_is_refused},
 		CU_TEST_INFO_NULL,

@@ -63,7 +63,8 @@ static void go(const struct gw_pulse *p, struct thread *t, int signo)
 		t->tid = 0;
 }
 
-/* What waitpid() told of it. */
+/* What waitpid() told of it. QEMU kicks its vCPUs by signals: those go on to their handlers. Where
+ * another has stopped all of the process, it stays so. */
 static void changed(const struct gw_pulse *p, struct thread *t, int status)
 {
 	int signo = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
@@ -71,10 +72,9 @@ static void changed(const struct gw_pulse *p, struct thread *t, int status)
 	if (!WIFSTOPPED(status))
 		t->tid = 0;
 	else if (status >> 16 != PTRACE_EVENT_STOP)
-		go(p, t, signo); /* on its way to a signal handler: QEMU kicks its vCPUs by signals
-				  */
+		go(p, t, signo);
 	else if (signo != SIGTRAP && !p->leaving)
-		ask(PTRACE_LISTEN, t->tid, 0); /* all of the process was stopped, by another */
+		ask(PTRACE_LISTEN, t->tid, 0);
 	else if (p->still)
 		t->standing = true;
 	else
@@ -84,11 +84,13 @@ static void changed(const struct gw_pulse *p, struct thread *t, int status)
 static bool look(const struct gw_pulse *p, struct thread *t)
 {
 	int status;
+	pid_t got = t->tid == 0 ? 0 : waitpid(t->tid, &status, __WALL | WNOHANG);
 
-	if (t->tid == 0 || waitpid(t->tid, &status, __WALL | WNOHANG) != t->tid)
-		return false;
-	changed(p, t, status);
-	return true;
+	if (got < 0)
+		t->tid = 0;
+	else if (got > 0)
+		changed(p, t, status);
+	return got > 0;
 }
 
 static void look_at_all(struct gw_pulse *p)

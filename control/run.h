@@ -88,7 +88,7 @@ struct gw_run {
 	bool was_paused;
 	struct gw_hook_run *hook; /* before-pause */
 	struct gw_announce_nics announce;
-	bool announced_pause; /* PAUSING is recorded: the poll timer runs fast */
+	bool announced_pause; /* PAUSING is recorded: that the guest stops is no news */
 
 	struct gw_conn *conn; /* NULL while lost; held */
 	struct gw_link *link; /* of the stream */

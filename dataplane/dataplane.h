@@ -3,7 +3,7 @@
  * The data plane's door: all that control may call. Poll workers run on their own lcores; calls
  * here only post commands and read counters, from the control thread, and never block. What a
  * worker did comes back as an event from gw_dp_poll_event(), which control calls on its timer (1 ms
- * in a session, 100 us in switchover).
+ * in a session, 50 us while a guest waits for it).
  *
  * link    all paths from this host to one peer, shared by all sessions between them
  * stream  one VM's pages over a link: a source stream sends, a sink stream receives

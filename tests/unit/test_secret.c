@@ -59,6 +59,25 @@ static void test_grow(void)
 	gw_secret_free(p);
 }
 
+/* All of it is there, and the same as before. */
+static void test_populate(void)
+{
+	uint8_t *p = gw_secret_alloc(MIB);
+	unsigned char there[MIB / 4096];
+	size_t n = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	p[5000] = 7;
+	gw_secret_populate(p, MIB);
+	CU_ASSERT_EQUAL_FATAL(mincore(p, MIB, there), 0);
+	for (size_t i = 0; i < sizeof(there); i++)
+		n += there[i] & 1;
+	CU_ASSERT_EQUAL(n, sizeof(there));
+	CU_ASSERT_EQUAL(p[5000], 7);
+	CU_ASSERT_EQUAL(p[MIB - 1], 0);
+	gw_secret_free(p);
+}
+
 /* Locked memory may not grow beyond the limit; then it is kept unlocked. */
 static void test_memlock(void)
 {
@@ -80,7 +99,7 @@ static void test_memlock(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {{"alloc", test_alloc}, {"grow", test_grow},
-		{"memlock", test_memlock}, CU_TEST_INFO_NULL};
+		{"populate", test_populate}, {"memlock", test_memlock}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"secret", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

@@ -383,6 +383,25 @@ static void test_state(void)
 
 /* Random packets, good and bad: what is said to be refused changes nothing, and nothing outside the
  * regions changes. */
+/* The search for pages to give back goes by words. */
+static void test_next_bit(void)
+{
+	static const uint64_t at[] = {0, 5, 63, 64, 190, 320};
+	uint64_t bits[6] = {0}, i = 0;
+
+	CU_ASSERT_EQUAL(gw_bitmap_next(bits, 3, 384), 384);
+	for (size_t k = 0; k < sizeof(at) / sizeof(at[0]); k++)
+		gw_bitmap_set(bits, at[k]);
+	for (size_t k = 0; k < sizeof(at) / sizeof(at[0]); k++, i++) {
+		i = gw_bitmap_next(bits, i, 384);
+		CU_ASSERT_EQUAL(i, at[k]);
+	}
+	CU_ASSERT_EQUAL(gw_bitmap_next(bits, i, 384), 384);
+	CU_ASSERT_EQUAL(gw_bitmap_next(bits, 65, 190), 190);
+	CU_ASSERT_EQUAL(gw_bitmap_next(bits, 65, 191), 190);
+	CU_ASSERT_EQUAL(gw_bitmap_next(bits, 10, 10), 10);
+}
+
 static void test_random(void)
 {
 	struct random r = {random_seed("random packets")};
@@ -432,6 +451,7 @@ int main(void)
 		{"zeros and holes", test_zeros},
 		{"memory that was there before", test_kept},
 		{"device state", test_state},
+		{"next bit", test_next_bit},
 		{"random", test_random},
 		CU_TEST_INFO_NULL,
 	};

@@ -22,6 +22,7 @@ from rpc import RpcError
 
 SPARE_MIB = 1536  # beside the two memories: two QEMUs, two daemons, scripts
 FIGURES = ("total_ms", "blackout_ms", "gbps", "own_total_ms", "own_blackout_ms", "own_gbps")
+WORK = ("work_rate", "lost_pages")
 # What is compared: each row's figure and target, and what the guest is and does.
 IDLE = {"ram": 2048, "touch": 1536, "limit": 50, "prealloc": True, "disk": False,
         "observed": False, "rate_bps": 0, "ports": 1}
@@ -104,7 +105,7 @@ def compare(o):
     """Moves in turn; all runs, and the row that sums them up."""
     runs = []
     kind = KINDS[o.kind]
-    figures = FIGURES + tuple(f for f, _ in kind["rows"].values() if f not in FIGURES)
+    figures = FIGURES + (WORK if kind["rate_bps"] else ())
     o = argparse.Namespace(**{**kind, **vars(o), "qemu": qemu10()})
     o.load = load(o)
     with two_cpus() as cpus:

@@ -65,8 +65,11 @@ static int take_extents(struct gw_dst_run *s, const json_t *body)
 {
 	bool last;
 
+	/* What they would populate was, or is about to be, given back. */
+	if (gw_dst_view(s->machine).phase == GW_ABORT)
+		return 0;
 	if (s->extents == NULL || s->run.populate != NULL)
-		return gw_dst_view(s->machine).phase == GW_ABORT ? 0 : -EPROTO;
+		return -EPROTO;
 	if (gw_extents_take(s->extents, body, &last) != 0)
 		return -EPROTO;
 	if (last)

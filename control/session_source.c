@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A start of tracking may take as long as so many syncs: it goes over all of the memory. */
+#define START_SYNCS 3
 #define ASK_NS (60 * GW_NS_PER_S) /* the destination may have to punch its memory first */
 #define LINK_NS (5 * GW_NS_PER_S)
 
@@ -148,7 +150,7 @@ static void linked(
 		s->tracking = true;
 		s->begun = true;
 		gw_session_do(out, GW_DO_ADMITTED, 0);
-		gw_src_enter(s, S_STARTING, s->conf.sync_timeout_ns, out);
+		gw_src_enter(s, S_STARTING, START_SYNCS * s->conf.sync_timeout_ns, out);
 		gw_session_do(out, GW_DO_TRACK_START, 0);
 	}
 }

@@ -12,12 +12,13 @@
 #define SCAN_RUNS 512
 
 /*
- * What a guest's write may have to wait for, whatever the size of its memory: one page table, whose
- * lock a step holds while it goes through it, and for all of a step where it locks the mapping
- * (unregistering) or the hypervisor's copy of it (KVM, for the range of a scan that protects). So a
- * step is what one page table maps. Registering alone is done in one go: it looks at no page.
+ * A guest's write to a protected page waits for a page table that a step goes through, and for all
+ * of a step that locks the mapping against faults (unregistering) or the guest's view of its range
+ * (KVM, for a scan that protects). So steps are of a fixed size, whatever the guest's. Each ends
+ * with a flush of TLBs: smaller ones take longer in all than they spare. Registering alone looks at
+ * no page, and is done in one go.
  */
-#define STEP_BYTES (2ull << 20)
+#define STEP_BYTES (4ull << 20)
 #define LOOK_BYTES (64ull << 20) /* by a scan that changes nothing */
 
 struct gw_uffd_source {

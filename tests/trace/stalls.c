@@ -39,7 +39,7 @@ struct step {
 };
 
 struct tally {
-	uint64_t steps, longest_step, longest, longest_own;
+	uint64_t steps, total, longest_step, longest, longest_own, over;
 };
 
 static struct step steps[STEPS_MAX];
@@ -126,8 +126,11 @@ static void add(struct tally *t, const struct writer_stall *s)
 
 	if (lasted > t->longest)
 		t->longest = lasted;
-	if (!s->preempted && lasted > t->longest_own)
+	if (s->preempted)
+		return;
+	if (lasted > t->longest_own)
 		t->longest_own = lasted;
+	t->over += ms_of(lasted) > 1;
 }
 
 /* Both lists are in the order of time. */
@@ -139,6 +142,7 @@ static void judge(const struct writer *w, struct tally tally[N_KINDS])
 		struct tally *t = &tally[steps[i].kind];
 
 		t->steps++;
+		t->total += steps[i].end - steps[i].start;
 		if (steps[i].end - steps[i].start > t->longest_step)
 			t->longest_step = steps[i].end - steps[i].start;
 	}
@@ -164,9 +168,11 @@ static void print_round(const struct tally tally[N_KINDS], double start_ms, doub
 		start_ms, stop_ms, harvest_ms, quiet_ms);
 	for (int k = 0; k < N_KINDS; k++)
 		printf(", \"%s\": {\"steps\": %ju, \"longest_step_ms\": %.3f, "
-		       "\"longest_stall_ms\": %.3f, \"not_preempted_ms\": %.3f}",
+		       "\"longest_stall_ms\": %.3f, \"not_preempted_ms\": %.3f, "
+		       "\"over_1_ms\": %ju, \"total_ms\": %.0f}",
 			kind_name[k], (uintmax_t)tally[k].steps, ms_of(tally[k].longest_step),
-			ms_of(tally[k].longest), ms_of(tally[k].longest_own));
+			ms_of(tally[k].longest), ms_of(tally[k].longest_own),
+			(uintmax_t)tally[k].over, ms_of(tally[k].total));
 	printf("}");
 }
 
@@ -201,7 +207,9 @@ static void run(struct gw_uffd_source *s, struct writer *w)
 
 	n_steps = 0;
 	writer_go(w);
+	at = __rdtsc();
 	sleep_ms(HARVESTS * HARVEST_EVERY_MS);
+	tally[IDLE].total = __rdtsc() - at;
 	writer_rest(w);
 	for (uint32_t i = 0; i < w->n_stalls; i++)
 		add(&tally[IDLE], &w->stall[i]);

@@ -12,12 +12,13 @@ import rows_ports
 import rows_prediction
 import rows_sdps
 import rows_sim
+import rows_trace
 from procs import Failed
 from qmp import QmpError
 from rpc import RpcError
 
 ROWS = {**rows_ports.ROWS, **rows_flood.ROWS, **rows_bulk.ROWS, **rows_guest.ROWS,
-        **rows_prediction.ROWS, **rows_sdps.ROWS, **rows_sim.ROWS}
+        **rows_prediction.ROWS, **rows_sdps.ROWS, **rows_trace.ROWS, **rows_sim.ROWS}
 
 
 def measure(name):

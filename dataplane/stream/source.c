@@ -118,7 +118,9 @@ enum gw_drain_result gw_source_drain(struct gw_source *s)
 	uint64_t entry[DRAIN_BURST];
 	bool reached = true;
 
-	if (s->ring_broken)
+	/* Page rule 1: what is drained while an epoch opens would join it, under a label that its
+	 * page may have been sent with already. */
+	if (s->ring_broken || s->merging)
 		return GW_DRAIN_IDLE;
 	for (uint32_t i = 0; i < s->n_rings; i++) {
 		int n = gw_ring_pop(&s->ring[i], entry, DRAIN_BURST);

@@ -78,7 +78,8 @@ void gw_source_settle(struct gw_source *s, uint32_t worker, const struct gw_tx_p
 
 /* The draining worker's steps; both do a bounded part and return what is left to do. */
 enum gw_drain_result { GW_DRAIN_IDLE, GW_DRAIN_REACHED, GW_DRAIN_BROKEN };
-/* Pops up to a burst from each ring into next. REACHED once when all rings passed drain_head. */
+/* Pops up to a burst from each ring into next; nothing while an epoch is being merged. REACHED once
+ * when all rings passed drain_head. */
 enum gw_drain_result gw_source_drain(struct gw_source *s);
 /* Starts an epoch: publishes the label, then merges. gw_source_merge() returns true once when it is
  * done. */

@@ -598,6 +598,26 @@ static void test_drain(void)
 	teardown(&w);
 }
 
+/* A write that is drained while an epoch opens belongs to the next: its page may have been sent
+ * with the label already. */
+static void test_no_drain_in_merge(void)
+{
+	static struct world w;
+
+	setup(&w, 1);
+	gw_bitmap_set(w.s.next, 1);
+	gw_source_open(&w.s, 2);
+	push(&w, 0, gw_export_entry(0, 1, A_ID));
+	CU_ASSERT_EQUAL(gw_source_drain(&w.s), GW_DRAIN_IDLE);
+	CU_ASSERT_TRUE(gw_source_merge(&w.s));
+	CU_ASSERT_TRUE(gw_bitmap_get(w.s.open, 1));
+	CU_ASSERT_FALSE(gw_bitmap_get(w.s.open, 0));
+	CU_ASSERT_EQUAL(gw_source_drain(&w.s), GW_DRAIN_IDLE);
+	CU_ASSERT_TRUE(gw_bitmap_get(w.s.next, 0));
+	CU_ASSERT_FALSE(gw_bitmap_get(w.s.open, 0));
+	teardown(&w);
+}
+
 static void test_hostile(void)
 {
 	static const uint64_t good_but[] = {
@@ -738,6 +758,7 @@ int main(void)
 		{"zero after a loss", test_zero_after_loss},
 		{"hand returned", test_return},
 		{"drain", test_drain},
+		{"no drain while an epoch opens", test_no_drain_in_merge},
 		{"hostile exporter", test_hostile},
 		{"threads", test_stress},
 		CU_TEST_INFO_NULL,

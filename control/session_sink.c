@@ -220,6 +220,9 @@ static void note(struct gw_dst *s, const struct gw_session_event *ev)
 	case GW_EV_PEER_BACK:
 		s->peer_gone = false;
 		break;
+	case GW_EV_PEER_ABORTS:
+		s->peer_aborts = true;
+		break;
 	default:
 		break;
 	}

@@ -57,6 +57,9 @@ struct gw_dst {
 	bool hv_gone;
 	bool peer_gone;
 	bool timed_out; /* a resume is unaccounted for */
+	bool peer_aborts;
+	bool unrecorded; /* the outcome could not be written: it is answered from here, and tried
+			    again */
 
 	/* Debts: what undo has to give back. */
 	bool mapped; /* guest memory may hold pages */
@@ -82,6 +85,11 @@ void gw_dst_fail(struct gw_dst *s, enum gw_result result, struct gw_session_acti
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* After READY: the guest never ran here and never will. Recorded before its hypervisor is ended. */
 void gw_dst_refuse(struct gw_dst *s, struct gw_session_actions *out, const char *text);
+/* In RUNNING and REFUSED: once the outcome is recorded, the record goes on answering for this
+ * session without the source. */
+void gw_dst_over_alone(struct gw_dst *s, struct gw_session_actions *out);
+/* RECORDED of step: noted, or tried again with the next TIMER. */
+void gw_dst_recorded(struct gw_dst *s, const struct gw_session_event *ev);
 /* States RECORDING_REFUSE..REFUSED and U_*. */
 void gw_dst_undo(
 	struct gw_dst *s, const struct gw_session_event *ev, struct gw_session_actions *out);

@@ -71,8 +71,9 @@ static void started(
 	if (ev->result == 0) {
 		gw_dst_enter(s, K_RECORDING_RUN, 0, out);
 		gw_session_do(out, GW_DO_RECORD, GW_STEP_RUNNING);
-	} else if (ev->result == -ETIMEDOUT) {
+	} else if (ev->result == -ETIMEDOUT || ev->result == -EINPROGRESS) {
 		/* It may have run: never a refusal. Resuming again is idempotent. */
+		s->timed_out = true;
 		gw_dst_enter(s, K_STARTING_AGAIN, RESUME_AGAIN_NS, out);
 	} else if (ev->result == -EPIPE || ev->result == -ECONNRESET || ev->result == -ENOTCONN) {
 		crashed(s, out);
@@ -83,8 +84,17 @@ static void started(
 	} else {
 		gw_dst_refuse(s, out, ev->text);
 	}
-	if (ev->result == -ETIMEDOUT)
-		s->timed_out = true;
+}
+
+void gw_dst_over_alone(struct gw_dst *s, struct gw_session_actions *out)
+{
+	if (s->peer_gone && !s->unrecorded)
+		gw_dst_over(s, out);
+}
+
+void gw_dst_recorded(struct gw_dst *s, const struct gw_session_event *ev)
+{
+	s->unrecorded = ev->result != 0;
 }
 
 void gw_dst_start_step(
@@ -125,6 +135,7 @@ void gw_dst_start_step(
 	case K_RECORDING_RUN:
 		if (ev->type != GW_EV_RECORDED)
 			break;
+		gw_dst_recorded(s, ev);
 		s->phase = GW_DONE;
 		s->result = GW_COMPLETED;
 		gw_dst_enter(s, K_RUNNING, REPEAT_NS, out);
@@ -133,20 +144,25 @@ void gw_dst_start_step(
 			gw_session_do(out, GW_DO_ANNOUNCE, 0);
 		if (s->conf.hooks)
 			gw_session_do(out, GW_DO_HOOK, GW_HOOK_AFTER_RESUME);
-		/* Without the source the record goes on answering for this session. */
-		if (s->peer_gone)
-			gw_dst_over(s, out);
+		gw_dst_over_alone(s, out);
 		break;
 	default: /* K_RUNNING */
 		if (ev->type == GW_EV_END) {
 			gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
 			gw_dst_over(s, out);
-		} else if (ev->type == GW_EV_PEER_GONE || ev->type == GW_EV_HV_GONE) {
+		} else if (ev->type == GW_EV_HV_GONE && !s->unrecorded) {
 			gw_dst_over(s, out);
+		} else if (ev->type == GW_EV_PEER_GONE) {
+			gw_dst_over_alone(s, out);
+		} else if (ev->type == GW_EV_RECORDED) {
+			gw_dst_recorded(s, ev);
+			gw_dst_over_alone(s, out);
 		} else if (ev->type == GW_EV_ASK || ev->type == GW_EV_GO ||
 			   ev->type == GW_EV_READY || ev->type == GW_EV_TIMER) {
 			gw_dst_enter(s, K_RUNNING, REPEAT_NS, out);
 			gw_session_do(out, GW_DO_SEND_RUNNING, 0);
+			if (s->unrecorded && ev->type == GW_EV_TIMER)
+				gw_session_do(out, GW_DO_RECORD, GW_STEP_RUNNING);
 		}
 		break;
 	}

@@ -79,13 +79,23 @@ static void quit(struct gw_dst *s, struct gw_session_actions *out)
 	gw_session_do(out, GW_DO_QUIT, 0);
 }
 
+/* The source aborts: it waits for no answer of ours. */
+static void forget(struct gw_dst *s, struct gw_session_actions *out)
+{
+	gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
+	gw_session_do(out, GW_DO_SEND_ABORTED, 0);
+	gw_dst_over(s, out);
+}
+
 static void refused(struct gw_dst *s, struct gw_session_actions *out)
 {
+	if (s->peer_aborts) {
+		forget(s, out);
+		return;
+	}
 	gw_dst_enter(s, K_REFUSED, REPEAT_NS, out);
 	gw_session_do(out, GW_DO_SEND_REFUSED, 0);
-	/* Without the source the record goes on answering for this session. */
-	if (s->peer_gone)
-		gw_dst_over(s, out);
+	gw_dst_over_alone(s, out);
 }
 
 static void refuse_step(
@@ -93,10 +103,12 @@ static void refuse_step(
 {
 	switch (s->state) {
 	case K_RECORDING_REFUSE:
-		/* The guest never ran, recorded or not; after a restart the answer would be
-		 * "unknown", which is safe. */
-		if (ev->type == GW_EV_RECORDED)
-			quit(s, out);
+		/* The guest never ran, recorded or not; a restart without the record would leave
+		 * it to a person, which is safe. */
+		if (ev->type != GW_EV_RECORDED)
+			break;
+		gw_dst_recorded(s, ev);
+		quit(s, out);
 		break;
 	case K_REFUSING:
 		if (ev->type == GW_EV_QUIT_DONE && ev->result == 0) {
@@ -120,15 +132,18 @@ static void refuse_step(
 			gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
 			gw_dst_over(s, out);
 		} else if (ev->type == GW_EV_PEER_GONE) {
-			gw_dst_over(s, out);
+			gw_dst_over_alone(s, out);
+		} else if (ev->type == GW_EV_RECORDED) {
+			gw_dst_recorded(s, ev);
+			gw_dst_over_alone(s, out);
 		} else if (ev->type == GW_EV_ASK || ev->type == GW_EV_GO ||
 			   ev->type == GW_EV_TIMER) {
 			gw_dst_enter(s, K_REFUSED, REPEAT_NS, out);
 			gw_session_do(out, GW_DO_SEND_REFUSED, 0);
+			if (s->unrecorded && ev->type == GW_EV_TIMER)
+				gw_session_do(out, GW_DO_RECORD, GW_STEP_REFUSED);
 		} else if (ev->type == GW_EV_PEER_ABORTS) {
-			gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
-			gw_session_do(out, GW_DO_SEND_ABORTED, 0);
-			gw_dst_over(s, out);
+			forget(s, out);
 		}
 		break;
 	}

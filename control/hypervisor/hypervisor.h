@@ -95,15 +95,16 @@ void gw_hv_check(struct gw_hv *hv, gw_hv_reasons_done done, void *arg);
 
 /* Source: capabilities, events. Destination: the same, late-block-activate, announce-rounds 0. */
 void gw_hv_prepare(struct gw_hv *hv, gw_hv_done done, void *arg);
-/* The guest's CPUs stand when done runs. QEMU may still be draining its disks, and write guest memory
- * with that, until its state is saved: the SYNC after that finds it. */
+/* The guest's CPUs stand when done runs. QEMU may still be draining its disks, and write guest
+ * memory with that, until its state is saved: the SYNC after that finds it. */
 void gw_hv_pause(struct gw_hv *hv, gw_hv_done done, void *arg);
 /* After a pause: gw_now_ns() time from which the guest stood (QEMU's own word; native: when it was
  * asked). */
 uint64_t gw_hv_stopped_ns(const struct gw_hv *hv);
 /* Source after abort, and destination after GO (QEMU: cont). Idempotent: a running guest answers 0.
  * A guest that still waits for its state is refused with -EBUSY: it would start by itself as soon
- * as that were loaded. */
+ * as that were loaded. -EINPROGRESS: the hypervisor took the request and the guest does not run
+ * now; it may have run, as after -ETIMEDOUT. */
 void gw_hv_resume(struct gw_hv *hv, gw_hv_done done, void *arg);
 /* Device state of a paused guest into memory. *state is gw_secret_alloc'ed, freed by done's owner.
  */
@@ -113,8 +114,8 @@ void gw_hv_save(struct gw_hv *hv, gw_hv_state_done done, void *arg);
 /* Makes a guest that waits for its device state ready for it, which takes a while; from here on its
  * process cannot be used for anything else. Native: completes at once. */
 void gw_hv_load_open(struct gw_hv *hv, gw_hv_done done, void *arg);
-/* After gw_hv_load_open(): loads device state into a guest that waits for it; state must stay valid until done. The guest
- * stays paused. */
+/* After gw_hv_load_open(): loads device state into a guest that waits for it; state must stay valid
+ * until done. The guest stays paused. */
 void gw_hv_load(struct gw_hv *hv, const uint8_t *state, uint64_t size, gw_hv_done done, void *arg);
 /* Puts the source back after save, also after one that failed, so that resume works (QEMU: an
  * unfinished migration is cancelled; after a finished one nothing is needed). resume does the same

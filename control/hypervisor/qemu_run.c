@@ -25,14 +25,22 @@ static void on_run_status(void *arg, int result, const json_t *ret, const struct
 {
 	struct gw_hv *hv = arg;
 
-	if (gw_qemu_failed(hv, result, err))
+	/* It took 'cont', so the guest may have run, whatever is said now. */
+	if (result == -EPIPE || result == -ENOTCONN) {
+		gw_hv_finish(hv, result, err);
 		return;
-	hv->run = gw_hv_run_from_qemu(ret);
-	if (hv->run == GW_HV_RUNNING)
+	}
+	if (result == 0)
+		hv->run = gw_hv_run_from_qemu(ret);
+	if (result == 0 && hv->run == GW_HV_RUNNING)
 		gw_hv_finish(hv, 0, NULL);
-	else
-		gw_hv_fail(hv, -EIO, "QEMU took 'cont', yet the guest does not run (%s)",
+	else if (result == 0)
+		gw_hv_fail(hv, -EINPROGRESS, "QEMU took 'cont', yet the guest does not run (%s)",
 			gw_hv_run_name(hv->run));
+	else
+		gw_hv_fail(hv, -EINPROGRESS,
+			"QEMU took 'cont' and does not say what came of it: %s",
+			err != NULL ? err->text : "");
 }
 
 static void on_continued(void *arg, int result, const json_t *ret, const struct gw_err *err)

@@ -604,6 +604,68 @@ static void test_late_resume_is_no_refusal(void)
 	CU_ASSERT_EQUAL(value_of(GW_DO_RECORD), GW_STEP_RUNNING);
 }
 
+/* The hypervisor took the request and the guest stands: it may have run. */
+static void test_taken_resume_is_no_refusal(void)
+{
+	sink_to("STARTING");
+	d(GW_EV_RESUMED, -EINPROGRESS, 0);
+	CU_ASSERT(!did(GW_DO_RECORD));
+	d(GW_EV_TIMER, 0, 0);
+	CU_ASSERT(did(GW_DO_RESUME));
+	d(GW_EV_RESUMED, -EREMOTEIO, 0);
+	CU_ASSERT(!did(GW_DO_RECORD));
+	CU_ASSERT_STRING_EQUAL(gw_dst_view(dst).state, "STARTING_AGAIN");
+}
+
+/* The source gave up while the destination was refusing: nobody will say END. */
+static void test_abort_while_refusing(void)
+{
+	sink_to("READY");
+	d(GW_EV_HV_GONE, -EPIPE, 0);
+	d(GW_EV_RECORDED, 0, 0);
+	d(GW_EV_PEER_ABORTS, 0, 0);
+	d(GW_EV_QUIT_DONE, 0, 0);
+	d(GW_EV_PUNCHED, 0, 0);
+	CU_ASSERT(did(GW_DO_RECORD_REMOVE));
+	CU_ASSERT(did(GW_DO_SEND_ABORTED));
+	CU_ASSERT(did(GW_DO_FINISH));
+}
+
+/* An outcome that could not be recorded is answered by the machine until it could. */
+static void outcome_without_record(enum gw_record_step step, enum gw_session_action_type word)
+{
+	d(GW_EV_PEER_GONE, 0, 0);
+	CU_ASSERT(!did(GW_DO_FINISH));
+	d(GW_EV_PEER_BACK, 0, 0);
+	d(GW_EV_ASK, 0, 0);
+	CU_ASSERT(did(word));
+	d(GW_EV_PEER_GONE, 0, 0);
+	d(GW_EV_TIMER, 0, 0);
+	CU_ASSERT_EQUAL(value_of(GW_DO_RECORD), step);
+	d(GW_EV_RECORDED, -ENOSPC, 0);
+	CU_ASSERT(!did(GW_DO_FINISH));
+	d(GW_EV_TIMER, 0, 0);
+	CU_ASSERT(did(GW_DO_RECORD));
+	d(GW_EV_RECORDED, 0, 0);
+	CU_ASSERT(did(GW_DO_FINISH));
+}
+
+static void test_outcome_without_record(void)
+{
+	sink_to("RECORDING_RUN");
+	d(GW_EV_RECORDED, -ENOSPC, 0);
+	CU_ASSERT(did(GW_DO_SEND_RUNNING));
+	outcome_without_record(GW_STEP_RUNNING, GW_DO_SEND_RUNNING);
+
+	sink_to("READY");
+	d(GW_EV_HV_GONE, -EPIPE, 0);
+	d(GW_EV_RECORDED, -ENOSPC, 0);
+	d(GW_EV_QUIT_DONE, 0, 0);
+	d(GW_EV_PUNCHED, 0, 0);
+	CU_ASSERT(did(GW_DO_SEND_REFUSED));
+	outcome_without_record(GW_STEP_REFUSED, GW_DO_SEND_REFUSED);
+}
+
 static void test_crash_while_starting(void)
 {
 	sink_to("STARTING");
@@ -831,6 +893,9 @@ int main(void)
 		{"words of a person", test_resolution_words},
 		{"refused", test_refused},
 		{"a late resume is no refusal", test_late_resume_is_no_refusal},
+		{"a resume that was taken is no refusal", test_taken_resume_is_no_refusal},
+		{"abort while refusing", test_abort_while_refusing},
+		{"outcome without a record", test_outcome_without_record},
 		{"hypervisor ends while starting", test_crash_while_starting},
 		{"destination alone after READY", test_sink_alone_after_ready},
 		{"destination aborts", test_sink_abort},

@@ -38,8 +38,8 @@ static void tell_outcome(struct gw_conn *conn, const struct gw_record *r, const 
 	}
 }
 
-void gw_answer_for_ended(
-	const char *run_dir, struct gw_conn *conn, enum gw_message_type type, const char *id)
+void gw_answer_for_ended(const char *run_dir, struct gw_conn *conn, enum gw_message_type type,
+	const char *id, bool settling)
 {
 	struct gw_record r = {.step = GW_STEP_NONE};
 
@@ -48,6 +48,9 @@ void gw_answer_for_ended(
 	/* Another host's word about this session counts for nothing. */
 	if (r.step != GW_STEP_NONE && strcmp(r.peer, gw_peer_name(gw_conn_peer(conn))) != 0)
 		r.step = GW_STEP_NONE;
+	/* What the record says next is not yet true. */
+	if (settling && r.step != GW_STEP_NONE)
+		r.step = GW_STEP_STARTING;
 	switch (type) {
 	case GW_MESSAGE_ASK:
 	case GW_MESSAGE_GO:

@@ -195,7 +195,8 @@ static int on_message(
 	run = gw_manager_find_id(m, id);
 	if (run != NULL && !run->over)
 		return gw_run_message(run, conn, type, body);
-	gw_answer_for_ended(m->env.config->run_dir, conn, type, id);
+	gw_answer_for_ended(
+		m->env.config->run_dir, conn, type, id, gw_recovery_settles(m->recovery, id));
 	return 0;
 }
 

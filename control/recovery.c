@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #define RETRY_NS GW_NS_PER_S
@@ -217,6 +218,16 @@ int gw_recovery_create(struct gw_loop *loop, const struct gw_config *config,
 	gw_record_each(config->run_dir, found, r);
 	*out = r;
 	return 0;
+}
+
+bool gw_recovery_settles(const struct gw_recovery *r, const char *id)
+{
+	const struct settle *s;
+
+	LIST_FOREACH(s, &r->list, link)
+	if (!s->over && strcmp(s->record.id, id) == 0)
+		return true;
+	return false;
 }
 
 void gw_recovery_free(struct gw_recovery **recovery)

@@ -7,6 +7,9 @@
 #include <stdio.h>
 
 #define ANSWER_NS GW_NS_PER_S
+/* To end a hypervisor and to unmap its guest's memory keeps CPUs and memory busy, and a guest that
+ * has just been moved finds no page of its own in any cache. */
+#define SETTLE_NS (250 * GW_NS_PER_MS)
 
 static void close_stream(struct gw_src *s, struct gw_session_actions *out)
 {
@@ -67,7 +70,9 @@ static void gone_step(
 {
 	switch (ev->type) {
 	case GW_EV_RUNNING:
-		gw_src_let_go(s, GW_COMPLETED, "", out);
+		s->phase = GW_DONE;
+		s->error[0] = '\0';
+		gw_src_enter(s, S_SETTLING, SETTLE_NS, out);
 		break;
 	case GW_EV_REFUSED:
 		gw_src_take_back(
@@ -127,6 +132,10 @@ void gw_src_commit(
 		if (ev->type == GW_EV_RUNNING || ev->type == GW_EV_REFUSED ||
 			ev->type == GW_EV_RESOLVED)
 			gone_step(s, ev, out);
+		break;
+	case S_SETTLING:
+		if (ev->type == GW_EV_TIMER)
+			gw_src_let_go(s, GW_COMPLETED, "", out);
 		break;
 	case S_QUITTING:
 		if (ev->type != GW_EV_QUIT_DONE)

@@ -37,6 +37,7 @@
 	X(GONE)         /* GO is sent */                                                         \
 	X(LOST)         /* GO is sent, connection lost: asking */                                \
 	X(PERSON)       /* GO is sent and nobody can say what became of it */                    \
+	X(SETTLING) /* the guest runs there: let it find its feet before memory is given back */ \
 	X(QUITTING)                                                                              \
 	X(CLOSING)                                                                               \
 	X(U_PEER) /* undo: the destination may hold the disks */                                 \
@@ -75,7 +76,7 @@ struct gw_src {
 	bool begun;  /* there is something to be told when it comes to nothing */
 	bool hooked; /* before-pause has run */
 	bool checked;
-	bool paced; /* this epoch is to last min_epoch */
+	bool paced;     /* this epoch is to last min_epoch */
 	bool populated;
 	bool time_up;
 	bool was_paused; /* somebody else holds the guest paused */

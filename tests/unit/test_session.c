@@ -116,7 +116,8 @@ static void source_to(const char *name)
 		{GW_EV_IDLE, GW_DO_SEND_COMMIT},
 		{GW_EV_READY, GW_DO_RECORD},
 		{GW_EV_RECORDED, GW_DO_SEND_GO},
-		{GW_EV_RUNNING, GW_DO_QUIT},
+		{GW_EV_RUNNING, GW_DO_TIMER}, /* the guest there first */
+		{GW_EV_TIMER, GW_DO_QUIT},
 		{GW_EV_QUIT_DONE, GW_DO_STREAM_CLOSE},
 		{GW_EV_STREAM_CLOSED, GW_DO_FINISH},
 	};
@@ -468,6 +469,11 @@ static void test_lost_after_go(void)
 	s(GW_EV_USER_ABORT, 0, 0);
 	CU_ASSERT_EQUAL(out.n, 0);
 	s(GW_EV_RUNNING, 0, 0);
+	CU_ASSERT(!did(GW_DO_QUIT));
+	s(GW_EV_PEER_GONE, 0, 0);
+	s(GW_EV_RUNNING, 0, 0);
+	CU_ASSERT_EQUAL(out.n, 0);
+	s(GW_EV_TIMER, 0, 0);
 	CU_ASSERT(did(GW_DO_QUIT));
 }
 
@@ -858,6 +864,7 @@ static void test_recovery(void)
 	CU_ASSERT(did(GW_DO_RESUME));
 	recover(GW_STEP_GO, false);
 	s(GW_EV_RUNNING, 0, 0);
+	s(GW_EV_TIMER, 0, 0);
 	CU_ASSERT(did(GW_DO_QUIT));
 }
 

@@ -77,6 +77,7 @@ struct gw_src {
 	bool hooked; /* before-pause has run */
 	bool checked;
 	bool paced;     /* this epoch is to last min_epoch */
+	bool announced; /* the destination's hypervisor gets ready */
 	bool populated;
 	bool time_up;
 	bool was_paused; /* somebody else holds the guest paused */

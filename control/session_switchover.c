@@ -53,13 +53,20 @@ static void await_last(struct gw_src *s, struct gw_session_actions *out)
 	gw_session_do(out, GW_DO_AWAIT_IDLE, 0);
 }
 
+/* The destination's hypervisor gets ready while the guest still runs. */
+static void announce(struct gw_src *s, struct gw_session_actions *out)
+{
+	if (!s->announced)
+		gw_session_do(out, GW_DO_SEND_SWITCHOVER, 0);
+	s->announced = true;
+}
+
 static void begin(struct gw_src *s, struct gw_session_actions *out)
 {
 	s->phase = GW_SWITCHOVER;
 	s->recorded = true;
 	gw_src_enter(s, S_RECORDING_PAUSE, 0, out);
-	/* The destination's hypervisor gets ready while the guest still runs. */
-	gw_session_do(out, GW_DO_SEND_SWITCHOVER, 0);
+	announce(s, out);
 	gw_session_do(out, GW_DO_RECORD, GW_STEP_PAUSING);
 }
 
@@ -116,10 +123,14 @@ void gw_src_switchover(
 		s->checked_ns = 0;
 		/* The check took its time and the guest wrote: an epoch more, so that the pause
 		 * finds little. */
-		if (s->time_up || s->label + 3 >= s->conf.limits.label_max)
+		if (s->time_up || s->label + 3 >= s->conf.limits.label_max) {
 			begin(s, out);
-		else
-			gw_src_open(s, S_OPENING_LABEL, out);
+			break;
+		}
+		/* By the pause it is ready, and leaves this host's CPUs, where they are the same
+		 * ones, to the hypervisor that stops. */
+		announce(s, out);
+		gw_src_open(s, S_OPENING_LABEL, out);
 		break;
 	case S_RECORDING_PAUSE:
 		if (!gw_src_done(s, ev, GW_EV_RECORDED, "cannot record the pause", out))

@@ -427,6 +427,30 @@ static void test_paused_stays_paused(void)
 	CU_ASSERT_EQUAL(value_of(GW_DO_RECORD), GW_STEP_RUNNING);
 }
 
+/* Once the last check is passed: the destination is ready by the pause, and told once. */
+static void test_announces_switchover(void)
+{
+	source_to("RECHECKING");
+	s(GW_EV_HV_CHECKED, 0, 0);
+	CU_ASSERT(did(GW_DO_SEND_SWITCHOVER));
+	CU_ASSERT(did(GW_DO_OPEN_LABEL));
+	s(GW_EV_LABEL_OPENED, 0, 0);
+	s(GW_EV_IDLE, 0, 0);
+	s(GW_EV_SYNCED, 0, 0);
+	s(GW_EV_DRAINED, 0, 0);
+	CU_ASSERT(did(GW_DO_RECORD));
+	CU_ASSERT(!did(GW_DO_SEND_SWITCHOVER));
+	source_to("RECHECKING");
+	s(GW_EV_HV_CHECKED, 0, 1);
+	CU_ASSERT(!did(GW_DO_SEND_SWITCHOVER));
+	/* No time for an epoch more. */
+	source_to("RECHECKING");
+	s(GW_EV_TIME_UP, 0, 0);
+	s(GW_EV_HV_CHECKED, 0, 0);
+	CU_ASSERT(did(GW_DO_SEND_SWITCHOVER));
+	CU_ASSERT(did(GW_DO_RECORD));
+}
+
 /* The data plane is looked at often while the guest waits for it, and for nothing else. */
 static void test_urgent(void)
 {
@@ -893,6 +917,7 @@ int main(void)
 		{"resume is tried again", test_resume_is_tried_again},
 		{"SYNC times out after the pause", test_sync_times_out},
 		{"a paused guest stays paused", test_paused_stays_paused},
+		{"the destination hears of the switchover in time", test_announces_switchover},
 		{"urgent while the guest waits for the data plane", test_urgent},
 		{"connection lost after GO", test_lost_after_go},
 		{"when a person may resolve", test_resolve_when},

@@ -17,6 +17,9 @@
 #define SLEEP_US 30u
 #define DEEP_NS 2000000u
 #define DEEP_US 100u
+/* As long as a hypervisor takes to save its state, on a CPU that may be ours. */
+#define QUIET_NS 4000000u
+#define QUIET_US 250u
 /* No round has work for this long: two bursts of 32 packets take some 20 us a queue, and a few
  * hundred where the driver is a system call. Whoever takes the CPU away keeps it longer. */
 #define AWAY_NS 1000000u
@@ -46,7 +49,7 @@ static void idle(struct gw_worker *w, uint64_t now_ns)
 	else if (idle_ns < SLEEP_NS)
 		sched_yield();
 	else
-		sleep_us(idle_ns < DEEP_NS ? SLEEP_US : DEEP_US);
+		sleep_us(idle_ns < DEEP_NS ? SLEEP_US : idle_ns < QUIET_NS ? DEEP_US : QUIET_US);
 }
 
 /* The round that ends with this one's beginning. */

@@ -173,8 +173,15 @@ bool rig_vm_epoch(struct rig *rig, struct rig_vm *vm)
 int64_t rig_vm_finish(struct rig *rig, struct rig_vm *vm)
 {
 	uint64_t fenced = rig_events[GW_DP_FENCED];
+	struct gw_dp_source_stats stats;
 	int64_t differ = 0;
 
+	/* As a session does once its guest stands: what was left to a further epoch gets one. */
+	if (gw_dp_source_find_holes(vm->source) < 0)
+		return -1;
+	gw_dp_source_stats(vm->source, &stats);
+	if (stats.next_pages != 0 && !rig_vm_epoch(rig, vm))
+		return -1;
 	gw_dp_sink_fence(vm->sink);
 	if (!wait_event(rig, GW_DP_FENCED, fenced + 1))
 		return -1;

@@ -388,6 +388,24 @@ static void test_defer_all(void)
 	teardown(&w);
 }
 
+/* No epoch is sure to follow the last one. */
+static void test_defer_nothing_last(void)
+{
+	static struct world w;
+	struct gw_taken t;
+
+	setup(&w, 1);
+	open_range(&w, 10, 2, 5);
+	gw_bitmap_set_range(w.s.next, 10, 2);
+	w.s.still = 1;
+	CU_ASSERT_TRUE(take(&w, 0, 0, 2, &t));
+	CU_ASSERT_EQUAL(t.page, 10);
+	CU_ASSERT_EQUAL(t.count, 2);
+	CU_ASSERT_EQUAL(w.s.tally[0].deferred_pages, 0);
+	settle_pages(&w, 0, &t, false);
+	teardown(&w);
+}
+
 /* Pages sent until so few are left that the guest could be paused. It writes 2 pages of its hot set
  * in the time in which 3 are sent; its dirt is known at the end of each epoch, and each `look`
  * times (0: never) in between. */
@@ -753,6 +771,7 @@ int main(void)
 		{"label", test_label},
 		{"left to the next epoch", test_defer},
 		{"all left to the next epoch", test_defer_all},
+		{"none left in the last epoch", test_defer_nothing_last},
 		{"what that saves", test_defer_saves},
 		{"put back", test_put_back},
 		{"zero after a loss", test_zero_after_loss},

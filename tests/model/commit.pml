@@ -22,8 +22,8 @@
 /* enum source_state, from the switchover on */
 mtype = {
 	S_RECORDING_PAUSE, S_PAUSING, S_FINAL, S_RESYNCING, S_REDRAINING, S_REOPENING, S_LAST,
-	S_COMMITTING, S_RECORDING_GO, S_GONE, S_LOST, S_PERSON, S_QUITTING, S_CLOSING, S_U_PEER,
-	S_U_UNSAVING, S_U_RESUMING, S_U_RETRYING, S_U_STOPPING, S_U_CLOSING, S_U_FORGETTING,
+	S_COMMITTING, S_RECORDING_GO, S_GONE, S_LOST, S_PERSON, S_SETTLING, S_QUITTING, S_CLOSING,
+	S_U_PEER, S_U_UNSAVING, S_U_RESUMING, S_U_RETRYING, S_U_STOPPING, S_U_CLOSING, S_U_FORGETTING,
 	S_R_OPENING, S_OVER
 }
 
@@ -103,7 +103,7 @@ mtype outcome = NOTHING; /* the destination's word */
 
 #define FAULT (!calm && faults < FAULTS)
 #define S_ARMED                                                                                \
-	(s == S_COMMITTING || s == S_GONE || s == S_LOST || s == S_U_PEER ||                   \
+	(s == S_COMMITTING || s == S_GONE || s == S_LOST || s == S_SETTLING || s == S_U_PEER ||  \
 		s == S_U_RETRYING || s == S_U_FORGETTING)
 #define D_ARMED                                                                                \
 	(d == K_READY || d == K_ALONE || d == K_STARTING_AGAIN || d == K_RUNNING ||            \
@@ -422,7 +422,7 @@ inline src_message(m) {
 #else
 		s_rec = STEP_GO
 #endif
-	:: (s == S_GONE || s == S_LOST || s == S_PERSON) && m == RUNNING -> src_let_go()
+	:: (s == S_GONE || s == S_LOST || s == S_PERSON) && m == RUNNING -> s = S_SETTLING
 	:: (s == S_GONE || s == S_LOST || s == S_PERSON) && m == REFUSED ->
 		assert(!ran_there /* refused after it had run */);
 		assert(dq == DEAD /* refused with its hypervisor alive */);
@@ -515,6 +515,10 @@ end:	do
 #else
 		src_ask() }
 #endif
+	:: atomic { s_up && s == S_SETTLING && S_TIMER ->
+		count_step();
+		s_turned = calm;
+		src_let_go() }
 	:: atomic { s_up && s == S_QUITTING && s_ans == OK ->
 		s_ans = NOTHING;
 		src_close_stream() }

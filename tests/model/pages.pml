@@ -40,7 +40,7 @@ bool rearm;
 /* The source. */
 bool open = true, next, moved;
 byte label = 1;
-bool merging, paused, saved, loaded;
+bool merging, paused, saved, still, loaded;
 #ifdef BREAK_DRAIN_IN_MERGE
 #define MAY_DRAIN true
 #else
@@ -123,7 +123,8 @@ end:	do
 		:: write_page(1)
 		:: true
 		fi;
-		saved = true }
+		saved = true;
+		still = true }
 	od
 }
 
@@ -278,7 +279,8 @@ inline send(bits, what_first, what_second, is_run, is_last) {
 	}
 }
 
-/* Rule 2: clear the bit, read the label, read memory. A page that next has too is left to it. */
+/* Rule 2: clear the bit, read the label, read memory. A page that next has too is left to it, until the
+ * guest stands and its holes are known. */
 proctype sender(bool whole) {
 	byte i, mine, first, second;
 	bool got, again;
@@ -294,11 +296,11 @@ end:	do
 		take_count();
 #endif
 #ifdef BREAK_DEFERS_FIRST
-		again = next;
+		again = next && !still;
 #endif
 		atomic { got = open; open = false };
 #ifndef BREAK_DEFERS_FIRST
-		again = next; /* dirtied again: it goes with the next epoch */
+		again = next && !still; /* dirtied again: it goes with the next epoch */
 #endif
 #ifdef BREAK_UNCOUNTED_CLAIM
 		take_count();

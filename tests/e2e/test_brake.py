@@ -137,11 +137,17 @@ def test_qemu_converges(tb):
     check_seen(observer)
 
 
-def test_qemu_killed_while_slowed(tb):
-    """godwitd dies while vCPUs have quotas: they have none any more."""
-    a, b, source, destination = _start_qemu(tb)
+def _slowed_qemu(tb, *options):
+    """A migration that does not converge with what it may slow the guest by, which it does."""
+    a, b, source, destination = _start_qemu(tb, *options)
     session = a.migrate("vm1", b, blackout_limit_ms=100, max_slowdown_percent=30)
     wait_for("the guest to be slowed", lambda: session.status()["slowdown_percent"] > 0, 90)
+    return a, source, destination, session
+
+
+def test_qemu_killed_while_slowed(tb):
+    """godwitd dies while vCPUs have quotas: they have none any more."""
+    a, source, destination, _ = _slowed_qemu(tb)
     check(_quotas(source) > 0, "a vCPU has a quota")
     a.daemon.kill()
     wait_for("the quotas to be lifted", lambda: _quotas(source) == 0, 30)
@@ -167,9 +173,7 @@ def test_qemu_converges_by_turns(tb):
 
 def test_qemu_killed_while_it_stands_by_turns(tb):
     """godwitd and its attendant die while vCPUs stand still by turns: they run."""
-    a, b, source, destination = _start_qemu(tb, NO_CGROUPS)
-    session = a.migrate("vm1", b, blackout_limit_ms=100, max_slowdown_percent=30)
-    wait_for("the guest to be slowed", lambda: session.status()["slowdown_percent"] > 0, 90)
+    a, source, destination, _ = _slowed_qemu(tb, NO_CGROUPS)
     check(_traced(source) > 0, "a vCPU stands still by turns")
     attendants = [int(p) for p in os.listdir("/proc") if p.isdigit() and
                   _parent(p) == a.daemon.pid]
@@ -185,9 +189,7 @@ def test_qemu_killed_while_it_stands_by_turns(tb):
 
 def test_qemu_stopped_while_it_stands_by_turns(tb):
     """A person stops a guest whose vCPUs stand still by turns: no turn starts it again."""
-    a, b, source, destination = _start_qemu(tb, NO_CGROUPS)
-    session = a.migrate("vm1", b, blackout_limit_ms=100, max_slowdown_percent=30)
-    wait_for("the guest to be slowed", lambda: session.status()["slowdown_percent"] > 0, 90)
+    a, source, destination, session = _slowed_qemu(tb, NO_CGROUPS)
     source.call("stop")
     counter = source.read()["counter"]
     check_equal(session.wait_end()["result"], "completed", "result")

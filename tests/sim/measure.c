@@ -143,7 +143,8 @@ static struct gw_dp_link *join(struct end *a, struct end *b, struct gw_dp_link *
 static struct gw_dp_source *source;
 static struct sim_event feeding;
 
-/* All pages are always to be sent: what was taken is set again, under the same label. */
+/* All pages are always to be sent: what was taken is set again, under the same label. No next epoch
+ * follows, so nothing may be left to it: a page whose packet was lost would be. */
 static void feed(void *ctx)
 {
 	struct gw_dp_event ev;
@@ -152,6 +153,7 @@ static void feed(void *ctx)
 	/* As control does: paths that hold much get larger books. */
 	while (gw_dp_poll_event(source->dp, &ev) != 0)
 		;
+	memset(source->core.next, 0, source->core.space.words * sizeof(*source->core.next));
 	gw_bitmap_set_range(source->core.open, source->core.space.region[0].first, RAM_PAGES);
 	sim_after(&feeding, FEED_NS, feed, NULL);
 }

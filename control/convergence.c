@@ -88,8 +88,11 @@ enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_li
 		return at_limit(limits->switch_on_limit, blackout_ns);
 	/* What is not sent anyway takes longer than allowed: short epochs help nobody, and each
 	 * costs the guest a fault for every page that it writes. */
-	if (gw_convergence_room_ns(limits->blackout_ns, s) == 0)
-		return GW_CONVERGENCE_PACED;
+	if (gw_convergence_room_ns(limits->blackout_ns, s) == 0) {
+		if (limits->on_spent == GW_SPENT_WAIT || gw_convergence_shrinks(s, epoch_ns))
+			return GW_CONVERGENCE_PACED;
+		return at_limit(limits->on_spent == GW_SPENT_SWITCH, blackout_ns);
+	}
 	if (gw_convergence_shrinks(s, epoch_ns))
 		return GW_CONVERGENCE_AGAIN;
 	if (s->spent && limits->on_spent != GW_SPENT_WAIT)

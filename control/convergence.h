@@ -24,7 +24,8 @@ struct gw_convergence_sample {
 	bool spent;            /* ... which is all that is allowed, and was not enough */
 };
 
-/* The guest loses as much of its time as allowed, and still the rest does not shrink. */
+/* The guest loses as much of its time as allowed, and still the rest does not shrink; or no rest
+ * would be small enough, as what comes beside pages takes longer than the limit. */
 enum gw_convergence_on_spent { GW_SPENT_ABORT, GW_SPENT_WAIT, GW_SPENT_SWITCH };
 
 struct gw_convergence_limits {

@@ -11,6 +11,24 @@
 #include <errno.h>
 #include <string.h>
 
+/* An operator is not to guess why nothing ends. */
+static void tell_unmet(struct gw_src_run *s, const struct gw_convergence_sample *sample)
+{
+	struct gw_convergence_sample empty = *sample;
+	uint64_t limit_ns = s->run.conf.limits.blackout_ns;
+
+	if (s->told_unmet || gw_convergence_room_ns(limit_ns, sample) > 0)
+		return;
+	s->told_unmet = true;
+	empty.next_pages = 0;
+	empty.save_ns = 0;
+	gw_warn("session %s (%s): beside pages a blackout takes %.0f ms here, so blackout_limit_ms "
+		"of %.0f cannot be met: raise it (godwitctl set %s blackout_limit_ms=N), or let "
+		"max_total_s or on_slowdown_limit decide",
+		s->run.id, s->run.vm, (double)gw_convergence_blackout_ns(&empty) / GW_NS_PER_MS,
+		(double)limit_ns / GW_NS_PER_MS, s->run.vm);
+}
+
 static void epoch_drained(struct gw_src_run *s, struct gw_session_event *ev)
 {
 	gw_meter_epoch_drained(s->run.meter);
@@ -23,6 +41,7 @@ static void epoch_drained(struct gw_src_run *s, struct gw_session_event *ev)
 	if (gw_src_view(s->machine).phase == GW_PRECOPY) {
 		s->decided = ev->sample;
 		s->decided_ns = ev->now_ns;
+		tell_unmet(s, &ev->sample);
 	} else if (s->final_pages == 0) {
 		s->final_pages = ev->sample.next_pages; /* the guest stands */
 	}
@@ -63,6 +82,7 @@ void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev)
 		break;
 	case GW_EV_PEER_GONE:
 		s->code = GW_RPC_UNREACHABLE;
+		s->peer_was_gone = true;
 		break;
 	case GW_EV_TIMER:
 		if (s->watching_link) {

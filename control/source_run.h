@@ -67,6 +67,8 @@ struct gw_src_run {
 	uint64_t verified_ns; /* the destination's digests took */
 	int recover_pid; /* after a restart: the hypervisor that the record names; 0: no recovery */
 	bool watching_link, waiting_idle, reconnecting;
+	bool peer_was_gone, told_unmet; /* told: that the blackout limit cannot be met */
+	enum gw_message_type reconnecting_for;
 	uint64_t deadline_ns; /* of max_total, 0: none */
 	uint64_t paths_up_ns; /* when a path was up last */
 	uint64_t slow_ns;     /* next time for what need not be done every millisecond */

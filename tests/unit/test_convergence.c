@@ -128,6 +128,27 @@ static void test_stunned(void)
 	CU_ASSERT_EQUAL(decide_stunned(GW_SPENT_SWITCH, false, 100), GW_CONVERGENCE_AGAIN);
 }
 
+static void test_no_room_policy(void)
+{
+	struct gw_convergence_limits l = limits;
+	struct gw_convergence_sample s = {.next_pages = 24414, /* 100 ms */
+		.rate_bps = 8000000000ull,
+		.state_ns = 50 * GW_NS_PER_MS};
+
+	/* No epoch will fit it: decided once the rest shrinks no more, where a policy decides. */
+	l.on_spent = GW_SPENT_SWITCH;
+	CU_ASSERT_EQUAL(gw_convergence_decide(&l, &s, 200 * GW_NS_PER_MS, 3, 0, false),
+		GW_CONVERGENCE_PACED);
+	CU_ASSERT_EQUAL(gw_convergence_decide(&l, &s, 100 * GW_NS_PER_MS, 3, 0, false),
+		GW_CONVERGENCE_SWITCH);
+	l.on_spent = GW_SPENT_ABORT;
+	CU_ASSERT_EQUAL(gw_convergence_decide(&l, &s, 100 * GW_NS_PER_MS, 3, 0, false),
+		GW_CONVERGENCE_GIVE_UP);
+	l.on_spent = GW_SPENT_WAIT;
+	CU_ASSERT_EQUAL(gw_convergence_decide(&l, &s, 100 * GW_NS_PER_MS, 3, 0, false),
+		GW_CONVERGENCE_PACED);
+}
+
 static void test_room(void)
 {
 	struct gw_convergence_sample s = {.next_pages = 1u << 20,
@@ -161,6 +182,7 @@ int main(void)
 		{"out of time or labels", test_limits},
 		{"no room", test_no_room},
 		{"a guest that is slowed", test_stunned},
+		{"a limit that cannot be met", test_no_room_policy},
 		{"room for pages", test_room},
 		{"acknowledged rate", test_rate},
 		CU_TEST_INFO_NULL,

@@ -137,7 +137,7 @@ struct gw_session_event {
 	X(SEND_GO)                                                                          \
 	X(SEND_ASK) /* reconnects where needed */                                           \
 	X(SEND_END)                                                                         \
-	X(SEND_ABORT)                                                                       \
+	X(SEND_ABORT) /* the same */                                                        \
 	X(SEND_PREPARED)                                                                    \
 	X(SEND_READY)                                                                       \
 	X(SEND_STARTING)                                                                    \

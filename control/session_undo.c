@@ -150,6 +150,8 @@ static void recovered(
 		gw_session_do(out, GW_DO_SEND_ASK, 0);
 		return;
 	}
+	/* The destination may be ready, alone and waiting for a word. */
+	s->peer_asked = true;
 	gw_src_fail(s, GW_FAILED, out, "godwitd restarted while it had the guest paused");
 }
 

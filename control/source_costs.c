@@ -33,7 +33,9 @@ void gw_src_run_learn(struct gw_src_run *s)
 		.state_bytes = s->state_size, .rate_bps = s->decided.rate_bps};
 	bool verified = s->run.conf.verify && s->verified_ns != 0 && total != 0;
 
-	if (s->decided_ns == 0 || paused_ns <= s->decided_ns || running_ns <= paused_ns)
+	/* A blackout that waited for a lost peer says nothing of the next one. */
+	if (s->peer_was_gone || s->decided_ns == 0 || paused_ns <= s->decided_ns ||
+		running_ns <= paused_ns)
 		return;
 	c.gap_ns = paused_ns - s->decided_ns;
 	if (saved_ns > stood_ns)

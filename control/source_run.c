@@ -87,6 +87,14 @@ static void send_commit(struct gw_src_run *s, uint64_t label)
 		gw_src_run_digest(s);
 }
 
+static void say(struct gw_src_run *s, enum gw_message_type type)
+{
+	gw_run_send(&s->run, type,
+		type == GW_MESSAGE_ABORT ? json_pack("{s:o}", "reason",
+						   gw_message_string(gw_src_view(s->machine).error))
+					 : NULL);
+}
+
 static void back(void *arg, struct gw_conn *conn, const char *why)
 {
 	struct gw_src_run *s = arg;
@@ -97,15 +105,17 @@ static void back(void *arg, struct gw_conn *conn, const char *why)
 		return;
 	}
 	gw_run_attach(&s->run, conn);
-	gw_run_send(&s->run, GW_MESSAGE_ASK, NULL);
+	say(s, s->reconnecting_for);
 }
 
-static void ask(struct gw_src_run *s)
+/* To a destination that may have to be reached again first. */
+static void say_again(struct gw_src_run *s, enum gw_message_type type)
 {
 	if (s->run.conn != NULL) {
-		gw_run_send(&s->run, GW_MESSAGE_ASK, NULL);
+		say(s, type);
 		return;
 	}
+	s->reconnecting_for = type;
 	if (s->reconnecting)
 		return;
 	s->reconnecting = true;
@@ -215,15 +225,13 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		gw_run_send(run, GW_MESSAGE_GO, NULL);
 		break;
 	case GW_DO_SEND_ASK:
-		ask(s);
+		say_again(s, GW_MESSAGE_ASK);
 		break;
 	case GW_DO_SEND_END:
 		gw_run_send(run, GW_MESSAGE_END, gw_src_run_costs(s));
 		break;
 	case GW_DO_SEND_ABORT:
-		gw_run_send(run, GW_MESSAGE_ABORT,
-			json_pack("{s:o}", "reason",
-				gw_message_string(gw_src_view(s->machine).error)));
+		say_again(s, GW_MESSAGE_ABORT);
 		break;
 	default:
 		gw_src_run_stream(s, type, value);

@@ -862,8 +862,17 @@ static void test_recovery(void)
 {
 	recover(GW_STEP_PAUSING, false);
 	CU_ASSERT(did(GW_DO_RESUME));
+	CU_ASSERT(did(GW_DO_SEND_ABORT)); /* a destination that is ready waits for a word */
 	s(GW_EV_RESUMED, 0, 0);
 	CU_ASSERT(did(GW_DO_RECORD_REMOVE));
+	CU_ASSERT(!did(GW_DO_FINISH));
+	s(GW_EV_READY, 0, 0); /* it was: told again */
+	CU_ASSERT(did(GW_DO_SEND_ABORT));
+	s(GW_EV_PEER_ABORTED, 0, 0);
+	CU_ASSERT(did(GW_DO_FINISH));
+	recover(GW_STEP_PAUSING, false); /* not to be reached: not waited for */
+	s(GW_EV_PEER_GONE, -EPIPE, 0);
+	s(GW_EV_RESUMED, 0, 0);
 	CU_ASSERT(did(GW_DO_FINISH));
 
 	/* Slow to answer: asked again. Gone for good: nothing is left to resume. */

@@ -10,6 +10,10 @@
 /* Looking takes the hypervisor's time, and each page that is tracked anew costs the guest a fault:
  * at most a fiftieth. */
 #define LOOK_SHARE 50u
+/* A look that spares the wire less time than ten times its own was not worth it: the next waits
+ * twice as long. */
+#define LOOK_WORTH 10u
+#define LOOK_MAX_NS (8 * GW_NS_PER_S)
 #define PAGES_MAX (UINT64_C(1) << 40) /* what an exporter counts is not to be trusted */
 
 static struct gw_exporter *exporter_of(const struct gw_src_run *s)
@@ -77,6 +81,7 @@ void gw_src_brake_opened(struct gw_src_run *s, uint64_t now_ns)
 	if (s->brake.looked_ns == 0)
 		s->brake.looked_ns = now_ns;
 	s->brake.opened_ns = now_ns;
+	s->brake.pause_ns = LOOK_NS;
 	s->brake.next_ns = now_ns + LOOK_NS;
 }
 
@@ -107,6 +112,18 @@ bool gw_src_brake_holds_sync(struct gw_src_run *s)
 	return s->brake.sync_waits;
 }
 
+/* Epoch 0 sends what there is, however much of it is dirtied: its looks only keep pages from being
+ * sent that will be sent again. */
+static void spared(struct gw_src_brake *b, uint64_t pages, uint64_t rate_bps, uint64_t took_ns)
+{
+	uint64_t spared_ns = gw_convergence_send_ns(pages * GW_CONVERGENCE_PAGE_BYTES, rate_bps);
+
+	if (spared_ns / LOOK_WORTH >= took_ns)
+		b->pause_ns = LOOK_NS;
+	else if (b->pause_ns < LOOK_MAX_NS)
+		b->pause_ns *= 2;
+}
+
 static void look_over(struct gw_src_run *s, uint64_t pages, uint64_t now_ns)
 {
 	struct gw_src_brake *b = &s->brake;
@@ -116,19 +133,20 @@ static void look_over(struct gw_src_run *s, uint64_t pages, uint64_t now_ns)
 
 	if (pages > PAGES_MAX)
 		pages = PAGES_MAX;
-	b->next_ns = now_ns + LOOK_NS;
-	if (took_ns > LOOK_NS / LOOK_SHARE)
-		b->next_ns = now_ns + took_ns * LOOK_SHARE;
+	gw_src_run_sample(s, &sample);
+	rate_bps = sample.rate_bps;
+	if (gw_src_view(s->machine).label < 2)
+		spared(b, pages, rate_bps, took_ns);
+	else
+		b->pause_ns = LOOK_NS;
+	b->next_ns =
+		now_ns + (took_ns * LOOK_SHARE > b->pause_ns ? took_ns * LOOK_SHARE : b->pause_ns);
 	if (b->looked_ns == 0) /* lifted meanwhile */
 		return;
-	/* Epoch 0 sends what there is, however much of it is dirtied: this look only keeps pages
-	 * from being sent that will be sent again. */
 	if (gw_src_view(s->machine).label < 2) {
 		b->looked_ns = now_ns;
 		return;
 	}
-	gw_src_run_sample(s, &sample);
-	rate_bps = sample.rate_bps;
 	outruns = gw_convergence_send_ns(pages * GW_CONVERGENCE_PAGE_BYTES, rate_bps) >
 			  now_ns - b->looked_ns &&
 		  gw_convergence_room_ns(s->run.conf.limits.blackout_ns, &sample) > 0 &&

@@ -20,6 +20,7 @@ struct gw_src_brake {
 	uint64_t looked_ns;   /* when dirty pages were counted last; 0: nothing is open */
 	uint64_t pages;       /* counted by the epoch's own SYNC */
 	uint64_t next_ns;     /* of the next look, not before */
+	uint64_t pause_ns;    /* from one look to the next, at least */
 	uint64_t look_number; /* of the SYNC under way, where it is a look; 0: none */
 	uint64_t look_began_ns;
 	bool sync_waits; /* the machine's SYNC, for the look to be over */

@@ -103,6 +103,7 @@ struct gw_config {
 	uint32_t n_classes;
 	struct {
 		bool verify;                 /* default false */
+		bool huge_pages;             /* default true */
 		uint32_t blackout_limit_ms;  /* default 50, 1..60000 */
 		uint32_t max_total_s;        /* 0: no limit; default 0 */
 		enum gw_config_on_limit on_limit; /* default abort */

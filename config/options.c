@@ -187,6 +187,10 @@ static const struct gw_option peer[] = {
 };
 
 static const struct gw_option migration[] = {
+	{"huge_pages", GW_OPTION_BOOL, IN(struct gw_config, migration, huge_pages),
+		.fallback = "true",
+		.help = "Gather an arriving guest's memory in transparent huge pages where this "
+			"host's kernel can (6.1), whatever its shmem_enabled says."},
 	{"verify", GW_OPTION_BOOL, IN(struct gw_config, migration, verify), .fallback = "false",
 		.help = "Compare digests of both ends' memory before the guest runs."},
 	{"blackout_limit_ms", NUMBER, IN(struct gw_config, migration, blackout_limit_ms), .min = 1,

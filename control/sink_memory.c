@@ -45,13 +45,13 @@ static int map(struct gw_dst_run *s, struct gw_err *err)
 	struct gw_ram_region region[GW_DP_MAX_REGIONS];
 	uint32_t n = (uint32_t)json_array_size(theirs);
 	uint64_t bytes = 0;
+	int rc;
 
 	if (json_array_size(theirs) != info->n_regions || n == 0 || n > GW_DP_MAX_REGIONS)
 		return gw_err(err, -EPROTO, "the source has %zu memory regions, this VM %u",
 			json_array_size(theirs), info->n_regions);
 	for (uint32_t i = 0; i < n; i++) {
-		int rc = match_region(info, json_array_get(theirs, i), &region[i], err);
-
+		rc = match_region(info, json_array_get(theirs, i), &region[i], err);
 		if (rc != 0)
 			return rc;
 		for (uint32_t k = 0; k < i; k++)
@@ -61,7 +61,10 @@ static int map(struct gw_dst_run *s, struct gw_err *err)
 		bytes += region[i].size;
 	}
 	gw_meter_total(s->run.meter, bytes);
-	return gw_ram_map(region, n, true, &s->run.ram, err);
+	rc = gw_ram_map(region, n, true, &s->run.ram, err);
+	if (rc == 0 && !s->run.env->config->migration.huge_pages)
+		gw_ram_small_pages(s->run.ram);
+	return rc;
 }
 
 void gw_dst_run_map(struct gw_dst_run *s)

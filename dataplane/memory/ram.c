@@ -27,6 +27,29 @@ static bool in_memory(int fd)
 	return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC);
 }
 
+/* Where the file may have huge pages, they need the same place within one here. */
+static void *map_file(const struct gw_ram_region *r, int fd, int prot)
+{
+	uint64_t room = r->size + GW_RAM_HUGE_BYTES;
+	uint8_t *base =
+		mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t skip;
+	void *at;
+
+	if (base == MAP_FAILED)
+		return base;
+	skip = (r->file_offset - (uintptr_t)base) % GW_RAM_HUGE_BYTES;
+	at = mmap(base + skip, r->size, prot, MAP_SHARED | MAP_FIXED, fd, (off_t)r->file_offset);
+	if (at == MAP_FAILED) { /* hugetlbfs with pages of 1 GiB wants a place of its own */
+		munmap(base, room);
+		return mmap(NULL, r->size, prot, MAP_SHARED, fd, (off_t)r->file_offset);
+	}
+	if (skip > 0)
+		munmap(base, skip);
+	munmap(base + skip + r->size, room - skip - r->size);
+	return at;
+}
+
 static int map_one(struct gw_ram *ram, const struct gw_ram_region *r, struct gw_err *err)
 {
 	struct mapping *m = &ram->region[ram->n];
@@ -53,8 +76,7 @@ static int map_one(struct gw_ram *ram, const struct gw_ram_region *r, struct gw_
 	m->fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
 	if (m->fd < 0)
 		return gw_err(err, -errno, "region %u: %s", r->id, strerror(errno));
-	base = mmap(NULL, r->size, ram->writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
-		m->fd, (off_t)r->file_offset);
+	base = map_file(r, m->fd, ram->writable ? PROT_READ | PROT_WRITE : PROT_READ);
 	if (base == MAP_FAILED) {
 		ret = gw_err(
 			err, -errno, "region %u: cannot be mapped: %s", r->id, strerror(errno));

@@ -5,6 +5,8 @@
 #include "../dataplane.h"
 
 #define PAGE_BYTES 4096u
+#define GW_RAM_HUGE_PAGES 512u
+#define GW_RAM_HUGE_BYTES (GW_RAM_HUGE_PAGES * PAGE_BYTES)
 
 struct mapping {
 	uint8_t *base;
@@ -17,5 +19,6 @@ struct gw_ram {
 	uint32_t n;
 	uint32_t broken; /* guard.c sets it */
 	bool writable;
+	bool no_huge; /* atomic: there are no huge pages to be had */
 	struct mapping region[GW_DP_MAX_REGIONS];
 };

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define SCAN_RUNS 256u
-#define POPULATE_PAGES 512u /* at a time: touched while the page tables are in the cache */
+#define POPULATE_PAGES \
+	GW_RAM_HUGE_PAGES /* at a time: accessed while the page tables are in the cache */
 
 /* Whether the file has all its pages: to find that out hole by hole, the kernel walks all of it. */
 static bool is_full(const struct mapping *m)
@@ -132,13 +133,49 @@ static void access_first(const struct mapping *m, uint64_t first, uint64_t end)
 		(void)*(const volatile uint8_t *)(m->base + page * PAGE_BYTES);
 }
 
+void gw_ram_small_pages(struct gw_ram *ram)
+{
+	__atomic_store_n(&ram->no_huge, true, __ATOMIC_RELAXED);
+}
+
+/* Of a destination's memory: the huge page that begins at `page` instead of small ones, with what
+ * they hold. One access and one entry of the TLB do for 512 then, here and in the hypervisor. False
+ * where that is not possible. */
+static bool gather(struct gw_ram *ram, const struct mapping *m, uint64_t page, uint64_t end)
+{
+	uint8_t *at = m->base + page * PAGE_BYTES;
+
+	if (!ram->writable || __atomic_load_n(&ram->no_huge, __ATOMIC_RELAXED) ||
+		end - page < GW_RAM_HUGE_PAGES || m->file_offset % GW_RAM_HUGE_BYTES != 0 ||
+		page % GW_RAM_HUGE_PAGES != 0)
+		return false;
+	access_first(m, page, page + 1); /* what is empty cannot be gathered */
+	if (madvise(at, GW_RAM_HUGE_BYTES, MADV_COLLAPSE) == 0) {
+		access_first(m, page, page + 1);
+		return true;
+	}
+	/* No huge page is free, or this kernel or file system has none: no further try. What else
+	 * there is (a page that somebody holds) is of this one alone. */
+	if (errno == ENOMEM || errno == EINVAL)
+		gw_ram_small_pages(ram);
+	return false;
+}
+
 static int populate(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count, int advice)
 {
 	const struct mapping *m = &ram->region[n];
 	uint64_t end = first + count, next;
+	bool gathered;
 
 	for (; first < end; first = next) {
-		next = end - first > POPULATE_PAGES ? first + POPULATE_PAGES : end;
+		next = first + POPULATE_PAGES - first % POPULATE_PAGES;
+		if (next > end)
+			next = end;
+		gathered = gather(ram, m, first, end);
+		if (gw_ram_broken(ram))
+			return -EFAULT;
+		if (gathered)
+			continue;
 		if (madvise(m->base + first * PAGE_BYTES, (next - first) * PAGE_BYTES, advice) !=
 			0) {
 			/* madvise(2): an access would have been a SIGBUS. */
@@ -175,7 +212,16 @@ static int populate_left(void *ctx, uint64_t first, uint64_t count)
 int gw_ram_populate_data(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)
 {
 	struct left left = {ram, n};
+	uint64_t end = first + count;
 
-	access_first(&ram->region[n], first, first + count);
+	for (uint64_t at = first, next; at < end; at = next) {
+		next = at + POPULATE_PAGES - at % POPULATE_PAGES;
+		if (next > end)
+			next = end;
+		if (!gather(ram, &ram->region[n], at, end))
+			access_first(&ram->region[n], at, next);
+	}
+	if (gw_ram_broken(ram))
+		return -EFAULT;
 	return gw_ram_unmapped(ram, n, first, count, populate_left, &left);
 }

@@ -205,6 +205,58 @@ static void test_populate_data(void)
 }
 
 /* What goes by system calls gets an error, or finds nothing, but no signal. */
+#define HUGE 512u
+
+/* What a destination populates whole is gathered, with what it holds; the rest stays small. */
+static void test_gather(void)
+{
+	int fd = memfd(BYTES);
+	struct gw_ram *ram = map_of(fd, true), *reader = map_of(fd, false);
+	uint8_t *base = gw_ram_region(ram, 0, NULL, NULL);
+	uint8_t *theirs = gw_ram_region(reader, 0, NULL, NULL);
+	uint64_t kib;
+
+	CU_ASSERT_EQUAL((uintptr_t)base % GW_RAM_HUGE_BYTES, 0);
+	base[5 * 4096] = 7;
+	/* A page of the second half is left out: that half has a hole. */
+	CU_ASSERT_EQUAL(gw_ram_populate(ram, 0, 0, PAGES - 1), 0);
+	kib = smaps_kib(base, "ShmemPmdMapped:");
+	if (!ram->no_huge)
+		CU_ASSERT_EQUAL(kib, GW_RAM_HUGE_BYTES >> 10);
+	CU_ASSERT_EQUAL(theirs[5 * 4096], 7);
+	CU_ASSERT_EQUAL(theirs[6 * 4096], 0);
+	CU_ASSERT_EQUAL(lseek(fd, 0, SEEK_HOLE), (off_t)(BYTES - 4096));
+	/* To read does not gather, nor does it where it is not wanted. */
+	gw_ram_free(&ram);
+	gw_ram_free(&reader);
+	close(fd);
+
+	fd = memfd(BYTES);
+	ram = map_of(fd, true);
+	gw_ram_small_pages(ram);
+	CU_ASSERT_EQUAL(gw_ram_populate(ram, 0, 0, PAGES), 0);
+	reader = map_of(fd, false);
+	CU_ASSERT_EQUAL(gw_ram_populate_data(reader, 0, 0, PAGES), 0);
+	CU_ASSERT_EQUAL(smaps_kib(gw_ram_region(ram, 0, NULL, NULL), "ShmemPmdMapped:"), 0);
+	gw_ram_free(&reader);
+	gw_ram_free(&ram);
+
+	/* Small pages with data, as a hypervisor that preallocates leaves them. */
+	ram = map_of(fd, true);
+	base = gw_ram_region(ram, 0, NULL, NULL);
+	CU_ASSERT_EQUAL(pwrite(fd, "x", 1, (HUGE + 3) * 4096), 1);
+	CU_ASSERT_EQUAL(gw_ram_populate_data(ram, 0, HUGE, HUGE), 0);
+	kib = smaps_kib(base, "ShmemPmdMapped:");
+	if (!ram->no_huge)
+		CU_ASSERT_EQUAL(kib, GW_RAM_HUGE_BYTES >> 10);
+	CU_ASSERT_EQUAL(base[(HUGE + 3) * 4096], 'x');
+	/* A huge page gives back a small one. */
+	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, HUGE + 3, 1), 0);
+	CU_ASSERT_EQUAL(base[(HUGE + 3) * 4096], 0);
+	gw_ram_free(&ram);
+	close(fd);
+}
+
 static void test_shrinks_under_calls(void)
 {
 	int fd = memfd(BYTES);
@@ -223,7 +275,7 @@ static void test_shrinks_under_calls(void)
 	CU_ASSERT_EQUAL(ftruncate(fd, BYTES), 0);
 	ram = map_of(fd, true);
 	CU_ASSERT_EQUAL(ftruncate(fd, 4096), 0);
-	CU_ASSERT_EQUAL(gw_ram_populate_data(ram, 0, PAGES / 2, 16), 0);
+	CU_ASSERT_EQUAL(gw_ram_populate_data(ram, 0, PAGES / 2, 16), -EFAULT);
 	CU_ASSERT_TRUE(gw_ram_broken(ram));
 	gw_ram_free(&ram);
 	close(fd);
@@ -270,7 +322,7 @@ static void test_wrong_descriptors(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {{"not dumped", test_not_dumped}, {"data and holes", test_data},
-		{"populate data", test_populate_data},
+		{"populate data", test_populate_data}, {"huge pages", test_gather},
 		{"shrinks under threads", test_shrinks_under_threads},
 		{"shrinks under system calls", test_shrinks_under_calls},
 		{"wrong descriptors", test_wrong_descriptors}, CU_TEST_INFO_NULL};

@@ -60,7 +60,7 @@ class QemuGuest:
         for i, (mib, path) in enumerate(zip(self.backends, files)):
             common = f"id=m{i},size={mib}M" + (",prealloc=on" if self.prealloc else "")
             objects = {
-                "file": f"memory-backend-file,{common},mem-path={path},share=on",
+                "file": f"memory-backend-file,{common},mem-path={path},share=on,align=2M",
                 "disk-file": f"memory-backend-file,{common},mem-path={path},share=on",
                 "private": f"memory-backend-file,{common},mem-path={path},share=off",
                 "memfd": f"memory-backend-memfd,{common},share=on",

@@ -164,6 +164,7 @@ int gw_daemon_dp_conf(const struct gw_config *config, struct gw_dp_conf *conf, s
 	memset(conf, 0, sizeof(*conf));
 	conf->control_cpu = config->control.cpu;
 	conf->n_workers = config->dataplane.n_workers;
+	conf->priority = config->dataplane.priority;
 	conf->n_ports = config->n_ports;
 	if (conf->n_workers == 0 || conf->n_workers > GW_DP_MAX_WORKERS ||
 		conf->n_ports > GW_DP_MAX_PORTS)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/prefault.h"
 #include "base/secret.h"
 #include "port/eal.h"
 #include "port/ring.h"
@@ -16,11 +17,21 @@
 #include <rte_lcore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define POOL_CACHE 256u
 #define POOL_SLACK 1024u
 #define SCRATCH_BYTES 16384u
+
+static void prefault(
+	struct rte_mempool *pool, void *arg, struct rte_mempool_memhdr *hdr, unsigned int i)
+{
+	(void)pool;
+	(void)arg;
+	(void)i;
+	gw_prefault(hdr->addr, hdr->len);
+}
 
 /* Every worker's packet buffers: what its queues' rings hold, and slack for bursts and caches. */
 static int create_pools(struct gw_dp *dp, struct gw_worker *w, struct gw_err *err)
@@ -51,6 +62,8 @@ static int create_pools(struct gw_dp *dp, struct gw_worker *w, struct gw_err *er
 		return gw_err(err, -rte_errno,
 			"packet buffers (%u + %u of %u bytes) do not fit the huge pages: %s", rx,
 			tx, room, rte_strerror(rte_errno));
+	rte_mempool_mem_iter(w->rx_pool, prefault, NULL);
+	rte_mempool_mem_iter(w->tx_pool, prefault, NULL);
 	return 0;
 }
 
@@ -150,6 +163,30 @@ static void calibrate(struct gw_dp *dp)
 	dp->ns_per_tick = (double)(gw_now_ns() - dp->mono0_ns) / (double)(rte_rdtsc() - dp->tsc0);
 }
 
+static int raise_priority(void *arg)
+{
+	const struct gw_dp *dp = arg;
+
+	/* Linux: of this thread alone. */
+	return setpriority(PRIO_PROCESS, 0, -(int)dp->conf.priority) == 0 ? 0 : -errno;
+}
+
+/* While this thread may still do that: later the daemon has no capabilities left. */
+static int raise_priorities(struct gw_dp *dp, struct gw_err *err)
+{
+	for (uint32_t i = 0; i < dp->n_workers && dp->conf.priority != 0; i++) {
+		uint32_t lcore = dp->worker[i]->lcore;
+		int rc = rte_eal_remote_launch(raise_priority, dp, lcore);
+
+		if (rc == 0)
+			rc = rte_eal_wait_lcore(lcore);
+		if (rc != 0)
+			return gw_err(err, rc, "worker %u: cannot have nice -%u: %s", i,
+				dp->conf.priority, strerror(-rc));
+	}
+	return 0;
+}
+
 int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_err *err)
 {
 	struct gw_dp *dp;
@@ -182,7 +219,9 @@ int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_er
 		if (ret != 0)
 			goto fail;
 	}
-	ret = start_ports(dp, err);
+	ret = raise_priorities(dp, err);
+	if (ret == 0)
+		ret = start_ports(dp, err);
 	if (ret != 0)
 		goto fail;
 	for (uint32_t i = 0; i < dp->n_workers; i++)

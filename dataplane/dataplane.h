@@ -48,6 +48,7 @@ struct gw_dp_conf {
 	uint32_t control_cpu;
 	uint32_t worker_cpu[GW_DP_MAX_WORKERS];
 	uint32_t n_workers;
+	uint32_t priority; /* of their threads: nice minus this, 0 to 20 */
 	enum gw_dp_integrity integrity;
 	bool zero_copy; /* transmit from guest RAM where the driver is safe for it and integrity is
 			   none */
@@ -214,9 +215,10 @@ int gw_ram_unmapped(const struct gw_ram *ram, uint32_t n, uint64_t first, uint64
 bool gw_ram_empty(const struct gw_ram *ram);
 /* Gives pages back to the file (they read as zero and are holes). */
 int gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);
-/* Faults pages in, writable where the mapping is, on the calling (helper) thread. Where it is writable,
- * 512 pages that are populated together become a huge page if the kernel has one (MADV_COLLAPSE, Linux
- * 6.1): whoever maps the file has fewer faults and TLB misses from then on. */
+/* Faults pages in, writable where the mapping is, on the calling (helper) thread. Where it is
+ * writable, 512 pages that are populated together become a huge page if the kernel has one
+ * (MADV_COLLAPSE, Linux 6.1): whoever maps the file has fewer faults and TLB misses from then on.
+ */
 int gw_ram_populate(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);
 /* The same where the files have most of the pages already: a third of the time. */
 int gw_ram_populate_data(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "secret.h"
 
+#include "prefault.h"
+
 #include <stdint.h>
 #include <sys/mman.h>
 
@@ -66,7 +68,8 @@ void *gw_secret_grow(void *p, size_t bytes)
 
 void gw_secret_populate(void *p, size_t bytes)
 {
-	madvise(p, bytes, MADV_POPULATE_WRITE);
+	if (madvise(p, bytes, MADV_POPULATE_WRITE) == 0)
+		gw_prefault(p, bytes);
 }
 
 void gw_secret_free(void *p)

@@ -2,6 +2,8 @@
 /* Page bitmaps that several threads share: words are only changed by atomic operations. */
 #pragma once
 
+#include "../base/prefault.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +15,10 @@ static inline uint64_t *gw_bitmap_create(uint64_t words)
 	void *m = mmap(NULL, words * 8, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-	return m != MAP_FAILED ? m : NULL;
+	if (m == MAP_FAILED)
+		return NULL;
+	gw_prefault(m, words * 8);
+	return m;
 }
 
 static inline void gw_bitmap_free(uint64_t *bits, uint64_t words)

@@ -2,6 +2,7 @@
 /* Which pages of a guest's memory there are, and making them be there or not. */
 #include "ram_internal.h"
 
+#include "../base/prefault.h"
 #include "../export/kernel_names.h"
 
 #include <errno.h>
@@ -125,12 +126,9 @@ int gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)
 	return 0;
 }
 
-/* A page that is mapped has still to be accessed once where a hypervisor shadows the page tables: 7
- * us a page under PVM, next to nothing with nested paging. Better here than on a poll core. */
 static void access_first(const struct mapping *m, uint64_t first, uint64_t end)
 {
-	for (uint64_t page = first; page < end; page++)
-		(void)*(const volatile uint8_t *)(m->base + page * PAGE_BYTES);
+	gw_prefault(m->base + first * PAGE_BYTES, (end - first) * PAGE_BYTES);
 }
 
 void gw_ram_small_pages(struct gw_ram *ram)

@@ -2,6 +2,8 @@
 /* A path's memory: made, filled into larger one, freed. */
 #include "tx_path.h"
 
+#include "../base/prefault.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +20,7 @@ struct gw_tx_books *gw_tx_books_create(uint32_t records)
 
 	if (b == MAP_FAILED)
 		return NULL;
+	gw_prefault(b, bytes);
 	b->records = records;
 	b->bytes = bytes;
 	b->record = (struct gw_tx_record *)(void *)((uint8_t *)b + head);

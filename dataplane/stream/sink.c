@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sink.h"
 
+#include "../base/prefault.h"
 #include "../base/secret.h"
 #include "../memory/bitmap.h"
 #include "../memory/stamp.h"
@@ -34,6 +35,7 @@ int gw_sink_init(
 	if (m == MAP_FAILED)
 		goto fail;
 	s->stamp = m;
+	gw_prefault(m, s->space.words * 64 * sizeof(*s->stamp));
 	s->punch = gw_bitmap_create(s->space.words);
 	s->kept = gw_bitmap_create(s->space.words);
 	if (s->punch == NULL || s->kept == NULL)
@@ -58,9 +60,8 @@ void gw_sink_release(struct gw_sink *s)
 
 void gw_sink_populate_state(struct gw_sink *s)
 {
-	madvise(s->state,
-		s->state_bytes < STATE_POPULATE_BYTES ? s->state_bytes : STATE_POPULATE_BYTES,
-		MADV_POPULATE_WRITE);
+	gw_secret_populate(s->state,
+		s->state_bytes < STATE_POPULATE_BYTES ? s->state_bytes : STATE_POPULATE_BYTES);
 }
 
 static inline void add(uint64_t *counter, uint64_t n)

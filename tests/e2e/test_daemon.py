@@ -107,3 +107,19 @@ def test_idle_cost(tb):
         time.sleep(3)
         return (cpu_s() - cpu) / (time.monotonic() - start) < 0.02
     wait_for("an idle godwitd to use less than 2 % of a core", idle, 30)
+
+
+def test_priority(tb):
+    """Poll workers, and no other thread, come before others on their CPUs."""
+    a, _ = tb.hosts(tb.memifs(1), start=False)
+    a.config["dataplane"]["priority"] = 7
+    a.start()
+    nice = {}
+    for tid in os.listdir(f"/proc/{a.daemon.pid}/task"):
+        task = f"/proc/{a.daemon.pid}/task/{tid}"
+        with open(f"{task}/comm", encoding="ascii") as f:
+            name = f.read().strip()
+        nice.setdefault(name, set()).add(os.getpriority(os.PRIO_PROCESS, int(tid)))
+    workers = [n for name, n in nice.items() if "worker" in name]
+    check_equal(workers, [{-7}], "nice of the workers")
+    check_equal(nice["godwitd"], {0}, "nice of the others")

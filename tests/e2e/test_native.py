@@ -119,3 +119,16 @@ def test_second_session_refused(tb):
     a.call("abort", id=session.id)
     check(session.wait_end()["result"] == "aborted", "aborted")
     check_lives(source)
+
+
+def test_limit_that_cannot_be_met(tb):
+    """Round trips and state alone take longer than the limit: said, and decided by the policy."""
+    a, b = tb.hosts(tb.memifs(1, 9000), start=False)
+    a.config["migration"].update(on_slowdown_limit="switchover")
+    for host in (a, b):
+        host.start()
+    a.wait_peer(b)
+    guest, _ = _start(tb, a)
+    guest.start(b, incoming=True)
+    a.migrate("vm1", b, blackout_limit_ms=1).wait_completed()
+    check("cannot be met" in a.daemon.log(), "the log says why")

@@ -89,7 +89,10 @@ enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_li
 	/* What is not sent anyway takes longer than allowed: short epochs help nobody, and each
 	 * costs the guest a fault for every page that it writes. */
 	if (gw_convergence_room_ns(limits->blackout_ns, s) == 0) {
-		if (limits->on_spent == GW_SPENT_WAIT || gw_convergence_shrinks(s, epoch_ns))
+		bool shrinks =
+			send_ns > limits->min_epoch_ns && gw_convergence_shrinks(s, epoch_ns);
+
+		if (limits->on_spent == GW_SPENT_WAIT || shrinks)
 			return GW_CONVERGENCE_PACED;
 		return at_limit(limits->on_spent == GW_SPENT_SWITCH, blackout_ns);
 	}

@@ -90,17 +90,19 @@ static void test_limits(void)
 /* What is not sent takes longer than allowed: hurrying cannot help. */
 static void test_no_room(void)
 {
+	struct gw_convergence_limits l = limits;
 	struct gw_convergence_sample s = {.next_pages = 24414, /* 100 ms */
 		.rate_bps = 8000000000ull,
 		.state_ns = 49 * GW_NS_PER_MS};
 
+	l.on_spent = GW_SPENT_WAIT;
 	CU_ASSERT_EQUAL(
-		gw_convergence_decide(&limits, &s, GW_NS_PER_S, 3, 0, false), GW_CONVERGENCE_AGAIN);
+		gw_convergence_decide(&l, &s, GW_NS_PER_S, 3, 0, false), GW_CONVERGENCE_AGAIN);
 	s.state_ns = 50 * GW_NS_PER_MS;
 	CU_ASSERT_EQUAL(
-		gw_convergence_decide(&limits, &s, GW_NS_PER_S, 3, 0, false), GW_CONVERGENCE_PACED);
-	CU_ASSERT_EQUAL(gw_convergence_decide(&limits, &s, GW_NS_PER_S, 3, 0, true),
-		GW_CONVERGENCE_GIVE_UP);
+		gw_convergence_decide(&l, &s, GW_NS_PER_S, 3, 0, false), GW_CONVERGENCE_PACED);
+	CU_ASSERT_EQUAL(
+		gw_convergence_decide(&l, &s, GW_NS_PER_S, 3, 0, true), GW_CONVERGENCE_GIVE_UP);
 }
 
 static enum gw_convergence_verdict decide_stunned(
@@ -135,8 +137,13 @@ static void test_no_room_policy(void)
 		.rate_bps = 8000000000ull,
 		.state_ns = 50 * GW_NS_PER_MS};
 
-	/* No epoch will fit it: decided once the rest shrinks no more, where a policy decides. */
+	/* No epoch will fit it: decided once the rest shrinks no more, or is less than the shortest
+	 * epoch takes anyway, where a policy decides. */
 	l.on_spent = GW_SPENT_SWITCH;
+	l.min_epoch_ns = 100 * GW_NS_PER_MS;
+	CU_ASSERT_EQUAL(gw_convergence_decide(&l, &s, 200 * GW_NS_PER_MS, 3, 0, false),
+		GW_CONVERGENCE_SWITCH);
+	l.min_epoch_ns = 50 * GW_NS_PER_MS;
 	CU_ASSERT_EQUAL(gw_convergence_decide(&l, &s, 200 * GW_NS_PER_MS, 3, 0, false),
 		GW_CONVERGENCE_PACED);
 	CU_ASSERT_EQUAL(gw_convergence_decide(&l, &s, 100 * GW_NS_PER_MS, 3, 0, false),

@@ -85,7 +85,7 @@ struct gw_config {
 		uint32_t memory_mib;    /* of huge pages for packet buffers, default 256 */
 		bool huge_pages;        /* default true; false: --no-huge, for tests */
 		uint32_t idle_sleep_us; /* of a worker with no session, default 10000 */
-		uint32_t populate_threads; /* default 1 */
+		uint32_t populate_threads; /* default 2 */
 	} dataplane;
 	struct {
 		uint32_t owner, group, mode;          /* of the control socket: uid, gid, mode bits;

@@ -102,7 +102,7 @@ static const struct gw_option dataplane[] = {
 		.max = 1000000, .unit = "us", .fallback = "10000",
 		.help = "How long a worker sleeps at a time while there is no session."},
 	{"populate_threads", NUMBER, IN(struct gw_config, dataplane, populate_threads), .min = 1,
-		.max = 64, .fallback = "1",
+		.max = 64, .fallback = "2",
 		.help = "Threads that populate guest memory ahead of arriving pages."},
 };
 

@@ -70,7 +70,7 @@ static void test_defaults(void)
 	CU_ASSERT_EQUAL(c->dataplane.memory_mib, 256);
 	CU_ASSERT_TRUE(c->dataplane.huge_pages);
 	CU_ASSERT_EQUAL(c->dataplane.idle_sleep_us, 10000);
-	CU_ASSERT_EQUAL(c->dataplane.populate_threads, 1);
+	CU_ASSERT_EQUAL(c->dataplane.populate_threads, 2);
 	CU_ASSERT_EQUAL_FATAL(c->n_ports, 1);
 	CU_ASSERT_STRING_EQUAL(c->ports[0].device, "net_memif0,role=server");
 	CU_ASSERT_PTR_NULL(c->ports[0].gateway);

@@ -211,10 +211,8 @@ static const struct gw_option migration[] = {
 	{"on_slowdown_limit", GW_OPTION_CHOICE, IN(struct gw_config, migration, on_slowdown_limit),
 		CHOICES(on_slowdown_limits), .fallback = "wait",
 		.help = "What to do when even max_slowdown_percent is not enough, or when a "
-			"blackout "
-			"takes longer than its limit with no page to send; wait is for the guest "
-			"to "
-			"write less, or for max_total_s."},
+			"blackout takes longer than its limit with no page to send; wait is for "
+			"the guest to write less, or for max_total_s."},
 	{"min_epoch_ms", NUMBER, IN(struct gw_config, migration, min_epoch_ms), .max = 60000,
 		.unit = "ms", .fallback = "250",
 		.help = "Shortest precopy epoch while the policy waits."},

@@ -60,14 +60,19 @@ static enum gw_convergence_verdict at_limit(bool switches, uint64_t blackout_ns)
 									 : GW_CONVERGENCE_GIVE_UP;
 }
 
-uint64_t gw_convergence_room_ns(uint64_t limit_ns, const struct gw_convergence_sample *s)
+uint64_t gw_convergence_fixed_ns(const struct gw_convergence_sample *s)
 {
 	struct gw_convergence_sample empty = *s;
-	uint64_t fixed_ns;
 
 	empty.next_pages = 0;
 	empty.save_ns = 0;
-	fixed_ns = gw_convergence_blackout_ns(&empty);
+	return gw_convergence_blackout_ns(&empty);
+}
+
+uint64_t gw_convergence_room_ns(uint64_t limit_ns, const struct gw_convergence_sample *s)
+{
+	uint64_t fixed_ns = gw_convergence_fixed_ns(s);
+
 	return fixed_ns < limit_ns ? limit_ns - fixed_ns : 0;
 }
 

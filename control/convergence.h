@@ -59,6 +59,9 @@ uint64_t gw_convergence_send_ns(uint64_t bytes, uint64_t rate_bps);
  * the state is saved, which follows them). */
 uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s);
 
+/* Of that, all that comes before or after the pages. */
+uint64_t gw_convergence_fixed_ns(const struct gw_convergence_sample *s);
+
 /* What a limit leaves for pages, when all is taken off that comes before or after them. */
 uint64_t gw_convergence_room_ns(uint64_t limit_ns, const struct gw_convergence_sample *s);
 

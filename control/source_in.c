@@ -14,18 +14,15 @@
 /* An operator is not to guess why nothing ends. */
 static void tell_unmet(struct gw_src_run *s, const struct gw_convergence_sample *sample)
 {
-	struct gw_convergence_sample empty = *sample;
 	uint64_t limit_ns = s->run.conf.limits.blackout_ns;
 
 	if (s->told_unmet || gw_convergence_room_ns(limit_ns, sample) > 0)
 		return;
 	s->told_unmet = true;
-	empty.next_pages = 0;
-	empty.save_ns = 0;
 	gw_warn("session %s (%s): beside pages a blackout takes %.0f ms here, so blackout_limit_ms "
 		"of %.0f cannot be met: raise it (godwitctl set %s blackout_limit_ms=N), or let "
 		"max_total_s or on_slowdown_limit decide",
-		s->run.id, s->run.vm, (double)gw_convergence_blackout_ns(&empty) / GW_NS_PER_MS,
+		s->run.id, s->run.vm, (double)gw_convergence_fixed_ns(sample) / GW_NS_PER_MS,
 		(double)limit_ns / GW_NS_PER_MS, s->run.vm);
 }
 

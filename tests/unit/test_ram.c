@@ -204,9 +204,6 @@ static void test_populate_data(void)
 	close(fd);
 }
 
-/* What goes by system calls gets an error, or finds nothing, but no signal. */
-#define HUGE 512u
-
 /* What a destination populates whole is gathered, with what it holds; the rest stays small. */
 static void test_gather(void)
 {
@@ -244,19 +241,20 @@ static void test_gather(void)
 	/* Small pages with data, as a hypervisor that preallocates leaves them. */
 	ram = map_of(fd, true);
 	base = gw_ram_region(ram, 0, NULL, NULL);
-	CU_ASSERT_EQUAL(pwrite(fd, "x", 1, (HUGE + 3) * 4096), 1);
-	CU_ASSERT_EQUAL(gw_ram_populate_data(ram, 0, HUGE, HUGE), 0);
+	CU_ASSERT_EQUAL(pwrite(fd, "x", 1, (GW_RAM_HUGE_PAGES + 3) * 4096), 1);
+	CU_ASSERT_EQUAL(gw_ram_populate_data(ram, 0, GW_RAM_HUGE_PAGES, GW_RAM_HUGE_PAGES), 0);
 	kib = smaps_kib(base, "ShmemPmdMapped:");
 	if (!ram->no_huge)
 		CU_ASSERT_EQUAL(kib, GW_RAM_HUGE_BYTES >> 10);
-	CU_ASSERT_EQUAL(base[(HUGE + 3) * 4096], 'x');
+	CU_ASSERT_EQUAL(base[(GW_RAM_HUGE_PAGES + 3) * 4096], 'x');
 	/* A huge page gives back a small one. */
-	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, HUGE + 3, 1), 0);
-	CU_ASSERT_EQUAL(base[(HUGE + 3) * 4096], 0);
+	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, GW_RAM_HUGE_PAGES + 3, 1), 0);
+	CU_ASSERT_EQUAL(base[(GW_RAM_HUGE_PAGES + 3) * 4096], 0);
 	gw_ram_free(&ram);
 	close(fd);
 }
 
+/* What goes by system calls gets an error, or finds nothing, but no signal. */
 static void test_shrinks_under_calls(void)
 {
 	int fd = memfd(BYTES);

@@ -29,15 +29,30 @@ uint64_t gw_convergence_send_ns(uint64_t bytes, uint64_t rate_bps)
 	return ns > UINT64_MAX ? UINT64_MAX : (uint64_t)ns;
 }
 
-uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s)
+static uint64_t last_pages_ns(const struct gw_convergence_sample *s)
 {
 	uint64_t bytes = s->next_pages > UINT64_MAX / GW_CONVERGENCE_PAGE_BYTES
 				 ? UINT64_MAX
 				 : s->next_pages * GW_CONVERGENCE_PAGE_BYTES;
-	uint64_t ns, late = (uint64_t)((double)s->dirty_bps / 8 * (double)s->gap_ns / GW_NS_PER_S);
+	uint64_t late = (uint64_t)((double)s->dirty_bps / 8 * (double)s->gap_ns / GW_NS_PER_S);
 
-	ns = gw_convergence_send_ns(sat_add(bytes, late), s->rate_bps);
-	if (ns < s->save_ns)
+	return gw_convergence_send_ns(sat_add(bytes, late), s->rate_bps);
+}
+
+bool gw_convergence_sync_once(const struct gw_convergence_sample *s)
+{
+	return s->sync_ns > last_pages_ns(s);
+}
+
+uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s)
+{
+	uint64_t ns = last_pages_ns(s);
+
+	if (s->sync_ns > ns)
+		ns = sat_add(ns, s->save_ns);
+	else if (sat_add(ns, s->sync_ns) > s->save_ns)
+		ns = sat_add(ns, s->sync_ns);
+	else
 		ns = s->save_ns;
 	ns = sat_add(ns, gw_convergence_send_ns(s->state_bytes, s->rate_bps));
 	ns = sat_add(ns, sat_add(s->rtt_ns, s->rtt_ns / 2));
@@ -66,6 +81,7 @@ uint64_t gw_convergence_fixed_ns(const struct gw_convergence_sample *s)
 
 	empty.next_pages = 0;
 	empty.save_ns = 0;
+	empty.sync_ns = 0;
 	return gw_convergence_blackout_ns(&empty);
 }
 

@@ -16,6 +16,7 @@ struct gw_convergence_sample {
 	uint64_t rtt_ns;       /* 0: unknown, counts as nothing */
 	uint64_t state_bytes;  /* device state, estimated */
 	uint64_t save_ns;      /* time to save it, estimated: pages go out meanwhile */
+	uint64_t sync_ns;      /* what the last SYNC took; 0: unknown */
 	uint64_t state_ns;     /* time to load it, and to pause and resume, estimated */
 	uint64_t dirty_bps;    /* what the guest dirties, in bits of pages per second */
 	uint64_t gap_ns;       /* how long it still does that until it stands, estimated */
@@ -54,9 +55,14 @@ enum gw_convergence_verdict {
 /* remaining bytes / rate: the time to send what an epoch left. Saturates at UINT64_MAX. */
 uint64_t gw_convergence_send_ns(uint64_t bytes, uint64_t rate_bps);
 
-/* Predicted blackout = max((remaining bytes + what is dirtied until the pause) / rate, save_ns) +
- * device state / rate + 1.5 RTT + state_ns + verify_ns (design section 3; the pages go out while
- * the state is saved, which follows them). */
+/* Whether what the pause leaves is better asked for once, when the state is saved, than also
+ * before: a SYNC that takes longer than to send what it gives gains at most those pages' time, and
+ * costs its own where saving wants the same CPUs. */
+bool gw_convergence_sync_once(const struct gw_convergence_sample *s);
+
+/* Predicted blackout = max(sync_ns + (remaining bytes + what is dirtied until the pause) / rate,
+ * save_ns) + device state / rate + 1.5 RTT + state_ns + verify_ns (design section 3; the pages go
+ * out while the state is saved, which follows them). With one SYNC the pages follow the saving. */
 uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s);
 
 /* Of that, all that comes before or after the pages. */

@@ -147,7 +147,7 @@ static void drained(struct gw_dirty_run *r, uint64_t now_ns)
 
 static void sync_now(struct gw_dirty_run *r, uint64_t now_ns)
 {
-	int rc = gw_exporter_sync(gw_hv_exporter(r->hv), ++r->epoch);
+	int rc = gw_exporter_sync(gw_hv_exporter(r->hv), ++r->epoch, false);
 
 	r->asked_ns = now_ns;
 	r->limit_ns = now_ns + r->env->config->migration.sync_timeout_ms * GW_NS_PER_MS;

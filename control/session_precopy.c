@@ -53,6 +53,7 @@ static void decide(
 		ev->now_ns - s->epoch_start_ns, s->label, s->fitting, s->time_up);
 
 	s->predicted_ns = gw_convergence_blackout_ns(&ev->sample);
+	s->sync_once = gw_convergence_sync_once(&ev->sample);
 	s->fitting = s->predicted_ns <= s->conf.limits.blackout_ns ? s->fitting + 1 : 0;
 	switch (v) {
 	case GW_CONVERGENCE_SWITCH:

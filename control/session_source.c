@@ -96,7 +96,7 @@ bool gw_src_done(struct gw_src *s, const struct gw_session_event *ev,
 void gw_src_sync(struct gw_src *s, enum source_state state, struct gw_session_actions *out)
 {
 	gw_src_enter(s, state, s->conf.sync_timeout_ns, out);
-	gw_session_do(out, GW_DO_SYNC, 0);
+	gw_session_do(out, GW_DO_SYNC, state == S_RESYNCING);
 }
 
 void gw_src_open(struct gw_src *s, enum source_state state, struct gw_session_actions *out)

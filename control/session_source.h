@@ -95,6 +95,7 @@ struct gw_src {
 	bool stream;
 	bool owes_end; /* the destination keeps its refusal until END */
 
+	bool sync_once; /* after the pause: no SYNC before the device state is saved */
 	bool label_done, state_done, holes_done; /* the three parts of FINAL */
 };
 

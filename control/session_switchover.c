@@ -11,14 +11,19 @@
 static void enter_final(struct gw_src *s, struct gw_session_actions *out)
 {
 	s->saved = true;
-	s->label_done = s->state_done = s->holes_done = false;
-	gw_src_sync(s, S_FINAL, out);
+	s->state_done = s->holes_done = false;
+	s->label_done = s->sync_once;
+	if (s->sync_once)
+		gw_src_enter(s, S_FINAL, 0, out);
+	else
+		gw_src_sync(s, S_FINAL, out);
 	gw_session_do(out, GW_DO_SAVE, 0);
 	gw_session_do(out, GW_DO_FIND_HOLES, 0);
 }
 
-/* Three chains run side by side: SYNC, drain, label; save, put state; and the search for pages that
- * were given back. What that finds waits in next for the label that follows the second SYNC. */
+/* Three chains run side by side: SYNC, drain, label (unless one SYNC is to do); save, put state;
+ * and the search for pages that were given back. What that finds waits in next for the label that
+ * follows the last SYNC. */
 static void final_step(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
 {

@@ -100,7 +100,7 @@ void gw_src_brake_tick(struct gw_src_run *s, uint64_t now_ns)
 	if (v.phase != GW_PRECOPY || !s->waiting_idle || b->look_number != 0 ||
 		now_ns < b->next_ns || exporter_of(s) == NULL)
 		return;
-	if (gw_exporter_sync(exporter_of(s), s->sync_number + 1) != 0)
+	if (gw_exporter_sync(exporter_of(s), s->sync_number + 1, false) != 0)
 		return;
 	b->look_number = ++s->sync_number;
 	b->look_began_ns = now_ns;

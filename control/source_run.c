@@ -156,9 +156,11 @@ void gw_src_run_sync(struct gw_src_run *s)
 {
 	struct gw_exporter *x = s->run.hv != NULL ? gw_hv_exporter(s->run.hv) : NULL;
 
-	if (!gw_src_brake_holds_sync(s))
-		failed_at_once(s, GW_EV_SYNCED,
-			x != NULL ? gw_exporter_sync(x, ++s->sync_number) : -ENOTCONN);
+	if (gw_src_brake_holds_sync(s))
+		return;
+	s->sync_asked_ns = gw_now_ns();
+	failed_at_once(s, GW_EV_SYNCED,
+		x != NULL ? gw_exporter_sync(x, ++s->sync_number, s->sync_last) : -ENOTCONN);
 }
 
 static void track(struct gw_src_run *s, bool on)
@@ -213,6 +215,7 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		track(s, type == GW_DO_TRACK_START);
 		break;
 	case GW_DO_SYNC:
+		s->sync_last = value != 0;
 		gw_src_run_sync(s);
 		break;
 	case GW_DO_SEND_SWITCHOVER:

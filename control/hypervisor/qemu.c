@@ -3,6 +3,7 @@
 #include "qemu.h"
 
 #include "../../dataplane/base/log.h"
+#include "../../dataplane/base/secret.h"
 #include "describe.h"
 #include "hazards.h"
 #include "qemu_event.h"
@@ -260,6 +261,7 @@ static void qemu_free(struct gw_hv *hv)
 		return;
 	qemu_over(hv);
 	gw_qemu_setup_undo(hv);
+	gw_secret_free(hv->qemu->state_room);
 	gw_qmp_free(&hv->qemu->qmp);
 	json_decref(hv->qemu->undo);
 	free(hv->qemu);

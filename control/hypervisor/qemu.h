@@ -15,14 +15,14 @@ struct gw_qemu {
 	struct gw_hv *hv;
 	struct gw_qmp *qmp;
 	struct gw_collect *collect;    /* of OPEN and CHECK */
-	struct gw_qemu_stream
-		*stream; /* from PAUSE to SAVE, or LOAD_OPEN to LOAD; qemu_state.c */
-	json_t *undo; /* arguments that put back what prepare changed; NULL: nothing */
+	struct gw_qemu_stream *stream; /* from PAUSE to SAVE, or LOAD_OPEN to LOAD; qemu_state.c */
+	uint8_t *state_room; /* for SAVE, populated by prepare; NULL: the source has none */
+	json_t *undo;        /* arguments that put back what prepare changed; NULL: nothing */
 	bool qmp_ready;
-	bool answered; /* of the running operation: the command that matters was answered */
+	bool answered;    /* of the running operation: the command that matters was answered */
 	bool keep_stream; /* it outlives the operation that ends */
-	bool loaded;   /* device state is in, the guest is paused */
-	bool migrated; /* MIGRATION events may be ours */
+	bool loaded;      /* device state is in, the guest is paused */
+	bool migrated;    /* MIGRATION events may be ours */
 	/* What the guest was last asked to do: an event that says so is no news. */
 	enum { GW_QEMU_ASKED_NOTHING, GW_QEMU_ASKED_PAUSE, GW_QEMU_ASKED_RUN } asked;
 };
@@ -42,7 +42,8 @@ void gw_qemu_quit(struct gw_hv *hv);
 void gw_qemu_run_event(struct gw_hv *hv); /* run state changed, or a migration ended */
 
 /* qemu_state.c */
-void gw_qemu_save_early(struct gw_hv *hv); /* for PAUSE: QEMU stops the guest on the way */
+void gw_qemu_state_prepare(struct gw_hv *hv); /* what SAVE would lose time with */
+void gw_qemu_save_early(struct gw_hv *hv);    /* for PAUSE: QEMU stops the guest on the way */
 void gw_qemu_save(struct gw_hv *hv);
 void gw_qemu_load_open(struct gw_hv *hv);
 void gw_qemu_load(struct gw_hv *hv);

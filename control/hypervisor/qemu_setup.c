@@ -75,6 +75,8 @@ void gw_qemu_prepare(struct gw_hv *hv)
 	gw_collect_ask(q->collect, "parameters", "query-migrate-parameters", NULL,
 		GW_QEMU_ANSWER_LIMIT_NS);
 	gw_collect_run(q->collect);
+	if (hv->role == GW_HV_SOURCE)
+		gw_qemu_state_prepare(hv);
 }
 
 /* ---- undo: on a thread, as the session that wanted it is gone ---- */

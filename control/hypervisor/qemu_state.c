@@ -258,6 +258,11 @@ static void stream_start(struct gw_hv *hv, bool save)
 	s->hv = hv;
 	s->save = save;
 	s->fd = pair[0];
+	if (save && hv->qemu->state_room != NULL) {
+		s->buf = hv->qemu->state_room;
+		s->capacity = FIRST_CAPACITY;
+		hv->qemu->state_room = NULL;
+	}
 	hv->qemu->stream = s;
 	/* Larger buffers only save turns of the loop. */
 	for (int i = 0; i < 2; i++)
@@ -275,9 +280,16 @@ static void stream_start(struct gw_hv *hv, bool save)
 	hv->qemu->migrated = true;
 	gw_qemu_ask(hv, save ? "migrate" : "migrate-incoming",
 		json_pack("{s:s}", "uri", "fd:" FD_NAME), -1, on_started);
-	/* While QEMU gets ready, not while the guest waits. */
-	if (save && hv->qemu->stream == s && save_room(s) == 0)
-		gw_secret_populate(s->buf, s->capacity);
+}
+
+void gw_qemu_state_prepare(struct gw_hv *hv)
+{
+	struct gw_qemu *q = hv->qemu;
+
+	if (q->state_room == NULL && hv->state_limit_bytes >= FIRST_CAPACITY)
+		q->state_room = gw_secret_alloc(FIRST_CAPACITY);
+	if (q->state_room != NULL)
+		gw_secret_populate(q->state_room, FIRST_CAPACITY);
 }
 
 void gw_qemu_save_early(struct gw_hv *hv)

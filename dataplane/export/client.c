@@ -21,7 +21,7 @@ int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, const stru
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return gw_err(err, -ENAMETOOLONG, "%s: a socket path has at most %zu characters",
-		        path, sizeof(addr.sun_path) - 1);
+			path, sizeof(addr.sun_path) - 1);
 	strcpy(addr.sun_path, path);
 
 	x = calloc(1, sizeof(*x));
@@ -95,7 +95,7 @@ static bool lend_uffd(struct gw_exporter *x)
 
 /* Takes over the region descriptors on success. */
 static int read_hello(struct gw_exporter *x, const struct gw_export_hello *hello, size_t len,
-        const int *fds, unsigned int n_fds, struct gw_err *err)
+	const int *fds, unsigned int n_fds, struct gw_err *err)
 {
 	unsigned int ring_fds = hello->caps & GW_EXPORT_CAP_TRACK ? 1 : 0;
 	int ret = gw_hello_check(hello, len, fds, n_fds, &x->info, err);
@@ -112,7 +112,7 @@ static int read_hello(struct gw_exporter *x, const struct gw_export_hello *hello
 	x->info.uffd_lent = x->uffd_lent;
 	if (ring_fds != 0) {
 		ret = gw_hello_map_rings(
-		        hello, fds[0], &x->info, &x->ring_map, &x->ring_map_bytes, err);
+			hello, fds[0], &x->info, &x->ring_map, &x->ring_map_bytes, err);
 		if (ret < 0)
 			return ret;
 		close(fds[0]);
@@ -144,7 +144,7 @@ int gw_exporter_read(struct gw_exporter *x, struct gw_exporter_event *ev, struct
 
 	if (len < sizeof(p.msg) || p.msg.length != len)
 		ret = gw_err(err, -EPROTO, "a packet of %zu bytes says it has %u", len,
-		        len < sizeof(p.msg) ? 0 : p.msg.length);
+			len < sizeof(p.msg) ? 0 : p.msg.length);
 	else if (!x->hello_seen && p.msg.type == GW_EXPORT_HELLO) {
 		ev->type = GW_EXPORT_HELLO;
 		ret = read_hello(x, &p.hello, len, fds, n_fds, err);
@@ -160,7 +160,7 @@ int gw_exporter_read(struct gw_exporter *x, struct gw_exporter_event *ev, struct
 }
 
 static int request(struct gw_exporter *x, enum gw_export_type type, void *msg, size_t len,
-        uint32_t cap, const int *fd)
+	uint32_t cap, const int *fd)
 {
 	struct gw_export_msg *m = msg;
 	int ret;
@@ -194,10 +194,12 @@ int gw_exporter_stop(struct gw_exporter *x)
 	return request_plain(x, GW_EXPORT_STOP, GW_EXPORT_CAP_TRACK);
 }
 
-int gw_exporter_sync(struct gw_exporter *x, uint64_t epoch)
+int gw_exporter_sync(struct gw_exporter *x, uint64_t epoch, bool last)
 {
-	struct gw_export_sync m = {.epoch = epoch};
-	int ret = request(x, GW_EXPORT_SYNC, &m, sizeof(m), GW_EXPORT_CAP_TRACK, NULL);
+	struct gw_export_sync m = {.epoch = epoch, .flags = last ? GW_EXPORT_SYNC_LAST : 0};
+	bool flags = m.flags != 0 && (x->info.caps & GW_EXPORT_CAP_SYNC_FLAGS);
+	int ret = request(x, GW_EXPORT_SYNC, &m, flags ? sizeof(m) : GW_EXPORT_SYNC_PLAIN_BYTES,
+		GW_EXPORT_CAP_TRACK, NULL);
 
 	if (ret == 0)
 		x->sync_epoch = epoch;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * godwitd's end of an export socket: non-blocking, one request outstanding per type, everything that
- * the exporter says is checked before it is believed. No thread, no loop: the caller polls gw_exporter_fd().
+ * godwitd's end of an export socket: non-blocking, one request outstanding per type, everything
+ * that the exporter says is checked before it is believed. No thread, no loop: the caller polls
+ * gw_exporter_fd().
  */
 #pragma once
 
@@ -23,8 +24,8 @@ struct gw_exporter_info {
 	uint8_t uuid[16];
 	char vm_name[GW_EXPORT_NAME_MAX];
 	char track_error[GW_EXPORT_TEXT_MAX];
-	pid_t pid; /* from SO_PEERCRED */
-	uid_t uid; /* likewise */
+	pid_t pid;      /* from SO_PEERCRED */
+	uid_t uid;      /* likewise */
 	bool uffd_lent; /* it was given a descriptor of /dev/userfaultfd */
 	uint32_t n_regions;
 	struct gw_export_region region[GW_EXPORT_MAX_REGIONS];
@@ -34,7 +35,8 @@ struct gw_exporter_info {
 };
 
 struct gw_exporter_event {
-	enum gw_export_type type; /* HELLO, STARTED, STOPPED, SYNCED, PAUSED, RESUMED, SAVED, LOADED, THROTTLED, ERROR */
+	enum gw_export_type type; /* HELLO, STARTED, STOPPED, SYNCED, PAUSED, RESUMED, SAVED,
+				     LOADED, THROTTLED, ERROR */
 	union {
 		struct gw_export_synced synced; /* heads checked: not behind the last ones */
 		struct {
@@ -45,10 +47,10 @@ struct gw_exporter_event {
 	};
 };
 
-/* Connects to the unix socket at path. state_limit_bytes bounds SAVED. Errors: -ENOENT, -ECONNREFUSED
- * (nobody listens), -EAGAIN (so many wait already that the backlog is full), -EPERM (another user's
- * exporter). A busy exporter makes the connection wait for HELLO. An exporter that refuses sends the
- * event ERROR with request GW_EXPORT_HELLO instead, and closes. */
+/* Connects to the unix socket at path. state_limit_bytes bounds SAVED. Errors: -ENOENT,
+ * -ECONNREFUSED (nobody listens), -EAGAIN (so many wait already that the backlog is full), -EPERM
+ * (another user's exporter). A busy exporter makes the connection wait for HELLO. An exporter that
+ * refuses sends the event ERROR with request GW_EXPORT_HELLO instead, and closes. */
 int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, const struct gw_trust *trust,
 	struct gw_exporter **out, struct gw_err *err);
 
@@ -60,15 +62,17 @@ int gw_exporter_fd(const struct gw_exporter *x);
 /* Valid after the HELLO event and until gw_exporter_free(); pid and uid from the start. */
 const struct gw_exporter_info *gw_exporter_info(const struct gw_exporter *x);
 
-/* Reads one message. 1: *ev is filled; 0: nothing now; -EPIPE: the exporter is gone; -EPROTO: it broke
- * the contract (err says how). After a negative value only gw_exporter_free() is allowed. */
+/* Reads one message. 1: *ev is filled; 0: nothing now; -EPIPE: the exporter is gone; -EPROTO: it
+ * broke the contract (err says how). After a negative value only gw_exporter_free() is allowed. */
 int gw_exporter_read(struct gw_exporter *x, struct gw_exporter_event *ev, struct gw_err *err);
 
-/* Requests; the answer comes as an event. 0, -EPIPE, -EAGAIN when the socket is full (a stalled exporter),
- * -EALREADY when the same request is outstanding, -EINVAL before HELLO or without the capability. */
+/* Requests; the answer comes as an event. 0, -EPIPE, -EAGAIN when the socket is full (a stalled
+ * exporter), -EALREADY when the same request is outstanding, -EINVAL before HELLO or without the
+ * capability. */
 int gw_exporter_start(struct gw_exporter *x);
 int gw_exporter_stop(struct gw_exporter *x);
-int gw_exporter_sync(struct gw_exporter *x, uint64_t epoch);
+/* last: nobody writes to the guest's memory any more, and no SYNC follows before the next START. */
+int gw_exporter_sync(struct gw_exporter *x, uint64_t epoch, bool last);
 int gw_exporter_pause(struct gw_exporter *x);
 int gw_exporter_resume(struct gw_exporter *x);
 int gw_exporter_save(struct gw_exporter *x);

@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 int gw_connection_send(struct gw_connection *c, void *packet, enum gw_export_type type, size_t len,
-        const int *fds, unsigned int n_fds)
+	const int *fds, unsigned int n_fds)
 {
 	struct gw_export_msg *m = packet;
 	struct pollfd p[2] = {
-	        {.fd = c->sock, .events = POLLOUT},
-	        {.fd = c->wake_fd, .events = POLLIN},
+		{.fd = c->sock, .events = POLLOUT},
+		{.fd = c->wake_fd, .events = POLLIN},
 	};
 	int ret;
 
@@ -63,9 +63,9 @@ static int send_hello(struct gw_connection *c)
 {
 	const struct gw_export_description *d = &c->d;
 	struct gw_export_hello h = {
-	        .abi = GW_EXPORT_ABI,
-	        .pid = getpid(),
-	        .n_regions = d->n_regions,
+		.abi = GW_EXPORT_ABI,
+		.pid = getpid(),
+		.n_regions = d->n_regions,
 	};
 	int fds[GW_MSG_MAX_FDS];
 	unsigned int n_fds = 0;
@@ -75,6 +75,8 @@ static int send_hello(struct gw_connection *c)
 	memcpy(h.region, d->region, d->n_regions * sizeof(h.region[0]));
 	if (d->source != NULL) {
 		h.caps |= GW_EXPORT_CAP_TRACK;
+		if (d->source->harvest_last != NULL)
+			h.caps |= GW_EXPORT_CAP_SYNC_FLAGS;
 		h.n_rings = c->rings.n_rings;
 		h.ring_entries = c->rings.ring_entries;
 		fds[n_fds++] = c->rings.fd;
@@ -162,8 +164,8 @@ void gw_connection_serve(int sock, int wake_fd, const struct gw_export_config *c
 {
 	struct gw_connection *c = calloc(1, sizeof(*c));
 	struct pollfd p[2] = {
-	        {.fd = sock, .events = POLLIN | POLLRDHUP},
-	        {.fd = wake_fd, .events = POLLIN},
+		{.fd = sock, .events = POLLIN | POLLRDHUP},
+		{.fd = wake_fd, .events = POLLIN},
 	};
 
 	if (c == NULL)

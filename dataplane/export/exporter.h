@@ -29,7 +29,7 @@ struct gw_export_reason {
 
 /* Fills why (NULL is allowed) and returns code. */
 GW_EXPORT_API int gw_export_why(struct gw_export_reason *why, int code, const char *fmt, ...)
-        __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 /* Where a dirty source puts its pages: the rings of the connected client. */
 struct gw_export_sink;
@@ -42,7 +42,7 @@ struct gw_export_sink;
  * stop() follows.
  */
 GW_EXPORT_API int gw_export_push(struct gw_export_sink *sink, uint32_t ring_idx, uint8_t region,
-        uint64_t page_idx, uint64_t n_pages);
+	uint64_t page_idx, uint64_t n_pages);
 
 /* A dirty source. Called from the server's thread. */
 struct gw_export_source_ops {
@@ -56,6 +56,9 @@ struct gw_export_source_ops {
 	int (*harvest)(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why);
 	/* Writes cost nothing any more; when it returns no thread is in gw_export_push(). */
 	void (*stop)(void *ctx);
+	/* As harvest, but nobody writes any more: nothing needs to be tracked again until the next
+	 * start(). NULL: harvest. */
+	int (*harvest_last)(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why);
 };
 
 /* What godwit does to a guest that has no other control channel. From the server's thread. */
@@ -89,13 +92,13 @@ struct gw_export_description {
 };
 
 struct gw_export_config {
-	const char *socket_path; /* a stale socket there is replaced, a live one is -EADDRINUSE */
-	uint32_t socket_mode;    /* mode bits of the socket; 0: 0600 */
+	const char *socket_path;  /* a stale socket there is replaced, a live one is -EADDRINUSE */
+	uint32_t socket_mode;     /* mode bits of the socket; 0: 0600 */
 	const char *socket_group; /* name or number; NULL: as it comes. Looked up at once */
 	/* Who may connect beside root and this process's own user, by name or number; NULL: nobody.
 	 */
 	const char *client_user;
-	uint32_t ring_entries;   /* power of two, GW_EXPORT_RING_MIN_ENTRIES..MAX; 0: 65536 */
+	uint32_t ring_entries; /* power of two, GW_EXPORT_RING_MIN_ENTRIES..MAX; 0: 65536 */
 	/* Called for each client before HELLO, with *out zeroed. On failure the client is told why
 	 * and sent away; the descriptors already in *out are still closed if n_regions covers them.
 	 */
@@ -114,7 +117,7 @@ struct gw_export_server;
  * stays the caller's and must outlive the server. -EINVAL (also: no such user or group),
  * -EADDRINUSE, -ENAMETOOLONG, other -errno. */
 GW_EXPORT_API int gw_export_server_create(const struct gw_export_config *config,
-        struct gw_export_server **out, struct gw_export_reason *why);
+	struct gw_export_server **out, struct gw_export_reason *why);
 
 /* Ends the client's connection (tracking off, see godwit_export.h), joins the thread, unlinks the
  * socket. Not from a callback. *server becomes NULL. */

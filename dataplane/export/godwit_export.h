@@ -15,7 +15,7 @@
  *   connect                  ->
  *                            <-  HELLO (+ ring memfd, region fds in order)
  *   START                    ->  STARTED            write tracking is on
- *   SYNC(epoch)              ->  SYNCED(epoch, heads)  all dirtied before SYNC is in the rings
+ *   SYNC(epoch[, flags])     ->  SYNCED(epoch, heads)  all dirtied before SYNC is in the rings
  *   STOP                     ->  STOPPED            tracking is off
  * native guests (caps & GW_EXPORT_CAP_LIFECYCLE) also
  *   PAUSE / RESUME           ->  PAUSED / RESUMED
@@ -134,15 +134,17 @@ struct gw_export_msg {
 #define GW_EXPORT_CAP_PAUSED 0x4u    /* the guest was paused when HELLO was sent (native only) */
 #define GW_EXPORT_CAP_WANTS_UFFD \
 	0x8u /* a lent /dev/userfaultfd would make tracking possible, or better */
-#define GW_EXPORT_CAP_THROTTLE 0x10u /* THROTTLE works */
-#define GW_EXPORT_THROTTLE_MAX 99u   /* percent */
+#define GW_EXPORT_CAP_THROTTLE 0x10u   /* THROTTLE works */
+#define GW_EXPORT_CAP_SYNC_FLAGS 0x20u /* SYNC may carry flags; without, it ends with its epoch */
+#define GW_EXPORT_THROTTLE_MAX 99u     /* percent */
 
 /* Region flags. */
 #define GW_EXPORT_REGION_HUGETLB 0x1u /* backed by hugetlbfs: tracking is page_size coarse */
 #define GW_EXPORT_REGION_TMPFS 0x2u   /* memfd or tmpfs file */
 
 struct gw_export_region {
-	uint64_t size; /* bytes, a multiple of 4096; page i of the region is at file_offset + i * 4096 */
+	uint64_t size; /* bytes, a multiple of 4096; page i of the region is at file_offset + i *
+			  4096 */
 	uint64_t file_offset; /* where the region starts in its descriptor, a multiple of 4096 */
 	uint32_t page_size;   /* of the backing, bytes: 4096, or 2 MiB / 1 GiB for hugetlbfs */
 	int32_t numa_node;    /* -1: unknown */
@@ -158,7 +160,8 @@ struct gw_export_hello {
 	uint32_t caps;
 	uint8_t uuid[16]; /* all zero: none */
 	char vm_name[GW_EXPORT_NAME_MAX];
-	int32_t pid; /* as the hypervisor sees it; informative (a pid namespace): SO_PEERCRED counts */
+	int32_t pid; /* as the hypervisor sees it; informative (a pid namespace): SO_PEERCRED counts
+		      */
 	uint32_t n_regions;
 	uint32_t n_rings; /* 0 without GW_EXPORT_CAP_TRACK: then no ring descriptor is sent */
 	uint32_t ring_entries;
@@ -166,10 +169,16 @@ struct gw_export_hello {
 	struct gw_export_region region[GW_EXPORT_MAX_REGIONS];
 };
 
+/* Nobody writes any more: pages that are named need not be tracked again, until the next START. */
+#define GW_EXPORT_SYNC_LAST 0x1u
+
 struct gw_export_sync {
 	struct gw_export_msg msg;
 	uint64_t epoch;
+	uint32_t flags; /* only with GW_EXPORT_CAP_SYNC_FLAGS; unknown ones are ignored */
+	uint32_t reserved;
 };
+#define GW_EXPORT_SYNC_PLAIN_BYTES 16u /* without flags */
 
 struct gw_export_synced {
 	struct gw_export_msg msg;

@@ -39,14 +39,25 @@ static int on_start(struct gw_connection *c, struct gw_export_reason *why)
 	return send_plain(c, GW_EXPORT_STARTED);
 }
 
-static int on_sync(struct gw_connection *c, uint64_t epoch, struct gw_export_reason *why)
+static int harvest(struct gw_connection *c, bool last, struct gw_export_reason *why)
 {
-	struct gw_export_synced s = {.epoch = epoch};
+	const struct gw_export_source_ops *ops = c->d.source;
+
+	if (last && ops->harvest_last != NULL)
+		return ops->harvest_last(c->d.source_ctx, &c->sink, why);
+	return ops->harvest(c->d.source_ctx, &c->sink, why);
+}
+
+static int on_sync(
+	struct gw_connection *c, const struct gw_export_sync *m, struct gw_export_reason *why)
+{
+	bool last = m->msg.length == sizeof(*m) && (m->flags & GW_EXPORT_SYNC_LAST);
+	struct gw_export_synced s = {.epoch = m->epoch};
 	int ret;
 
 	if (!c->tracking)
 		return gw_export_why(why, -EINVAL, "SYNC without START");
-	ret = c->d.source->harvest(c->d.source_ctx, &c->sink, why);
+	ret = harvest(c, last, why);
 	if (gw_sink_error(&c->sink) < 0) /* also of pushes by other threads */
 		ret = gw_sink_error(&c->sink);
 	if (ret < 0) {
@@ -78,7 +89,7 @@ static int on_save(struct gw_connection *c, struct gw_export_reason *why)
 }
 
 static int on_load(
-        struct gw_connection *c, uint64_t size_bytes, int fd, struct gw_export_reason *why)
+	struct gw_connection *c, uint64_t size_bytes, int fd, struct gw_export_reason *why)
 {
 	struct stat st;
 	int ret;
@@ -120,7 +131,7 @@ static int on_throttle(struct gw_connection *c, uint32_t percent, struct gw_expo
 {
 	if (percent > GW_EXPORT_THROTTLE_MAX)
 		return gw_export_why(why, -EINVAL, "THROTTLE %u: 0..%u are allowed", percent,
-		        GW_EXPORT_THROTTLE_MAX);
+			GW_EXPORT_THROTTLE_MAX);
 	c->config->throttle(c->config->ctx, percent);
 	c->throttled = percent != 0;
 	return send_plain(c, GW_EXPORT_THROTTLED);
@@ -139,8 +150,10 @@ static void on_uffd(struct gw_connection *c, int fd)
 }
 
 /* Size and descriptors of each request; 0: not a request. */
-static size_t request_length(uint32_t type, unsigned int *n_fds)
+static size_t request_length(const struct gw_export_msg *m, unsigned int *n_fds)
 {
+	uint32_t type = m->type;
+
 	*n_fds = type == GW_EXPORT_LOAD || type == GW_EXPORT_UFFD ? 1 : 0;
 	switch (type) {
 	case GW_EXPORT_START:
@@ -152,7 +165,8 @@ static size_t request_length(uint32_t type, unsigned int *n_fds)
 	case GW_EXPORT_UFFD:
 		return sizeof(struct gw_export_msg);
 	case GW_EXPORT_SYNC:
-		return sizeof(struct gw_export_sync);
+		return m->length == GW_EXPORT_SYNC_PLAIN_BYTES ? GW_EXPORT_SYNC_PLAIN_BYTES
+							       : sizeof(struct gw_export_sync);
 	case GW_EXPORT_LOAD:
 		return sizeof(struct gw_export_state);
 	case GW_EXPORT_THROTTLE:
@@ -172,7 +186,7 @@ static bool supported(const struct gw_connection *c, uint32_t type)
 }
 
 static int dispatch(struct gw_connection *c, const union gw_request *r, const int *fds,
-        struct gw_export_reason *why)
+	struct gw_export_reason *why)
 {
 	switch (r->msg.type) {
 	case GW_EXPORT_START:
@@ -181,7 +195,7 @@ static int dispatch(struct gw_connection *c, const union gw_request *r, const in
 		gw_connection_stop_tracking(c);
 		return send_plain(c, GW_EXPORT_STOPPED);
 	case GW_EXPORT_SYNC:
-		return on_sync(c, r->sync.epoch, why);
+		return on_sync(c, &r->sync, why);
 	case GW_EXPORT_PAUSE:
 		return on_pause(c, why);
 	case GW_EXPORT_RESUME:
@@ -201,14 +215,14 @@ static int dispatch(struct gw_connection *c, const union gw_request *r, const in
 }
 
 void gw_request_serve(struct gw_connection *c, const union gw_request *r, size_t len,
-        const int *fds, unsigned int n_fds)
+	const int *fds, unsigned int n_fds)
 {
 	struct gw_export_reason why = {""};
 	unsigned int want_fds;
 	int ret;
 
 	if (len < sizeof(r->msg) || r->msg.length != len ||
-	        len != request_length(r->msg.type, &want_fds) || n_fds != want_fds) {
+		len != request_length(&r->msg, &want_fds) || n_fds != want_fds) {
 		c->over = true;
 		return;
 	}

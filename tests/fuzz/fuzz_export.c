@@ -95,7 +95,7 @@ static void send_answer(struct fuzz *f, uint8_t which, uint8_t n_fds)
 static void request_all(struct fuzz *f, uint8_t epoch)
 {
 	gw_exporter_start(f->x);
-	gw_exporter_sync(f->x, epoch);
+	gw_exporter_sync(f->x, epoch, epoch % 2 != 0);
 	gw_exporter_stop(f->x);
 	gw_exporter_pause(f->x);
 	gw_exporter_resume(f->x);

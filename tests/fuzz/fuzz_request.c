@@ -152,7 +152,9 @@ static void step(struct fuzz *f)
 
 	switch (op % 3) {
 	case 0: /* right but for its content */
-		len += a % 19 == GW_EXPORT_SYNC || a % 19 == GW_EXPORT_LOAD ? 8 : 0;
+		len += a % 19 == GW_EXPORT_SYNC && b % 2                      ? 16
+		       : a % 19 == GW_EXPORT_SYNC || a % 19 == GW_EXPORT_LOAD ? 8
+									      : 0;
 		for (size_t i = sizeof(packet.msg); i < len; i++)
 			packet.bytes[i] = take(f);
 		packet.msg = (struct gw_export_msg){a % 19, (uint32_t)len};

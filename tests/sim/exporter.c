@@ -55,8 +55,10 @@ int gw_exporter_stop(struct gw_exporter *x)
 	return ask(x, GW_EXPORT_STOP, 0, -1);
 }
 
-int gw_exporter_sync(struct gw_exporter *x, uint64_t epoch)
+int gw_exporter_sync(struct gw_exporter *x, uint64_t epoch, bool last)
 {
+	if (x->inst != NULL && last && x->inst->running)
+		sim_broken("the last SYNC of %s, which runs", x->inst->vm->name);
 	return ask(x, GW_EXPORT_SYNC, epoch, -1);
 }
 

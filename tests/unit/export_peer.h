@@ -97,9 +97,9 @@ static inline void peer_forget(struct peer *p)
 }
 
 /* SYNC, and drained to the heads that it said. */
-static inline int peer_sync(struct peer *p, uint64_t epoch)
+static inline int peer_sync(struct peer *p, uint64_t epoch, bool last)
 {
-	int ret = gw_exporter_sync(p->x, epoch);
+	int ret = gw_exporter_sync(p->x, epoch, last);
 
 	if (ret == 0)
 		ret = peer_wait(p);

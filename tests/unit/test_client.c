@@ -478,7 +478,7 @@ static int synced(struct liar *l, uint64_t epoch, uint64_t head)
 {
 	struct gw_export_synced s = {{GW_EXPORT_SYNCED, sizeof(s)}, epoch, 0, {0, head}};
 
-	CU_ASSERT_EQUAL(gw_exporter_sync(l->x, 5), 0);
+	CU_ASSERT_EQUAL(gw_exporter_sync(l->x, 5, false), 0);
 	return say(l, &s, sizeof(s), NULL, 0);
 }
 
@@ -587,7 +587,7 @@ static void test_stalled(void)
 	greet(&l);
 	for (int i = 0; i < 100000 && ret == 0; i++) {
 		l.x->outstanding = 0;
-		ret = gw_exporter_sync(l.x, 1);
+		ret = gw_exporter_sync(l.x, 1, false);
 	}
 	CU_ASSERT_EQUAL(ret, -EAGAIN);
 	finish(&l);

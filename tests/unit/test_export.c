@@ -38,7 +38,9 @@ struct fake {
 	int resumed;  /* atomic */
 	int quit;     /* atomic */
 	int starts;
-	int throttle; /* atomic */
+	bool knows_last; /* that it need not track again */
+	int last;        /* harvests of that kind */
+	int throttle;    /* atomic */
 };
 
 static int fake_start(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why)
@@ -66,12 +68,20 @@ static int fake_harvest(void *ctx, struct gw_export_sink *sink, struct gw_export
 	return 0;
 }
 
+static int fake_harvest_last(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why)
+{
+	((struct fake *)ctx)->last++;
+	return fake_harvest(ctx, sink, why);
+}
+
 static void fake_stop(void *ctx)
 {
 	__atomic_store_n(&((struct fake *)ctx)->tracking, 0, __ATOMIC_SEQ_CST);
 }
 
-static const struct gw_export_source_ops fake_source = {fake_start, fake_harvest, fake_stop};
+static const struct gw_export_source_ops fake_source = {fake_start, fake_harvest, fake_stop, NULL};
+static const struct gw_export_source_ops fake_last_source = {
+	fake_start, fake_harvest, fake_stop, fake_harvest_last};
 
 static int fake_describe(void *ctx, struct gw_export_description *d, struct gw_export_reason *why)
 {
@@ -88,7 +98,7 @@ static int fake_describe(void *ctx, struct gw_export_description *d, struct gw_e
 	if (f->no_track)
 		strcpy(d->track_error, "kernel too old");
 	else
-		d->source = &fake_source;
+		d->source = f->knows_last ? &fake_last_source : &fake_source;
 	d->source_ctx = f;
 	return 0;
 }
@@ -205,7 +215,7 @@ static void test_sync_larger_than_ring(void)
 	CU_ASSERT_EQUAL(gw_exporter_pause(p.x), -EINVAL);
 
 	/* Without START there is nothing to sync; START twice is an error, not a second start. */
-	CU_ASSERT_EQUAL(peer_sync(&p, 0), GW_EXPORT_ERROR);
+	CU_ASSERT_EQUAL(peer_sync(&p, 0, false), GW_EXPORT_ERROR);
 	CU_ASSERT_EQUAL(p.ev.error.request, GW_EXPORT_SYNC);
 	CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
 	CU_ASSERT_EQUAL(gw_exporter_start(p.x), -EALREADY);
@@ -216,7 +226,7 @@ static void test_sync_larger_than_ring(void)
 
 	for (uint64_t epoch = 1; epoch <= 3; epoch++) {
 		peer_forget(&p);
-		CU_ASSERT_EQUAL(peer_sync(&p, epoch), GW_EXPORT_SYNCED);
+		CU_ASSERT_EQUAL(peer_sync(&p, epoch, false), GW_EXPORT_SYNCED);
 		CU_ASSERT_EQUAL(p.ev.synced.epoch, epoch);
 		CU_ASSERT_EQUAL(p.ev.synced.head[0], epoch * 4000);
 		CU_ASSERT_EQUAL(p.ev.synced.pages, 4000);
@@ -231,10 +241,34 @@ static void test_sync_larger_than_ring(void)
 	CU_ASSERT_EQUAL(f.tracking, 0);
 	CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
 	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_STARTED);
-	CU_ASSERT_EQUAL(peer_sync(&p, 9), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(peer_sync(&p, 9, false), GW_EXPORT_SYNCED);
 	CU_ASSERT_EQUAL(p.ev.synced.head[0], 16000);
 	gw_exporter_free(&p.x);
 	CU_ASSERT(becomes(&f.tracking, 0));
+	fake_close(&f);
+}
+
+/* SYNC's flags are for who knows them. */
+static void test_last_sync(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, false);
+	for (int knows = 0; knows < 2; knows++) {
+		f.knows_last = knows != 0;
+		CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+		CU_ASSERT_EQUAL(
+			(gw_exporter_info(p.x)->caps & GW_EXPORT_CAP_SYNC_FLAGS) != 0, knows);
+		CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
+		CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_STARTED);
+		CU_ASSERT_EQUAL(peer_sync(&p, 1, true), GW_EXPORT_SYNCED);
+		CU_ASSERT_EQUAL(f.last, knows);
+		CU_ASSERT_EQUAL(peer_sync(&p, 2, false), GW_EXPORT_SYNCED);
+		CU_ASSERT_EQUAL(f.last, knows);
+		gw_exporter_free(&p.x);
+		CU_ASSERT(becomes(&f.tracking, 0));
+	}
 	fake_close(&f);
 }
 
@@ -245,7 +279,7 @@ static void start_and_stall(struct peer *p, struct fake *f)
 	CU_ASSERT_EQUAL(gw_exporter_start(p->x), 0);
 	CU_ASSERT_EQUAL(peer_wait(p), GW_EXPORT_STARTED);
 	p->drains = false;
-	CU_ASSERT_EQUAL(gw_exporter_sync(p->x, 1), 0);
+	CU_ASSERT_EQUAL(gw_exporter_sync(p->x, 1, false), 0);
 	for (int i = 0; i < 1000 && gw_ring_pending(&p->ring[0]) < RING_ENTRIES; i++)
 		usleep(1000);
 	CU_ASSERT_EQUAL(gw_ring_pending(&p->ring[0]), RING_ENTRIES);
@@ -283,7 +317,7 @@ static void test_stop_at_full_ring(void)
 	p.drains = true;
 	CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
 	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_STARTED);
-	CU_ASSERT_EQUAL(peer_sync(&p, 2), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(peer_sync(&p, 2, false), GW_EXPORT_SYNCED);
 	CU_ASSERT_EQUAL(p.ev.synced.pages, 4000);
 	gw_exporter_free(&p.x);
 	fake_close(&f);
@@ -604,6 +638,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"SYNC larger than the ring", test_sync_larger_than_ring},
+		{"last SYNC", test_last_sync},
 		{"client dies at a full ring", test_client_dies_at_full_ring},
 		{"STOP at a full ring", test_stop_at_full_ring},
 		{"shutdown at a full ring", test_shutdown_at_full_ring},

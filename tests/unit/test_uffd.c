@@ -117,7 +117,7 @@ static void migrate(struct ram *r, struct peer *p)
 	for (uint32_t i = 0; i < REGIONS; i++)
 		memcpy(copy[i], r->base[i], REGION_BYTES);
 	for (uint64_t epoch = 1; epoch <= EPOCHS; epoch++) {
-		CU_ASSERT_EQUAL(peer_sync(p, epoch), GW_EXPORT_SYNCED);
+		CU_ASSERT_EQUAL(peer_sync(p, epoch, false), GW_EXPORT_SYNCED);
 		CU_ASSERT_EQUAL(p->ev.synced.pages, p->pages);
 		copied += copy_dirty(p, r);
 		usleep(2000);
@@ -129,17 +129,20 @@ static void migrate(struct ram *r, struct peer *p)
 	__atomic_store_n(&r->quit, 1, __ATOMIC_RELAXED);
 	pthread_join(t, NULL);
 	CU_ASSERT_FALSE(equal(r)); /* there was work left */
-	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 1), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 1, false), GW_EXPORT_SYNCED);
 	copy_dirty(p, r);
 	CU_ASSERT_TRUE(equal(r));
 
 	/* Nothing was written since, so nothing may be named; one write names one page. */
-	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 2), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 2, false), GW_EXPORT_SYNCED);
 	CU_ASSERT_EQUAL(p->pages, 0);
 	__atomic_store_n(&r->base[1][77 * 4096], 1, __ATOMIC_RELAXED);
-	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 3), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 3, true), GW_EXPORT_SYNCED);
 	CU_ASSERT_EQUAL(p->pages, 1);
 	CU_ASSERT_EQUAL(p->dirty[1][77], 1);
+	/* It was the last: what it named is not tracked again. */
+	CU_ASSERT_EQUAL(peer_sync(p, EPOCHS + 4, true), GW_EXPORT_SYNCED);
+	CU_ASSERT_EQUAL(p->dirty[1][77], 2);
 	peer_forget(p);
 	CU_ASSERT_EQUAL(gw_exporter_stop(p->x), 0);
 	CU_ASSERT_EQUAL(peer_wait(p), GW_EXPORT_STOPPED);
@@ -274,7 +277,7 @@ static void test_lent(void)
 		CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
 		CU_ASSERT_EQUAL_FATAL(peer_wait(&p), GW_EXPORT_STARTED);
 		for (uint64_t epoch = 1; epoch < 1000 && p.dirty[1][77] == 0; epoch++)
-			CU_ASSERT_EQUAL_FATAL(peer_sync(&p, epoch), GW_EXPORT_SYNCED);
+			CU_ASSERT_EQUAL_FATAL(peer_sync(&p, epoch, false), GW_EXPORT_SYNCED);
 		CU_ASSERT_NOT_EQUAL(p.dirty[1][77], 0);
 		gw_exporter_free(&p.x);
 		/* It was lent for that session only. */

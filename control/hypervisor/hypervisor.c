@@ -67,6 +67,8 @@ static bool is_tracking(const struct gw_exporter_event *ev)
 	case GW_EXPORT_STOPPED:
 	case GW_EXPORT_THROTTLE:
 	case GW_EXPORT_THROTTLED:
+	case GW_EXPORT_TOUCH:
+	case GW_EXPORT_TOUCHED:
 	case GW_EXPORT_SYNC:
 	case GW_EXPORT_SYNCED:
 		return true;

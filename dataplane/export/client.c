@@ -239,3 +239,8 @@ int gw_exporter_throttle(struct gw_exporter *x, uint32_t percent)
 
 	return request(x, GW_EXPORT_THROTTLE, &m, sizeof(m), GW_EXPORT_CAP_THROTTLE, NULL);
 }
+
+int gw_exporter_touch(struct gw_exporter *x)
+{
+	return request_plain(x, GW_EXPORT_TOUCH, GW_EXPORT_CAP_TOUCH);
+}

@@ -36,7 +36,8 @@ struct gw_exporter_info {
 
 struct gw_exporter_event {
 	enum gw_export_type type; /* HELLO, STARTED, STOPPED, SYNCED, PAUSED, RESUMED, SAVED,
-				     LOADED, THROTTLED, ERROR */
+				     LOADED, THROTTLED, TOUCHED,
+				    ERROR */
 	union {
 		struct gw_export_synced synced; /* heads checked: not behind the last ones */
 		struct {
@@ -80,3 +81,4 @@ int gw_exporter_load(struct gw_exporter *x, int fd, uint64_t size);
 int gw_exporter_quit(struct gw_exporter *x);
 /* percent: 0..GW_EXPORT_THROTTLE_MAX */
 int gw_exporter_throttle(struct gw_exporter *x, uint32_t percent);
+int gw_exporter_touch(struct gw_exporter *x);

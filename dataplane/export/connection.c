@@ -91,9 +91,23 @@ static int send_hello(struct gw_connection *c)
 		if (c->config->lifecycle->paused(c->config->ctx))
 			h.caps |= GW_EXPORT_CAP_PAUSED;
 	}
+	if (gw_request_can_touch(c))
+		h.caps |= GW_EXPORT_CAP_TOUCH;
 	for (uint32_t i = 0; i < d->n_regions; i++)
 		fds[n_fds++] = d->region_fd[i];
 	return gw_connection_send(c, &h, GW_EXPORT_HELLO, sizeof(h), fds, n_fds);
+}
+
+/* What describe() gave, and what was made of it. */
+static void forget(struct gw_connection *c)
+{
+	gw_ring_area_free(&c->rings);
+	for (uint32_t i = 0; i < c->d.n_regions && i < GW_EXPORT_MAX_REGIONS; i++) {
+		if (c->d.region_fd[i] >= 0)
+			close(c->d.region_fd[i]);
+	}
+	memset(&c->d, 0, sizeof(c->d));
+	memset(c->d.region_fd, -1, sizeof(c->d.region_fd));
 }
 
 int gw_connection_greet(struct gw_connection *c)
@@ -101,10 +115,7 @@ int gw_connection_greet(struct gw_connection *c)
 	struct gw_export_reason why = {""};
 	int ret;
 
-	gw_ring_area_free(&c->rings);
-	memset(&c->d, 0, sizeof(c->d));
-	for (unsigned int i = 0; i < GW_EXPORT_MAX_REGIONS; i++)
-		c->d.region_fd[i] = -1;
+	forget(c);
 	ret = c->config->describe(c->config->ctx, &c->d, &why);
 	if (ret == 0 && (c->d.n_regions == 0 || c->d.n_regions > GW_EXPORT_MAX_REGIONS))
 		ret = gw_export_why(&why, -EINVAL, "the guest has %u regions, allowed are 1..%u",
@@ -118,10 +129,6 @@ int gw_connection_greet(struct gw_connection *c)
 		ret = send_hello(c);
 	else
 		gw_connection_send_error(c, GW_EXPORT_HELLO, ret, why.text);
-	for (uint32_t i = 0; i < GW_EXPORT_MAX_REGIONS; i++) {
-		if (c->d.region_fd[i] >= 0)
-			close(c->d.region_fd[i]);
-	}
 	return ret;
 }
 
@@ -155,7 +162,7 @@ static void wind_up(struct gw_connection *c)
 		c->config->lifecycle->quit(c->config->ctx);
 	else if (c->paused_here && !c->saved)
 		c->config->lifecycle->resume(c->config->ctx, &why);
-	gw_ring_area_free(&c->rings);
+	forget(c);
 	gw_uffd_lend(-1);
 }
 

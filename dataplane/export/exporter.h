@@ -83,6 +83,9 @@ struct gw_export_description {
 	uint32_t n_regions;
 	struct gw_export_region region[GW_EXPORT_MAX_REGIONS];
 	int region_fd[GW_EXPORT_MAX_REGIONS]; /* O_RDWR; become the server's, which closes them */
+	/* Where the guest's threads see the regions; NULL: pages that another process filled take
+	 * their faults when the guest runs. */
+	const void *region_addr[GW_EXPORT_MAX_REGIONS];
 	/* NULL: no tracking, and track_error says why (a reason that a person can act on). Both
 	 * stay valid until the next describe() or until the server is freed. */
 	const struct gw_export_source_ops *source;

@@ -25,6 +25,9 @@
  * exporters that can slow their guest (caps & GW_EXPORT_CAP_THROTTLE) also
  *   THROTTLE(percent)        ->  THROTTLED          so much of its time the guest does not run; the
  *                                                   end of the connection lifts it
+ * exporters that know where their process maps the guest (caps & GW_EXPORT_CAP_TOUCH) also
+ *   TOUCH                    ->  TOUCHED            what the files hold is mapped as far as that is
+ *                                                   quick: the guest is soon to run here
  * exporters that may not open /dev/userfaultfd themselves (caps & GW_EXPORT_CAP_WANTS_UFFD), at
  * most once and before any other request, where the client can open it and is willing to lend it
  *   UFFD(+ fd)               ->  HELLO              anew, instead of the first: that one is void
@@ -121,6 +124,8 @@ enum gw_export_type {
 	GW_EXPORT_UFFD,
 	GW_EXPORT_THROTTLE,
 	GW_EXPORT_THROTTLED,
+	GW_EXPORT_TOUCH,
+	GW_EXPORT_TOUCHED,
 };
 
 struct gw_export_msg {
@@ -136,6 +141,7 @@ struct gw_export_msg {
 	0x8u /* a lent /dev/userfaultfd would make tracking possible, or better */
 #define GW_EXPORT_CAP_THROTTLE 0x10u   /* THROTTLE works */
 #define GW_EXPORT_CAP_SYNC_FLAGS 0x20u /* SYNC may carry flags; without, it ends with its epoch */
+#define GW_EXPORT_CAP_TOUCH 0x40u      /* TOUCH works */
 #define GW_EXPORT_THROTTLE_MAX 99u     /* percent */
 
 /* Region flags. */

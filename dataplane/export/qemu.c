@@ -73,6 +73,8 @@ static int describe(void *ctx, struct gw_export_description *d, struct gw_export
 	d->n_rings = 1;
 	memcpy(d->region, ram.region, sizeof(d->region));
 	memcpy(d->region_fd, ram.fd, ram.n_regions * sizeof(ram.fd[0]));
+	for (uint32_t i = 0; i < ram.n_regions; i++)
+		d->region_addr[i] = ram.range[i].addr;
 
 	gw_uffd_source_free(&q->source);
 	if (ram.track_error[0] != '\0')

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "request.h"
+#include "touch.h"
 #include "uffd_open.h"
 
 #include <errno.h>
@@ -137,6 +138,27 @@ static int on_throttle(struct gw_connection *c, uint32_t percent, struct gw_expo
 	return send_plain(c, GW_EXPORT_THROTTLED);
 }
 
+bool gw_request_can_touch(const struct gw_connection *c)
+{
+	for (uint32_t i = 0; i < c->d.n_regions; i++)
+		if (c->d.region_addr[i] == NULL)
+			return false;
+	return c->d.n_regions > 0;
+}
+
+static int on_touch(struct gw_connection *c)
+{
+	for (uint32_t i = 0; i < c->d.n_regions; i++) {
+		const struct gw_export_region *r = &c->d.region[i];
+
+		/* Its files do not tell holes, and each page is dear. */
+		if (r->flags & GW_EXPORT_REGION_HUGETLB)
+			continue;
+		gw_touch_region(c->d.region_addr[i], r->size, c->d.region_fd[i], r->file_offset);
+	}
+	return send_plain(c, GW_EXPORT_TOUCHED);
+}
+
 /* Readers of the first HELLO's rings would be left behind: only who has asked for nothing yet. */
 static void on_uffd(struct gw_connection *c, int fd)
 {
@@ -163,6 +185,7 @@ static size_t request_length(const struct gw_export_msg *m, unsigned int *n_fds)
 	case GW_EXPORT_SAVE:
 	case GW_EXPORT_QUIT:
 	case GW_EXPORT_UFFD:
+	case GW_EXPORT_TOUCH:
 		return sizeof(struct gw_export_msg);
 	case GW_EXPORT_SYNC:
 		return m->length == GW_EXPORT_SYNC_PLAIN_BYTES ? GW_EXPORT_SYNC_PLAIN_BYTES
@@ -180,6 +203,8 @@ static bool supported(const struct gw_connection *c, uint32_t type)
 {
 	bool tracks = type == GW_EXPORT_START || type == GW_EXPORT_STOP || type == GW_EXPORT_SYNC;
 
+	if (type == GW_EXPORT_TOUCH)
+		return gw_request_can_touch(c);
 	if (type == GW_EXPORT_THROTTLE)
 		return c->config->throttle != NULL;
 	return tracks ? c->d.source != NULL : c->config->lifecycle != NULL;
@@ -206,6 +231,8 @@ static int dispatch(struct gw_connection *c, const union gw_request *r, const in
 		return on_load(c, r->state.size, fds[0], why);
 	case GW_EXPORT_THROTTLE:
 		return on_throttle(c, r->throttle.percent, why);
+	case GW_EXPORT_TOUCH:
+		return on_touch(c);
 	case GW_EXPORT_QUIT:
 		c->quit = c->over = true;
 		return 0;

@@ -34,7 +34,7 @@ union gw_request {
 /* Fills in type and length and sends; waits for a slow client, but not for one that is gone: then
  * the connection is over. */
 int gw_connection_send(struct gw_connection *c, void *packet, enum gw_export_type type, size_t len,
-        const int *fds, unsigned int n_fds);
+	const int *fds, unsigned int n_fds);
 int gw_connection_send_error(struct gw_connection *c, uint32_t request, int code, const char *text);
 
 /* Describes the guest and says HELLO: to a new client, and again to one that has lent something. */
@@ -42,6 +42,9 @@ int gw_connection_greet(struct gw_connection *c);
 
 void gw_connection_stop_tracking(struct gw_connection *c);
 
+/* The VMM says where it maps the guest. */
+bool gw_request_can_touch(const struct gw_connection *c);
+
 /* Checks the request's size (len bytes came), does it, answers it. */
 void gw_request_serve(struct gw_connection *c, const union gw_request *r, size_t len,
-        const int *fds, unsigned int n_fds);
+	const int *fds, unsigned int n_fds);

@@ -71,6 +71,7 @@ static int describe(void *ctx, struct gw_export_description *d, struct gw_export
 	d->n_regions = 1;
 	d->region[0] = (struct gw_export_region){.size = RAM_BYTES, .page_size = 4096};
 	d->region_fd[0] = fcntl(f->ram_fd, F_DUPFD_CLOEXEC, 0);
+	d->region_addr[0] = f; /* whatever is there: it is only looked at */
 	d->n_rings = 1;
 	d->source = &source;
 	d->source_ctx = f;
@@ -152,14 +153,14 @@ static void step(struct fuzz *f)
 
 	switch (op % 3) {
 	case 0: /* right but for its content */
-		len += a % 19 == GW_EXPORT_SYNC && b % 2                      ? 16
-		       : a % 19 == GW_EXPORT_SYNC || a % 19 == GW_EXPORT_LOAD ? 8
+		len += a % 23 == GW_EXPORT_SYNC && b % 2                      ? 16
+		       : a % 23 == GW_EXPORT_SYNC || a % 23 == GW_EXPORT_LOAD ? 8
 									      : 0;
 		for (size_t i = sizeof(packet.msg); i < len; i++)
 			packet.bytes[i] = take(f);
-		packet.msg = (struct gw_export_msg){a % 19, (uint32_t)len};
+		packet.msg = (struct gw_export_msg){a % 23, (uint32_t)len};
 		gw_msg_send(f->client, &packet, len, fds,
-			a % 19 == GW_EXPORT_LOAD || a % 19 == GW_EXPORT_UFFD ? 1 : b % 3);
+			a % 23 == GW_EXPORT_LOAD || a % 23 == GW_EXPORT_UFFD ? 1 : b % 3);
 		break;
 	case 1:
 		len = a % sizeof(packet);

@@ -92,6 +92,11 @@ int gw_exporter_throttle(struct gw_exporter *x, uint32_t percent)
 	return ask(x, GW_EXPORT_THROTTLE, percent, -1);
 }
 
+int gw_exporter_touch(struct gw_exporter *x)
+{
+	return ask(x, GW_EXPORT_TOUCH, 0, -1);
+}
+
 /* ---- the connection ---- */
 
 static void describe(struct gw_exporter *x)

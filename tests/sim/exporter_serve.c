@@ -147,6 +147,9 @@ static void carry_out(struct gw_exporter *x, const struct exporter_request *r)
 		i->stunned_pct = (uint32_t)r->value;
 		exporter_answer(x, GW_EXPORT_THROTTLED);
 		break;
+	case GW_EXPORT_TOUCH:
+		exporter_answer(x, GW_EXPORT_TOUCHED);
+		break;
 	case GW_EXPORT_PAUSE:
 		i->client_paused = i->client_paused || i->running;
 		if (!sim_breaks(SIM_BREAK_PAUSE_LIES))

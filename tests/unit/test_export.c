@@ -38,9 +38,10 @@ struct fake {
 	int resumed;  /* atomic */
 	int quit;     /* atomic */
 	int starts;
-	bool knows_last; /* that it need not track again */
-	int last;        /* harvests of that kind */
-	int throttle;    /* atomic */
+	const void *mapped; /* where it has its RAM; NULL: it does not say */
+	bool knows_last;    /* that it need not track again */
+	int last;           /* harvests of that kind */
+	int throttle;       /* atomic */
 };
 
 static int fake_start(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why)
@@ -94,6 +95,7 @@ static int fake_describe(void *ctx, struct gw_export_description *d, struct gw_e
 	d->region[0] = (struct gw_export_region){
 		.size = RAM_PAGES * 4096ull, .page_size = 4096, .numa_node = -1, .name = "ram"};
 	d->region_fd[0] = dup(f->ram_fd);
+	d->region_addr[0] = f->mapped;
 	d->n_rings = 2;
 	if (f->no_track)
 		strcpy(d->track_error, "kernel too old");
@@ -269,6 +271,48 @@ static void test_last_sync(void)
 		gw_exporter_free(&p.x);
 		CU_ASSERT(becomes(&f.tracking, 0));
 	}
+	fake_close(&f);
+}
+
+/* Whether this process has the page in its page tables. */
+static bool present(const uint8_t *page)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t e = 0;
+
+	CU_ASSERT_EQUAL(pread(fd, &e, sizeof(e), (off_t)((uintptr_t)page / 4096 * 8)), 8);
+	close(fd);
+	return e >> 63 != 0;
+}
+
+/* What another process wrote is mapped; what nobody wrote stays a hole; and a VMM that has its
+ * memory elsewhere by now lives on. */
+static void test_touch(void)
+{
+	static const uint32_t data_page = 5000;
+	static struct peer p;
+	uint8_t *ram;
+	struct fake f;
+
+	fake_open(&f, false);
+	CU_ASSERT_EQUAL(pwrite(f.ram_fd, "x", 1, data_page * 4096), 1);
+	ram = mmap(NULL, RAM_PAGES * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, f.ram_fd, 0);
+	CU_ASSERT_FATAL(ram != MAP_FAILED);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(gw_exporter_touch(p.x), -EINVAL); /* it does not say where */
+	gw_exporter_free(&p.x);
+	f.mapped = ram;
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_FALSE(present(ram + data_page * 4096));
+	CU_ASSERT_EQUAL(gw_exporter_touch(p.x), 0);
+	CU_ASSERT_EQUAL(gw_exporter_touch(p.x), -EALREADY);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_TOUCHED);
+	CU_ASSERT_TRUE(present(ram + data_page * 4096));
+	CU_ASSERT_EQUAL(lseek(f.ram_fd, 0, SEEK_DATA), data_page * 4096);
+	munmap(ram, RAM_PAGES * 4096);
+	CU_ASSERT_EQUAL(gw_exporter_touch(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_TOUCHED);
+	gw_exporter_free(&p.x);
 	fake_close(&f);
 }
 
@@ -639,6 +683,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{"SYNC larger than the ring", test_sync_larger_than_ring},
 		{"last SYNC", test_last_sync},
+		{"TOUCH", test_touch},
 		{"client dies at a full ring", test_client_dies_at_full_ring},
 		{"STOP at a full ring", test_stop_at_full_ring},
 		{"shutdown at a full ring", test_shutdown_at_full_ring},

@@ -154,6 +154,7 @@ static void describe_regions(const struct guest *g, struct gw_export_description
 		r->id = (uint8_t)i;
 		snprintf(r->name, sizeof(r->name), "ram%u", i);
 		d->region_fd[i] = fcntl(g->ram.fd[i], F_DUPFD_CLOEXEC, 0);
+		d->region_addr[i] = g->ram.base[i];
 	}
 	d->n_regions = g->ram.n_regions;
 }

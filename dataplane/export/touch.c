@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "touch.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
+#define HUGE_BYTES (2ull << 20)
+#define PAGE_BYTES 4096u
+
+/* One page stands for its 2 MiB. A hole is skipped: reading would fill it. */
+static void touch_data(const uint8_t *base, uint64_t at, uint64_t end)
+{
+	while (at < end) {
+		uint64_t next = ((uintptr_t)base + at) / HUGE_BYTES * HUGE_BYTES + HUGE_BYTES;
+
+		/* The kernel looks whether it is mapped; a load of ours would be a SIGSEGV. */
+		madvise((void *)(base + at), PAGE_BYTES, MADV_POPULATE_READ);
+		at = next - (uintptr_t)base;
+	}
+}
+
+void gw_touch_region(const void *base, uint64_t size_bytes, int fd, uint64_t file_offset)
+{
+	uint64_t end = file_offset + size_bytes;
+	off_t at = (off_t)file_offset;
+
+	while ((at = lseek(fd, at, SEEK_DATA)) >= 0 && (uint64_t)at < end) {
+		off_t hole = lseek(fd, at, SEEK_HOLE);
+		uint64_t until = hole < 0 || (uint64_t)hole > end ? end : (uint64_t)hole;
+
+		touch_data(base, (uint64_t)at - file_offset, until - file_offset);
+		at = (off_t)until;
+	}
+}

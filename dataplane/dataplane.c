@@ -7,7 +7,6 @@
 #include "base/prefault.h"
 #include "base/secret.h"
 #include "port/eal.h"
-#include "port/ring.h"
 
 #include <errno.h>
 #include <rte_cycles.h>
@@ -42,8 +41,7 @@ static int create_pools(struct gw_dp *dp, struct gw_worker *w, struct gw_err *er
 
 	for (uint32_t i = 0; i < w->n_queues; i++) {
 		rx += gw_port_rx_buffers(w->queue[i].port);
-		/* Virtual ports have rings of their own size, whatever was asked for. */
-		tx += RTE_MAX(w->queue[i].port->tx_descriptors, GW_RING_MAX);
+		tx += gw_port_tx_buffers(w->queue[i].port);
 		room = RTE_MAX(room, gw_port_room(w->queue[i].port));
 	}
 	if (room == 0) /* more workers than queues: it idles */

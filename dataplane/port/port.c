@@ -8,6 +8,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 /* af_xdp keeps its fill ring full, whatever was asked for, and copies what it sends into the same
  * pool: 2048 descriptors each (DPDK 22.11, ETH_AF_XDP_DFLT_NUM_DESCS). */
 #define AF_XDP_BUFFERS 4096u
+#define MEMIF_RSIZE_MAX 14u
 
 static int find_ethdev(const char *device, uint16_t *id)
 {
@@ -117,9 +119,29 @@ uint32_t gw_port_room(const struct gw_port *p)
 	return RTE_MAX(room, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
 }
 
+/* memif's rings are as large as its own argument says (a power of two, 10 by default), whatever was
+ * asked for; 0: not a memif, or DPDK has refused that argument. */
+static uint32_t memif_ring(const struct gw_port *p)
+{
+	const char *at = strstr(p->device, "rsize=");
+	unsigned long log2 = at != NULL ? strtoul(at + strlen("rsize="), NULL, 10) : 10;
+
+	return strcmp(p->driver, "net_memif") == 0 && log2 <= MEMIF_RSIZE_MAX ? 1u << log2 : 0;
+}
+
 uint32_t gw_port_rx_buffers(const struct gw_port *p)
 {
-	return strcmp(p->driver, "net_af_xdp") == 0 ? AF_XDP_BUFFERS : p->rx_descriptors;
+	if (strcmp(p->driver, "net_af_xdp") == 0)
+		return AF_XDP_BUFFERS;
+	return RTE_MAX((uint32_t)p->rx_descriptors, memif_ring(p));
+}
+
+uint32_t gw_port_tx_buffers(const struct gw_port *p)
+{
+	/* Virtual ports have rings of their own size, whatever was asked for. */
+	uint32_t n = RTE_MAX((uint32_t)p->tx_descriptors, GW_RING_MAX);
+
+	return RTE_MAX(n, memif_ring(p));
 }
 
 static int configure(struct gw_port *p, struct gw_err *err)

@@ -48,6 +48,8 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 uint32_t gw_port_room(const struct gw_port *p);
 /* mbufs that one queue's driver holds at most of the pool that feeds it. */
 uint32_t gw_port_rx_buffers(const struct gw_port *p);
+/* mbufs that one queue's driver holds at most of those that were sent. */
+uint32_t gw_port_tx_buffers(const struct gw_port *p);
 /* Configures and starts; rx_pool[q] feeds queue q. */
 int gw_port_start(struct gw_port *p, struct rte_mempool *const *rx_pool, struct gw_err *err);
 void gw_port_stop(struct gw_port *p);

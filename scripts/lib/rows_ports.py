@@ -46,13 +46,13 @@ def still_guest(tb, name, ram_mib, a, b):
     guest.start(b, incoming=True)
 
 
-def move_native(ports, mtu, rate, ram_mib, security="on", rsize=8, repeat=3):
+def move_native(ports, mtu, rate, ram_mib, security="on", repeat=3):
     """Moves a still guest, both memories populated; its reports. rate: one, or one per port."""
     rates = [rate] * ports if isinstance(rate, str) else rate
     reports = []
     for _ in range(repeat):
         with Testbed() as tb:
-            wires = [tb.memif(i, mtu, r, rsize) for i, r in enumerate(rates)]
+            wires = [tb.memif(i, mtu, r) for i, r in enumerate(rates)]
             a, b = two_hosts(tb, wires, security)
             still_guest(tb, "bench", ram_mib, a, b)
             reports.append(a.migrate("bench", b, populate_first=True).wait_completed())

@@ -120,9 +120,9 @@ class Testbed:
         self.processes.append(p)
         return p
 
-    def memif(self, index, mtu=1500, rate="10G", rsize=8):
-        """One pair of memif ports; rings of 2 to the rsize frames."""
-        return MemifPair(self.directory, index, mtu, rate, rsize)
+    def memif(self, index, mtu=1500, rate="10G"):
+        """One pair of memif ports."""
+        return MemifPair(self.directory, index, mtu, rate)
 
     def memifs(self, count, mtu=1500, rate="10G"):
         """Pairs of memif ports."""

@@ -11,11 +11,12 @@ class MemifPair:
     netns = None
     roles = ("server", "client")
 
-    def __init__(self, directory, index, mtu=1500, rate="10G", rsize=8):
+    def __init__(self, directory, index, mtu=1500, rate="10G"):
         self.name = f"p{index}"
         self.sockets = self._sockets(directory, index)
-        # A frame must fit one buffer: memif may corrupt a chained frame after the ring wraps.
-        self.options = f"bsize={2048 if mtu <= 1900 else 10240},rsize={rsize}"
+        # A frame must fit one buffer: memif may corrupt a chained frame after the ring wraps. Rings
+        # of 2 to the rsize frames: about as many bytes, whatever the MTU.
+        self.options = "bsize=2048,rsize=10" if mtu <= 1900 else "bsize=10240,rsize=8"
         self.sides = [
             {"name": self.name, "address": f"10.77.{index}.{side + 1}/24", "mtu": mtu, "rate": rate,
              "device": f"net_memif{index},role={self.roles[side]},id={index},"

@@ -61,7 +61,8 @@ static void source_stop(void *ctx)
 	((struct fuzz *)ctx)->tracking = false;
 }
 
-static const struct gw_export_source_ops source = {source_start, source_harvest, source_stop};
+static const struct gw_export_source_ops source = {
+	source_start, source_harvest, source_stop, source_harvest};
 
 static int describe(void *ctx, struct gw_export_description *d, struct gw_export_reason *why)
 {

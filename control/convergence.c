@@ -48,7 +48,7 @@ uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s)
 {
 	uint64_t ns = last_pages_ns(s);
 
-	if (s->sync_ns > ns)
+	if (gw_convergence_sync_once(s))
 		ns = sat_add(ns, s->save_ns);
 	else if (sat_add(ns, s->sync_ns) > s->save_ns)
 		ns = sat_add(ns, s->sync_ns);

@@ -125,7 +125,7 @@ struct gw_session_event {
 	X(STREAM_CLOSE)                                                                     \
 	X(WALK)                                                                             \
 	X(OPEN_LABEL) /* value: label */                                                    \
-	X(SYNC)                                                                             \
+	X(SYNC)       /* value: 1 where nobody writes after it */                           \
 	X(DRAIN)                                                                            \
 	X(AWAIT_IDLE) /* IDLE once more, from now on */                                     \
 	X(FIND_HOLES)                                                                       \

@@ -371,7 +371,8 @@ int gw_dp_queue_stats(
 struct gw_dp_port_setup {
 	int socket; /* NUMA node, -1: none or unknown */
 	uint32_t rx_descriptors, tx_descriptors;
-	bool zero_copy;                  /* transmits from guest RAM */
+	uint32_t memif_rsize; /* log2 of a memif's rings, which are its own; 0: no memif */
+	bool zero_copy;       /* transmits from guest RAM */
 	bool fast_free, fast_free_known; /* in use; the driver has it */
 	bool rss;                        /* spreads UDP flows over queues */
 	uint32_t link_mbps;              /* 0: unknown */

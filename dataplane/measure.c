@@ -73,6 +73,7 @@ void gw_dp_port_setup(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_s
 	setup->socket = rte_eth_dev_socket_id(p->ethdev);
 	setup->rx_descriptors = p->rx_descriptors;
 	setup->tx_descriptors = p->tx_descriptors;
+	setup->memif_rsize = p->memif_rsize;
 	setup->zero_copy = p->zero_copy;
 	if (rte_eth_dev_info_get(p->ethdev, &info) == 0)
 		setup->fast_free_known =

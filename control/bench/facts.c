@@ -4,7 +4,6 @@
 #include "../../config/load.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The first line of a file below a CPU's folder; "" where there is none. */
@@ -58,15 +57,6 @@ static void worker(const struct gw_dp *dp, uint32_t index, const uint32_t *other
 	cpu_file(w->cpu, "cpufreq/scaling_governor", w->governor, sizeof(w->governor));
 }
 
-static uint32_t memif_rsize(const struct gw_dp_port_info *info)
-{
-	const char *at = strstr(info->device, "rsize=");
-
-	if (strcmp(info->driver, "net_memif") != 0)
-		return 0;
-	return at != NULL ? (uint32_t)strtoul(at + 6, NULL, 10) : 10; /* memif's own default */
-}
-
 static uint32_t path_mtu(const struct gw_dp_link *link, uint32_t ipv4)
 {
 	uint32_t n = 0, mtu = 0;
@@ -102,7 +92,6 @@ void facts_gather(const struct bench_options *o, const struct gw_dp *dp,
 		p->mtu = info.mtu;
 		p->path_mtu = path_mtu(link, info.ipv4);
 		p->queues = info.queues;
-		p->memif_rsize = memif_rsize(&info);
 		p->expect_bps = o->expect_bps;
 	}
 	facts->n_workers = gw_dp_worker_count(dp);

@@ -71,13 +71,14 @@ static void rings(const struct facts_port *p, struct findings *o)
 {
 	struct finding *f;
 
-	if (p->memif_rsize != 0) {
-		if (p->memif_rsize >= MEMIF_RING_MIN && p->memif_rsize <= MEMIF_RING_MAX)
+	if (p->setup.memif_rsize != 0) {
+		if (p->setup.memif_rsize >= MEMIF_RING_MIN &&
+			p->setup.memif_rsize <= MEMIF_RING_MAX)
 			return;
-		f = add(o, p->memif_rsize < MEMIF_RING_MIN ? "small rings" : "large rings",
+		f = add(o, p->setup.memif_rsize < MEMIF_RING_MIN ? "small rings" : "large rings",
 			p->name);
-		value(f, "rsize %u: %u packets", p->memif_rsize, 1u << p->memif_rsize);
-		advise(f, p->memif_rsize < MEMIF_RING_MIN
+		value(f, "rsize %u: %u packets", p->setup.memif_rsize, 1u << p->setup.memif_rsize);
+		advise(f, p->setup.memif_rsize < MEMIF_RING_MIN
 				  ? "a burst of 32 does not fit twice: --rsize 7"
 				  : "what waits in them leaves the L2 cache: --rsize 7");
 		return;
@@ -97,7 +98,8 @@ static void mtu(const struct facts *facts, const struct facts_port *p, struct fi
 	struct finding *f;
 
 	/* memif has no MTU call: its frames are as large as its buffers. */
-	if (p->setup.device_mtu != 0 && p->setup.device_mtu != p->mtu && p->memif_rsize == 0) {
+	if (p->setup.device_mtu != 0 && p->setup.device_mtu != p->mtu &&
+		p->setup.memif_rsize == 0) {
 		f = add(o, "wrong MTU", p->name);
 		value(f, "%u configured, the driver has %u", p->mtu, p->setup.device_mtu);
 		advise(f, "larger packets are dropped without a word: set both alike");

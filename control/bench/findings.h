@@ -15,8 +15,7 @@ struct facts_port {
 	bool link_up;
 	uint32_t mtu, path_mtu; /* path_mtu: smallest to the peer; 0: unknown */
 	uint32_t queues;
-	uint32_t memif_rsize; /* log2 of its rings; 0: no memif */
-	uint64_t expect_bps;  /* 0: nothing is expected */
+	uint64_t expect_bps; /* 0: nothing is expected */
 };
 
 struct facts_worker {

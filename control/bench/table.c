@@ -40,9 +40,9 @@ static void print_ports(const struct bench *b, FILE *f)
 		c[3] = r->line_rate_bps != 0 ? text_rate((double)r->line_rate_bps)
 					     : text_format("-");
 		c[4] = share(gw_wire_payload_share(p->mtu, gw_integrity_flags(b->integrity)));
-		c[5] = p->memif_rsize != 0 ? text_format("%u", 1u << p->memif_rsize)
-					   : text_format("%u/%u", p->setup.rx_descriptors,
-						     p->setup.tx_descriptors);
+		c[5] = p->setup.memif_rsize != 0 ? text_format("%u", 1u << p->setup.memif_rsize)
+						 : text_format("%u/%u", p->setup.rx_descriptors,
+							   p->setup.tx_descriptors);
 		c[6] = text_format("%s", p->setup.zero_copy ? "on" : "off");
 		c[7] = text_format("%s", p->setup.fast_free         ? "on"
 					 : p->setup.fast_free_known ? "off"

@@ -18,6 +18,8 @@
 /* af_xdp keeps its fill ring full, whatever was asked for, and copies what it sends into the same
  * pool: 2048 descriptors each (DPDK 22.11, ETH_AF_XDP_DFLT_NUM_DESCS). */
 #define AF_XDP_BUFFERS 4096u
+/* DPDK 22.11, ETH_MEMIF_DEFAULT_RING_SIZE and ETH_MEMIF_MAX_LOG2_RING_SIZE. */
+#define MEMIF_RSIZE_DEFAULT 10u
 #define MEMIF_RSIZE_MAX 14u
 
 static int find_ethdev(const char *device, uint16_t *id)
@@ -35,6 +37,16 @@ static int find_ethdev(const char *device, uint16_t *id)
 static bool copies_in_tx(const char *driver, const char *device)
 {
 	return strcmp(driver, "net_memif") == 0 && strstr(device, "zero-copy=yes") == NULL;
+}
+
+/* As its own argument says; DPDK has refused one that is too large. */
+static uint32_t memif_rsize(const char *driver, const char *device)
+{
+	const char *at = strstr(device, "rsize=");
+	unsigned long n =
+		at != NULL ? strtoul(at + strlen("rsize="), NULL, 10) : MEMIF_RSIZE_DEFAULT;
+
+	return strcmp(driver, "net_memif") == 0 && n <= MEMIF_RSIZE_MAX ? (uint32_t)n : 0;
 }
 
 /* These report a link that is up for ever; the interface that they sit on knows better. */
@@ -89,6 +101,7 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	p->if_index = sits_on_kernel(p->driver) ? info.if_index : 0;
 	p->standby = conf->standby;
 	p->zero_copy = copies_in_tx(p->driver, p->device);
+	p->memif_rsize = memif_rsize(p->driver, p->device);
 	p->ip = conf->ipv4;
 	p->prefix = conf->prefix;
 	p->gateway = conf->gateway;
@@ -119,14 +132,10 @@ uint32_t gw_port_room(const struct gw_port *p)
 	return RTE_MAX(room, (uint32_t)RTE_MBUF_DEFAULT_BUF_SIZE);
 }
 
-/* memif's rings are as large as its own argument says (a power of two, 10 by default), whatever was
- * asked for; 0: not a memif, or DPDK has refused that argument. */
+/* memif's rings are so large whatever was asked for. */
 static uint32_t memif_ring(const struct gw_port *p)
 {
-	const char *at = strstr(p->device, "rsize=");
-	unsigned long log2 = at != NULL ? strtoul(at + strlen("rsize="), NULL, 10) : 10;
-
-	return strcmp(p->driver, "net_memif") == 0 && log2 <= MEMIF_RSIZE_MAX ? 1u << log2 : 0;
+	return p->memif_rsize != 0 ? 1u << p->memif_rsize : 0;
 }
 
 uint32_t gw_port_rx_buffers(const struct gw_port *p)

@@ -31,9 +31,10 @@ struct gw_port {
 	uint16_t queues;
 	uint16_t rx_descriptors, tx_descriptors;
 	bool started;
-	bool fast_free, rss; /* asked of the driver */
-	bool loop_back;      /* its own loopback is wanted; without one a reflector may be there */
-	bool standby;        /* carries pages only while no other port does */
+	bool fast_free, rss;  /* asked of the driver */
+	bool loop_back;       /* its own loopback is wanted; without one a reflector may be there */
+	bool standby;         /* carries pages only while no other port does */
+	uint32_t memif_rsize; /* log2 of its rings, where it is a memif; else 0 */
 	bool zero_copy; /* transmit straight from guest RAM: the driver is known to be safe for it
 			 */
 	struct gw_neighbors neighbors;

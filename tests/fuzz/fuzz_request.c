@@ -144,7 +144,7 @@ static void drain(struct fuzz *f)
 
 static void step(struct fuzz *f)
 {
-	uint8_t op = take(f), a = take(f), b = take(f);
+	uint8_t op = take(f), a = take(f), b = take(f), type = a % 23;
 	union {
 		struct gw_export_msg msg;
 		uint8_t bytes[64];
@@ -154,14 +154,15 @@ static void step(struct fuzz *f)
 
 	switch (op % 3) {
 	case 0: /* right but for its content */
-		len += a % 23 == GW_EXPORT_SYNC && b % 2                      ? 16
-		       : a % 23 == GW_EXPORT_SYNC || a % 23 == GW_EXPORT_LOAD ? 8
-									      : 0;
+		if (type == GW_EXPORT_SYNC)
+			len += b % 2 ? 16 : 8;
+		else if (type == GW_EXPORT_LOAD)
+			len += 8;
 		for (size_t i = sizeof(packet.msg); i < len; i++)
 			packet.bytes[i] = take(f);
-		packet.msg = (struct gw_export_msg){a % 23, (uint32_t)len};
+		packet.msg = (struct gw_export_msg){type, (uint32_t)len};
 		gw_msg_send(f->client, &packet, len, fds,
-			a % 23 == GW_EXPORT_LOAD || a % 23 == GW_EXPORT_UFFD ? 1 : b % 3);
+			type == GW_EXPORT_LOAD || type == GW_EXPORT_UFFD ? 1 : b % 3);
 		break;
 	case 1:
 		len = a % sizeof(packet);

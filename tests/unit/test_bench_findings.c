@@ -106,16 +106,16 @@ static void test_memif(void)
 {
 	well();
 	strcpy(facts.port[0].driver, "net_memif");
-	facts.port[0].memif_rsize = 7;
+	facts.port[0].setup.memif_rsize = 7;
 	/* Its speed and MTU mean nothing, and it has no descriptors of its own. */
 	facts.port[0].setup.device_mtu = 1500;
 	facts.port[0].setup.link_mbps = 1;
 	facts.port[0].setup.rx_descriptors = 1;
 	findings_of(&facts, &found);
 	CU_ASSERT_EQUAL(found.n, 0);
-	facts.port[0].memif_rsize = 11;
+	facts.port[0].setup.memif_rsize = 11;
 	CU_ASSERT(only("large rings p0", "2048"));
-	facts.port[0].memif_rsize = 5;
+	facts.port[0].setup.memif_rsize = 5;
 	CU_ASSERT(only("small rings p0", "32"));
 	CU_ASSERT(facts_virtual("net_memif"));
 	CU_ASSERT(facts_virtual("net_af_packet"));

@@ -49,6 +49,8 @@ void rig_stop(struct rig *rig);
 /* Waits until fn(ctx) is true, polling both sides' events into on_event. False after RIG_WAIT_NS.
  */
 bool rig_wait(struct rig *rig, bool (*fn)(void *ctx), void *ctx);
+/* The same until so many events of a type have come since the start. */
+bool rig_wait_event(struct rig *rig, enum gw_dp_event_type type, uint64_t count);
 /* Sees every frame that is sent, before anything happens to it; the wire's thread calls. NULL:
  * nobody. */
 void rig_tap(void (*fn)(void *ctx, const struct rig_frame *f), void *ctx);

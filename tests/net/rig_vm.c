@@ -24,7 +24,7 @@ static bool counted(void *ctx)
 	return rig_events[w->type] >= w->count;
 }
 
-static bool wait_event(struct rig *rig, enum gw_dp_event_type type, uint64_t count)
+bool rig_wait_event(struct rig *rig, enum gw_dp_event_type type, uint64_t count)
 {
 	struct count_wait w = {type, count};
 
@@ -154,7 +154,7 @@ bool rig_vm_harvest(struct rig *rig, struct rig_vm *vm)
 	}
 	head = vm->ring->head;
 	return gw_dp_source_drain_to(vm->source, &head, 1) == 0 &&
-	       wait_event(rig, GW_DP_DRAINED, drained + 1);
+	       rig_wait_event(rig, GW_DP_DRAINED, drained + 1);
 }
 
 static bool source_idle(void *ctx)
@@ -167,7 +167,7 @@ bool rig_vm_epoch(struct rig *rig, struct rig_vm *vm)
 	uint64_t opened = rig_events[GW_DP_OPENED];
 
 	return gw_dp_source_open(vm->source, ++vm->label) == 0 &&
-	       wait_event(rig, GW_DP_OPENED, opened + 1) && rig_wait(rig, source_idle, vm);
+	       rig_wait_event(rig, GW_DP_OPENED, opened + 1) && rig_wait(rig, source_idle, vm);
 }
 
 int64_t rig_vm_finish(struct rig *rig, struct rig_vm *vm)
@@ -183,7 +183,7 @@ int64_t rig_vm_finish(struct rig *rig, struct rig_vm *vm)
 	if (stats.next_pages != 0 && !rig_vm_epoch(rig, vm))
 		return -1;
 	gw_dp_sink_fence(vm->sink);
-	if (!wait_event(rig, GW_DP_FENCED, fenced + 1))
+	if (!rig_wait_event(rig, GW_DP_FENCED, fenced + 1))
 		return -1;
 	for (uint64_t page = 0; page < vm->pages; page++)
 		differ += memcmp(vm->mem_a + page * 4096, vm->mem_b + page * 4096, 4096) != 0;
@@ -195,7 +195,7 @@ void rig_vm_free(struct rig *rig, struct rig_vm *vm)
 	uint64_t closed = rig_events[GW_DP_SOURCE_CLOSED];
 
 	gw_dp_source_close(vm->source);
-	wait_event(rig, GW_DP_SOURCE_CLOSED, closed + 1);
+	rig_wait_event(rig, GW_DP_SOURCE_CLOSED, closed + 1);
 	gw_dp_source_free(&vm->source);
 	gw_dp_sink_free(&vm->sink);
 	gw_ram_free(&vm->ram_a);

@@ -160,13 +160,7 @@ static void test_hostile_ring(void)
 	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, 100, 64) == 0);
 	vm.ring->entry[0] = gw_export_entry(99, 2, 3);
 	__atomic_store_n(&vm.ring->head, 1, __ATOMIC_RELEASE);
-	for (unsigned int i = 0; i < 1000 && rig_events[GW_DP_RING_BROKEN] == broken; i++) {
-		struct gw_dp_event ev;
-
-		while (gw_dp_poll_event(rig.a, &ev) != 0)
-			rig_events[ev.type]++;
-		usleep(1000);
-	}
+	CU_ASSERT_TRUE(rig_wait_event(&rig, GW_DP_RING_BROKEN, broken + 1));
 	CU_ASSERT_EQUAL(rig_events[GW_DP_RING_BROKEN], broken + 1);
 	CU_ASSERT_NOT_EQUAL(rig_vm_finish(&rig, &vm), -1);
 	rig_vm_free(&rig, &vm);
@@ -176,6 +170,7 @@ static void test_hostile_ring(void)
 static void test_punched_page(void)
 {
 	struct rig_vm vm;
+	int64_t found;
 
 	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, 64, 64) == 0);
 	for (uint64_t page = 0; page < 64; page++)
@@ -186,7 +181,10 @@ static void test_punched_page(void)
 	/* One given back and touched again, of which no entry tells. */
 	CU_ASSERT_EQUAL(gw_ram_punch(vm.ram_a, 0, 30, 2), 0);
 	CU_ASSERT_EQUAL(pwrite(vm.fd_a, "", 1, 30 * 4096), 1);
-	CU_ASSERT_EQUAL(gw_dp_source_find_holes(vm.source), 7);
+	found = gw_dp_source_find_holes(vm.source);
+	/* Not the one touched again, where its packet was taken for lost: it goes once more anyway.
+	 */
+	CU_ASSERT(found == 7 || found == 6);
 	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
 	CU_ASSERT_EQUAL(gw_dp_sink_punch(vm.sink), 0);
@@ -244,10 +242,11 @@ static void test_tail(void)
 
 /* A switch on the way passes less than both ends believe: it is found and named, and the pages
  * arrive. (After heavy loss a path may already be taken for a smaller one, until it is tested
- * again.) */
+ * again. The epoch ends when one port has found what passes: the others may still be testing.) */
 static void test_small_switch(void)
 {
 	struct gw_dp_mtu_finding f[RIG_MAX_PORTS];
+	uint32_t n, least = UINT32_MAX;
 	struct rig_vm vm;
 
 	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, PAGES, 1024) == 0);
@@ -257,9 +256,13 @@ static void test_small_switch(void)
 		rig_vm_write(&vm, page, page * 3 + 1);
 	CU_ASSERT_TRUE(rig_vm_harvest(&rig, &vm));
 	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
-	CU_ASSERT(gw_dp_link_mtu_findings(rig.out, f, RIG_MAX_PORTS) > 0);
-	CU_ASSERT_EQUAL(f[0].mtu, conf.mtu);
-	CU_ASSERT_EQUAL(f[0].carried, 1280);
+	n = gw_dp_link_mtu_findings(rig.out, f, RIG_MAX_PORTS);
+	for (uint32_t i = 0; i < n; i++) {
+		CU_ASSERT_EQUAL(f[i].mtu, conf.mtu);
+		if (f[i].carried < least)
+			least = f[i].carried;
+	}
+	CU_ASSERT_EQUAL(least, 1280);
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
 	rig_vm_free(&rig, &vm);
 	for (uint32_t p = 0; p < conf.ports; p++)

@@ -19,7 +19,7 @@ OBSERVE = BUILD / "tests" / "guest" / "observe"
 FLOOD = BUILD / "tests" / "net" / "flood"
 STALLS = BUILD / "tests" / "trace" / "stalls"
 SIMULATOR = BUILD / "tests" / "sim" / "simulator"
-KERNEL = BUILD / "guest" / "vmlinuz"
+KERNEL = BUILD / "guest" / "vmlinux"
 INITRAMFS = BUILD / "guest" / "initramfs.gz"
 
 

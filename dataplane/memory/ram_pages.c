@@ -147,8 +147,11 @@ static bool gather(struct gw_ram *ram, const struct mapping *m, uint64_t page, u
 		end - page < GW_RAM_HUGE_PAGES || m->file_offset % GW_RAM_HUGE_BYTES != 0 ||
 		page % GW_RAM_HUGE_PAGES != 0)
 		return false;
-	access_first(m, page, page + 1); /* what is empty cannot be gathered */
+	madvise(at, PAGE_BYTES, MADV_POPULATE_WRITE); /* what is empty cannot be gathered */
 	if (madvise(at, GW_RAM_HUGE_BYTES, MADV_COLLAPSE) == 0) {
+		/* Dirty from the start: a hypervisor that shadows page tables maps a clean page
+		 * small, to see the first write (0.18 us for each 4 KiB against 1.6). */
+		madvise(at, PAGE_BYTES, MADV_POPULATE_WRITE);
 		access_first(m, page, page + 1);
 		return true;
 	}
@@ -192,34 +195,9 @@ int gw_ram_populate(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t cou
 		ram, n, first, count, ram->writable ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
 }
 
-struct left {
-	struct gw_ram *ram;
-	uint32_t n;
-};
-
-static int populate_left(void *ctx, uint64_t first, uint64_t count)
-{
-	const struct left *l = ctx;
-
-	return populate(l->ram, l->n, first, count, MADV_POPULATE_READ);
-}
-
-/* A fault for reading maps the neighbours too that are there; in a shared mapping of tmpfs, which
- * wants to know of no write, they may be written at once. MADV_POPULATE_READ does it that way, but
- * then looks at every page by itself: only what is left is its business. */
+/* Reading maps what is there; in a shared mapping of tmpfs, which wants to know of no write, it may
+ * be written at once. */
 int gw_ram_populate_data(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)
 {
-	struct left left = {ram, n};
-	uint64_t end = first + count;
-
-	for (uint64_t at = first, next; at < end; at = next) {
-		next = at + POPULATE_PAGES - at % POPULATE_PAGES;
-		if (next > end)
-			next = end;
-		if (!gather(ram, &ram->region[n], at, end))
-			access_first(&ram->region[n], at, next);
-	}
-	if (gw_ram_broken(ram))
-		return -EFAULT;
-	return gw_ram_unmapped(ram, n, first, count, populate_left, &left);
+	return populate(ram, n, first, count, MADV_POPULATE_READ);
 }

@@ -27,7 +27,8 @@
  *                                                   end of the connection lifts it
  * exporters that know where their process maps the guest (caps & GW_EXPORT_CAP_TOUCH) also
  *   TOUCH                    ->  TOUCHED            what the files hold is mapped as far as that is
- *                                                   quick: the guest is soon to run here
+ *                                                   quick, and the process's own memory: the guest
+ *                                                   is soon to run here
  * exporters that may not open /dev/userfaultfd themselves (caps & GW_EXPORT_CAP_WANTS_UFFD), at
  * most once and before any other request, where the client can open it and is willing to lend it
  *   UFFD(+ fd)               ->  HELLO              anew, instead of the first: that one is void

@@ -148,6 +148,7 @@ bool gw_request_can_touch(const struct gw_connection *c)
 
 static int on_touch(struct gw_connection *c)
 {
+	gw_touch_work_memory();
 	for (uint32_t i = 0; i < c->d.n_regions; i++) {
 		const struct gw_export_region *r = &c->d.region[i];
 

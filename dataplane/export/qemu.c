@@ -2,13 +2,15 @@
 /*
  * godwit-qemu.so: exports the RAM of an unmodified QEMU. Loaded with
  *   -plugin /path/godwit-qemu.so,socket=PATH[,name=NAME][,group=GROUP][,mode=0660][,client=USER]
+ *           [,huge_pages=off]
  * or, where QEMU was built without plugins, by LD_PRELOAD with GODWIT_EXPORT_SOCKET=PATH and
- * GODWIT_NAME, GODWIT_GROUP, GODWIT_MODE, GODWIT_CLIENT in the environment. It calls nothing of
- * QEMU and instruments no guest code.
+ * GODWIT_NAME, GODWIT_GROUP, GODWIT_MODE, GODWIT_CLIENT, GODWIT_HUGE_PAGES in the environment. It
+ * calls nothing of QEMU and instruments no guest code.
  */
 #include "exporter.h"
 #include "qemu_args.h"
 #include "qemu_options.h"
+#include "qemu_prealloc.h"
 #include "qemu_ram.h"
 #include "qemu_version.h"
 #include "uffd_wp.h"
@@ -61,8 +63,10 @@ static int describe(void *ctx, struct gw_export_description *d, struct gw_export
 	struct gw_export_reason track_why = {""};
 	struct gw_qemu_args args;
 	struct gw_qemu_ram ram;
-	int ret = gw_qemu_ram_find(&ram, why);
+	int ret;
 
+	gw_qemu_prealloc_stop();
+	ret = gw_qemu_ram_find(&ram, why);
 	if (ret < 0)
 		return ret;
 	snprintf(d->vm_name, sizeof(d->vm_name), "%s", q->vm_name);
@@ -128,6 +132,8 @@ static int start(const struct gw_qemu_options *options)
 		ret = gw_export_server_create(&config, &q->server, &why);
 	if (ret < 0)
 		fprintf(stderr, "godwit-qemu: %s\n", why.text);
+	else if (options->huge_pages == NULL || strcmp(options->huge_pages, "on") == 0)
+		gw_qemu_prealloc_start();
 	return ret;
 }
 

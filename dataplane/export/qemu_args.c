@@ -92,7 +92,11 @@ static bool json_option(const char *option, const char *key, char *value, size_t
 		return false;
 	at += strlen(quoted);
 	at += strspn(at, " \t:");
-	return *at == '"' && copy_value(at + 1, '"', '\\', value, cap);
+	if (*at == '"')
+		return copy_value(at + 1, '"', '\\', value, cap);
+	/* A number, true or false: nothing in it needs an escape. */
+	snprintf(value, cap, "%.*s", (int)strcspn(at, " \t,}"), at);
+	return value[0] != '\0';
 }
 
 bool gw_qemu_option(const char *option, const char *key, char *value, size_t cap)
@@ -132,6 +136,38 @@ bool gw_qemu_args_file_id(const struct gw_qemu_args *a, const char *path, char *
 			return gw_qemu_option(option, "id", id, cap);
 	}
 	return false;
+}
+
+static bool is_preallocated(const char *option)
+{
+	static const char *const yes[] = {"on", "yes", "true", "y"};
+	char value[8];
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		if (gw_qemu_option(option, "prealloc", value, sizeof(value)) &&
+			strcmp(value, yes[i]) == 0)
+			return true;
+	return false;
+}
+
+unsigned int gw_qemu_args_preallocated(const struct gw_qemu_args *a, const char *id)
+{
+	bool all = gw_qemu_args_has(a, "-mem-prealloc");
+	char value[64];
+	const char *option;
+	unsigned int n = 0;
+
+	for (const char *arg = next_arg(a, NULL); arg != NULL; arg = next_arg(a, arg)) {
+		option = next_arg(a, arg);
+		if (option != NULL && is_flag(arg, "-object") &&
+			gw_qemu_option(option, "qom-type", value, sizeof(value)) &&
+			strncmp(value, "memory-backend-", 15) == 0 &&
+			(all || is_preallocated(option)) &&
+			(id == NULL || (gw_qemu_option(option, "id", value, sizeof(value)) &&
+					       strcmp(value, id) == 0)))
+			n++;
+	}
+	return n;
 }
 
 bool gw_qemu_args_nth_id(

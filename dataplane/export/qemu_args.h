@@ -29,6 +29,10 @@ bool gw_qemu_args_file_id(const struct gw_qemu_args *a, const char *path, char *
 bool gw_qemu_args_nth_id(
 	const struct gw_qemu_args *a, const char *type, unsigned int idx, char *id, size_t cap);
 
+/* How many memory backends QEMU takes all memory of when it starts; with an id, of those named so.
+ */
+unsigned int gw_qemu_args_preallocated(const struct gw_qemu_args *a, const char *id);
+
 /* The value of a key in an option text: "type,key=value,..." (",," is a comma) or a flat JSON
  * object. "qom-type" is the leading word of the first form. */
 bool gw_qemu_option(const char *option, const char *key, char *value, size_t cap);

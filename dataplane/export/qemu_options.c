@@ -16,6 +16,7 @@ static const struct option {
 	{"group", "GODWIT_GROUP", offsetof(struct gw_qemu_options, group)},
 	{"mode", "GODWIT_MODE", offsetof(struct gw_qemu_options, mode)},
 	{"client", "GODWIT_CLIENT", offsetof(struct gw_qemu_options, client)},
+	{"huge_pages", "GODWIT_HUGE_PAGES", offsetof(struct gw_qemu_options, huge_pages)},
 };
 #define N_KNOWN (sizeof(known) / sizeof(known[0]))
 
@@ -37,7 +38,7 @@ int gw_qemu_options_args(
 		if (k == N_KNOWN)
 			return gw_export_why(why, -EINVAL,
 				"unknown option '%.100s'; known are socket=PATH, name=NAME, "
-				"group=GROUP, mode=0660 and client=USER",
+				"group=GROUP, mode=0660, client=USER and huge_pages=on|off",
 				argv[i]);
 		*field(out, k) = argv[i] + len + 1;
 	}
@@ -62,5 +63,9 @@ int gw_qemu_options_apply(const struct gw_qemu_options *options, struct gw_expor
 		return gw_export_why(why, -EINVAL,
 			"mode '%.20s': three or four octal digits are allowed, such as 0660",
 			options->mode);
+	if (options->huge_pages != NULL && strcmp(options->huge_pages, "on") != 0 &&
+		strcmp(options->huge_pages, "off") != 0)
+		return gw_export_why(why, -EINVAL, "huge_pages '%.20s': on and off are allowed",
+			options->huge_pages);
 	return 0;
 }

@@ -5,7 +5,7 @@
 #include "exporter.h"
 
 struct gw_qemu_options {
-	const char *socket, *name, *group, *mode, *client; /* NULL: not said */
+	const char *socket, *name, *group, *mode, *client, *huge_pages; /* NULL: not said */
 };
 
 /* Of -plugin: "socket=PATH", "mode=0660". -EINVAL: an unknown one, or no socket; why says which. */
@@ -15,6 +15,7 @@ int gw_qemu_options_args(
 /* Of the environment. false: it names no socket. */
 bool gw_qemu_options_env(struct gw_qemu_options *out);
 
-/* Fills in what the options say of socket and client. -EINVAL: mode is none. */
+/* Fills in what the options say of socket and client. -EINVAL: mode is none,
+ * or huge_pages neither on nor off. */
 int gw_qemu_options_apply(const struct gw_qemu_options *options, struct gw_export_config *config,
 	struct gw_export_reason *why);

@@ -52,11 +52,40 @@ def test_dirty_destination_file(tb):
     check("Kernel panic" not in destination.serial_text(), "the guest's kernel is well")
 
 
+def _can_gather():
+    """Whether this kernel has huge pages for shared memory (MADV_COLLAPSE, Linux 6.1)."""
+    try:
+        with open("/sys/kernel/mm/transparent_hugepage/shmem_enabled", encoding="ascii") as f:
+            return "[deny]" not in f.read()
+    except OSError:
+        return False
+
+
+def _huge_mib(instance):
+    """Guest memory that its QEMU maps in huge pages."""
+    with open(f"/proc/{instance.process.pid}/smaps", encoding="ascii") as f:
+        return sum(int(x.split()[1]) for x in f if x.startswith("ShmemPmdMapped:")) >> 10
+
+
 def test_preallocated(tb):
     """Memory that QEMU took when it started arrives in place, and stays taken."""
     destination, _ = _move_once(tb, prealloc=True)
     used = sum(os.stat(p).st_blocks * 512 for p in destination.ram_paths())
     check_equal(used, 128 << 20, "bytes of the destination's file that are there")
+
+
+def test_preallocated_is_gathered(tb):
+    """A QEMU that waits with memory that it took has it in huge pages before anybody comes."""
+    if not _can_gather():
+        raise Skip("this kernel gathers no huge pages in shared memory")
+    a, _ = tb.hosts(tb.memifs(1, 9000))
+    guest = tb.qemu("vm1", backends=(64, 64), prealloc=True)
+    waiting = guest.start(a, incoming=True)
+    wait_for("the memory to be gathered", lambda: _huge_mib(waiting) == 128, 30, 0.1)
+    waiting.stop()
+    running = guest.start(a)
+    running.wait_ready()
+    check_equal(_huge_mib(running), 0, "MiB of huge pages of one that does not wait")
 
 
 def test_qemu_10(tb):

@@ -78,7 +78,9 @@ static void test_option(void)
 	CU_ASSERT_STRING_EQUAL(v, "memory-backend-memfd");
 	CU_ASSERT(gw_qemu_option(json, "id", v, sizeof(v)));
 	CU_ASSERT_STRING_EQUAL(v, "ram\"0");
-	CU_ASSERT_FALSE(gw_qemu_option(json, "size", v, sizeof(v))); /* no text */
+	CU_ASSERT(gw_qemu_option(json, "size", v, sizeof(v)));
+	CU_ASSERT_STRING_EQUAL(v, "5");
+	CU_ASSERT_FALSE(gw_qemu_option("{\"size\":}", "size", v, sizeof(v)));
 	CU_ASSERT_FALSE(gw_qemu_option("{\"id\"", "id", v, sizeof(v)));
 	CU_ASSERT_FALSE(gw_qemu_option("", "id", v, sizeof(v)));
 	CU_ASSERT(gw_qemu_option(plain, "mem-path", v, 4)); /* cut, terminated */
@@ -110,6 +112,27 @@ static void test_arguments(void)
 	CU_ASSERT_FALSE(gw_qemu_args_has(&a, "-daemonize"));
 }
 
+static void test_preallocated(void)
+{
+	static char text[] =
+		"qemu\0-object\0memory-backend-file,id=a,prealloc=on,mem-path=/x\0-object\0"
+		"memory-backend-memfd,id=b,prealloc=off\0-object\0memory-backend-memfd,id=c\0"
+		"-object\0{\"id\":\"d\",\"qom-type\":\"memory-backend-memfd\",\"prealloc\":true}\0"
+		"-object\0iothread,id=e,prealloc=on\0-object";
+	static char all[] = "qemu\0-mem-prealloc\0-object\0memory-backend-memfd,id=c";
+	struct gw_qemu_args a = {.text = text, .len = sizeof(text)};
+
+	CU_ASSERT_EQUAL(gw_qemu_args_preallocated(&a, NULL), 2);
+	CU_ASSERT_EQUAL(gw_qemu_args_preallocated(&a, "a"), 1);
+	CU_ASSERT_EQUAL(gw_qemu_args_preallocated(&a, "b"), 0);
+	CU_ASSERT_EQUAL(gw_qemu_args_preallocated(&a, "c"), 0);
+	CU_ASSERT_EQUAL(gw_qemu_args_preallocated(&a, "d"), 1);
+	CU_ASSERT_EQUAL(gw_qemu_args_preallocated(&a, "e"), 0);
+	a = (struct gw_qemu_args){.text = all, .len = sizeof(all)};
+	CU_ASSERT_EQUAL(gw_qemu_args_preallocated(&a, "c"), 1);
+	CU_ASSERT_EQUAL(gw_qemu_args_preallocated(&a, NULL), 1);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -117,6 +140,7 @@ int main(void)
 		{"neighbours merge", test_merge},
 		{"option texts", test_option},
 		{"arguments", test_arguments},
+		{"preallocated backends", test_preallocated},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -35,7 +35,11 @@ static bool gather(uint8_t *at)
 	/* What is empty cannot be gathered. */
 	if (madvise(at, PAGE_BYTES, MADV_POPULATE_WRITE) != 0)
 		return false;
-	return madvise(at, HUGE_BYTES, MADV_COLLAPSE) == 0 || (errno != ENOMEM && errno != EINVAL);
+	if (madvise(at, HUGE_BYTES, MADV_COLLAPSE) != 0)
+		return errno != ENOMEM && errno != EINVAL;
+	/* Dirty from the start: or else a hypervisor that shadows page tables maps it small. */
+	madvise(at, PAGE_BYTES, MADV_POPULATE_WRITE);
+	return true;
 }
 
 /* False: no further region either. */
@@ -114,8 +118,7 @@ void gw_qemu_prealloc_start(void)
 	if (s == NULL)
 		return;
 	gw_qemu_args_read(&s->args);
-	if (gw_qemu_args_has(&s->args, "-incoming"))
-		s->wanted = gw_qemu_args_preallocated(&s->args, NULL);
+	s->wanted = gw_qemu_args_preallocated(&s->args, NULL);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old); /* QEMU's signals are not this thread's */
 	if (s->wanted != 0 && pthread_create(&thread, NULL, search_main, s) == 0) {

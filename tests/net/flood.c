@@ -72,6 +72,7 @@ static void fill_ip(uint8_t *frame, const struct in_addr *from, const struct in_
 	ip[9] = IPPROTO_UDP;
 	memcpy(ip + 12, from, 4);
 	memcpy(ip + 16, to, 4);
+	gw_put16(ip + 10, 0); /* there is an older one */
 	for (unsigned int i = 0; i < 20; i += 2)
 		sum += gw_get16(ip + i);
 	sum = (sum & 0xffff) + (sum >> 16);

@@ -143,9 +143,10 @@ static bool is_preallocated(const char *option)
 	static const char *const yes[] = {"on", "yes", "true", "y"};
 	char value[8];
 
+	if (!gw_qemu_option(option, "prealloc", value, sizeof(value)))
+		return false;
 	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
-		if (gw_qemu_option(option, "prealloc", value, sizeof(value)) &&
-			strcmp(value, yes[i]) == 0)
+		if (strcmp(value, yes[i]) == 0)
 			return true;
 	return false;
 }

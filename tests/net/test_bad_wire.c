@@ -47,6 +47,16 @@ static void *writer_main(void *arg)
 	return NULL;
 }
 
+/* The guest stands: what is left, then what a packet that was taken for lost has put behind it. */
+static void send_all(struct rig_vm *vm, struct gw_dp_source_stats *stats)
+{
+	CU_ASSERT_FATAL(rig_vm_harvest(&rig, vm));
+	do {
+		CU_ASSERT_FATAL(rig_vm_epoch(&rig, vm));
+		gw_dp_source_stats(vm->source, stats);
+	} while (stats->next_pages != 0);
+}
+
 /* A whole pre-copy with a guest that writes all the time. */
 static void move_while_writing(unsigned int epochs)
 {
@@ -64,13 +74,7 @@ static void move_while_writing(unsigned int epochs)
 	}
 	atomic_store(&w.stop, true);
 	pthread_join(thread, NULL);
-	/* The guest is paused: what is left, then whatever a zero page that was lost has put behind
-	 * it. */
-	CU_ASSERT_FATAL(rig_vm_harvest(&rig, &vm));
-	do {
-		CU_ASSERT_FATAL(rig_vm_epoch(&rig, &vm));
-		gw_dp_source_stats(vm.source, &stats);
-	} while (stats.next_pages != 0);
+	send_all(&vm, &stats);
 	CU_ASSERT_EQUAL(stats.open_pages, 0);
 	CU_ASSERT_EQUAL(stats.bad_entries, 0);
 	set_faults(0, 0, 0, 0, 0);
@@ -169,22 +173,19 @@ static void test_hostile_ring(void)
 /* A page that was sent as data and then given back becomes a hole at the destination. */
 static void test_punched_page(void)
 {
+	struct gw_dp_source_stats stats;
 	struct rig_vm vm;
-	int64_t found;
 
 	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, 64, 64) == 0);
 	for (uint64_t page = 0; page < 64; page++)
 		rig_vm_write(&vm, page, page + 1);
-	CU_ASSERT_TRUE(rig_vm_harvest(&rig, &vm));
-	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
+	/* A page that goes once more anyway would not count as given back and touched again. */
+	send_all(&vm, &stats);
 	CU_ASSERT_EQUAL(gw_ram_punch(vm.ram_a, 0, 10, 5), 0);
 	/* One given back and touched again, of which no entry tells. */
 	CU_ASSERT_EQUAL(gw_ram_punch(vm.ram_a, 0, 30, 2), 0);
 	CU_ASSERT_EQUAL(pwrite(vm.fd_a, "", 1, 30 * 4096), 1);
-	found = gw_dp_source_find_holes(vm.source);
-	/* Not the one touched again, where its packet was taken for lost: it goes once more anyway.
-	 */
-	CU_ASSERT(found == 7 || found == 6);
+	CU_ASSERT_EQUAL(gw_dp_source_find_holes(vm.source), 7);
 	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
 	CU_ASSERT_EQUAL(gw_dp_sink_punch(vm.sink), 0);

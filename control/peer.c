@@ -189,6 +189,13 @@ static void on_timer(void *ctx)
 							     : "it did not answer in time");
 		return;
 	}
+	if (p->connected && now - p->heard_ns > p->conf.timeout_ns) {
+		/* This host may be the late one: what waits to be read is no silence. */
+		readable(p);
+		if (p->ended)
+			return;
+		now = gw_now_ns();
+	}
 	if (now - p->heard_ns > p->conf.timeout_ns) {
 		snprintf(text, sizeof(text), "silent for %llu ms",
 			(unsigned long long)((now - p->heard_ns) / GW_NS_PER_MS));

@@ -413,13 +413,32 @@ static void test_no_hello(void)
 	close(fd[1]);
 }
 
+/* A host that comes late to its own timer reads first what the peer has said meanwhile. */
+static void test_late_itself(void)
+{
+	prepare(&client, "a", tls[A]);
+	prepare(&server, "b", tls[B]);
+	meet();
+	expect(true, "", "");
+	gw_peer_send(client.peer, GW_MESSAGE_GO, NULL);
+	server.peer->heard_ns -= 2 * server.conf.timeout_ns;
+	on_timer(server.peer);
+	CU_ASSERT(!server.peer->ended);
+	/* Nothing waits now. */
+	server.peer->heard_ns -= 2 * server.conf.timeout_ns;
+	on_timer(server.peer);
+	run(200);
+	CU_ASSERT(server.gone && strstr(server.reason, "silent for ") != NULL);
+	part();
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {{"hello", test_hello}, {"turned away", test_turned_away},
 		{"refused later", test_refused_later}, {"other setting", test_other_setting},
 		{"version before", test_version_before}, {"version after", test_version_after},
 		{"versions apart", test_versions_apart}, {"no hello", test_no_hello},
-		CU_TEST_INFO_NULL};
+		{"late itself", test_late_itself}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"peer", setup, teardown, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

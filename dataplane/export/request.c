@@ -2,6 +2,7 @@
 #include "request.h"
 #include "touch.h"
 #include "uffd_open.h"
+#include "work_memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ static int on_start(struct gw_connection *c, struct gw_export_reason *why)
 	ret = c->d.source->start(c->d.source_ctx, &c->sink, why);
 	if (ret < 0)
 		return ret;
+	gw_work_memory_hold();
 	c->tracking = true;
 	gw_sink_take_pages(&c->sink);
 	return send_plain(c, GW_EXPORT_STARTED);
@@ -148,7 +150,7 @@ bool gw_request_can_touch(const struct gw_connection *c)
 
 static int on_touch(struct gw_connection *c)
 {
-	gw_touch_work_memory();
+	gw_work_memory_hold();
 	for (uint32_t i = 0; i < c->d.n_regions; i++) {
 		const struct gw_export_region *r = &c->d.region[i];
 

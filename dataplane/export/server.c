@@ -3,6 +3,7 @@
 #include "connection.h"
 #include "exporter.h"
 #include "listener.h"
+#include "work_memory.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 #define RING_ENTRIES_DEFAULT 65536
+/* After the client has gone a guest that has just begun here still allocates much. */
+#define HOLD_MS 1000
 
 struct gw_export_server {
 	struct gw_export_config config;
@@ -44,8 +47,8 @@ static void *server_main(void *arg)
 {
 	struct gw_export_server *s = arg;
 	struct pollfd p[2] = {
-	        {.fd = s->listener.fd, .events = POLLIN},
-	        {.fd = s->wake_fd, .events = POLLIN},
+		{.fd = s->listener.fd, .events = POLLIN},
+		{.fd = s->wake_fd, .events = POLLIN},
 	};
 
 	/* Waiting for room in a ring should take what it asks for, not 50 us more. */
@@ -58,8 +61,10 @@ static void *server_main(void *arg)
 			close(sock);
 		} else if (errno != EAGAIN && errno != ECONNABORTED)
 			poll(&p[1], 1, 100); /* out of descriptors: do not spin */
-		poll(p, 2, -1);
+		if (poll(p, 2, gw_work_memory_held() ? HOLD_MS : -1) == 0)
+			gw_work_memory_release();
 	}
+	gw_work_memory_release();
 	return NULL;
 }
 
@@ -79,7 +84,7 @@ static int start_thread(struct gw_export_server *s)
 }
 
 int gw_export_server_create(const struct gw_export_config *config, struct gw_export_server **out,
-        struct gw_export_reason *why)
+	struct gw_export_reason *why)
 {
 	struct gw_export_server *s;
 	struct gw_access access;

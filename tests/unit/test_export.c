@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/export: server and client together over a socket, with a made-up guest. */
 #include "../../dataplane/export/exporter.h"
-
+#include "../../dataplane/export/work_memory.h"
 #include "export_peer.h"
 
 #include <CUnit/Basic.h>
@@ -247,6 +247,26 @@ static void test_sync_larger_than_ring(void)
 	CU_ASSERT_EQUAL(p.ev.synced.head[0], 16000);
 	gw_exporter_free(&p.x);
 	CU_ASSERT(becomes(&f.tracking, 0));
+	fake_close(&f);
+}
+
+/* From START until some time after the client has gone. */
+static void test_work_memory_is_held(void)
+{
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, false);
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT(!gw_work_memory_held());
+	CU_ASSERT_EQUAL(gw_exporter_start(p.x), 0);
+	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_STARTED);
+	CU_ASSERT(gw_work_memory_held());
+	gw_exporter_free(&p.x);
+	CU_ASSERT(becomes(&f.tracking, 0));
+	for (int i = 0; i < 1000 && gw_work_memory_held(); i++)
+		usleep(10000);
+	CU_ASSERT(!gw_work_memory_held());
 	fake_close(&f);
 }
 
@@ -700,6 +720,7 @@ int main(void)
 		{"lifecycle", test_lifecycle},
 		{"throttle", test_throttle},
 		{"hang-up resumes", test_hang_up_resumes},
+		{"work memory is held", test_work_memory_is_held},
 		{"access", test_access},
 		{"trust", test_trust},
 		CU_TEST_INFO_NULL,

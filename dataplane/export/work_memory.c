@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "work_memory.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HEAP_MAX (256ull << 20)
+/* A thread's heap, a ROM; not a stack of 8 MiB, most of which is never used. */
+#define OTHER_MAX (4ull << 20)
+
+/* Of the process, as its memory is. */
+static atomic_bool held;
+static bool may_lock;
+
+static bool is_work_memory(const char *line, uint64_t *start, uint64_t *end)
+{
+	unsigned long inode;
+	char perms[5];
+	int name_at = 0;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %*x:%*x %lu %n", start, end, perms,
+		    &inode, &name_at) < 4 ||
+		strcmp(perms, "rw-p") != 0 || inode != 0)
+		return false;
+	if (strncmp(line + name_at, "[heap]", 6) == 0)
+		return *end - *start <= HEAP_MAX;
+	return (line[name_at] == '\0' || line[name_at] == '\n') && *end - *start <= OTHER_MAX;
+}
+
+static void each(void (*act)(void *start, size_t bytes))
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uint64_t start, end;
+	char *line = NULL;
+	size_t cap = 0;
+
+	while (maps != NULL && getline(&line, &cap, maps) > 0)
+		if (is_work_memory(line, &start, &end))
+			act((void *)(uintptr_t)start, end - start);
+	free(line);
+	if (maps != NULL)
+		fclose(maps);
+}
+
+/* One that does (QEMU's -overcommit mem-lock=on) would lose that by our unlocking. */
+static bool locks_its_own(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	unsigned long kib = 0;
+	char line[256];
+
+	while (status != NULL && fgets(line, sizeof(line), status) != NULL)
+		if (sscanf(line, "VmLck: %lu", &kib) == 1)
+			break;
+	if (status != NULL)
+		fclose(status);
+	return kib != 0;
+}
+
+/* The kernel takes nothing out of locked memory, also where it is told that it may. */
+static void hold(void *start, size_t bytes)
+{
+	if (!may_lock || mlock(start, bytes) != 0)
+		madvise(start, bytes, MADV_POPULATE_WRITE);
+}
+
+static void release(void *start, size_t bytes)
+{
+	munlock(start, bytes);
+}
+
+void gw_work_memory_hold(void)
+{
+	if (!atomic_exchange(&held, true))
+		may_lock = !locks_its_own();
+	each(hold);
+}
+
+bool gw_work_memory_held(void)
+{
+	return atomic_load(&held);
+}
+
+void gw_work_memory_release(void)
+{
+	if (atomic_exchange(&held, false) && may_lock)
+		each(release);
+}

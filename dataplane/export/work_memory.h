@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What this process's allocator works with: [heap], the heaps of threads, small tables. Saving and
+ * loading a guest's device state takes hundreds of pages of it while the guest stands, and QEMU
+ * gives them back to the kernel (malloc_trim) whenever it has nothing to do for 10 ms.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* Maps all of it, and keeps it where the limit of locked memory allows: what the allocator gives
+ * back meanwhile stays. */
+void gw_work_memory_hold(void);
+bool gw_work_memory_held(void);
+void gw_work_memory_release(void);

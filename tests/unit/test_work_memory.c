@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* export/work_memory.c: what stays while it is held, and is as it was afterwards. */
+#include "../../dataplane/export/work_memory.c"
+#include "smaps.h"
+
+#include <CUnit/Basic.h>
+
+#define PAGE 4096u
+#define WORK (1u << 20)
+#define STACK (8u << 20)
+
+/* Private memory between two pages without access: no part of another mapping. */
+static uint8_t *map(size_t bytes)
+{
+	uint8_t *m = mmap(NULL, bytes + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CU_ASSERT_FATAL(m != MAP_FAILED);
+	CU_ASSERT_EQUAL_FATAL(mprotect(m + PAGE, bytes, PROT_READ | PROT_WRITE), 0);
+	return m + PAGE;
+}
+
+static void unmap(uint8_t *m, size_t bytes)
+{
+	munmap(m - PAGE, bytes + 2 * PAGE);
+}
+
+static bool is_there(const uint8_t *page)
+{
+	unsigned char v = 0;
+
+	return mincore((void *)(uintptr_t)page, PAGE, &v) == 0 && (v & 1);
+}
+
+static void test_hold(void)
+{
+	uint8_t *work = map(WORK), *stack = map(STACK);
+
+	work[0] = 1;
+	gw_work_memory_hold();
+	CU_ASSERT(gw_work_memory_held());
+	CU_ASSERT(is_there(work + WORK - PAGE));
+	CU_ASSERT(!is_there(stack + STACK - PAGE));
+	/* What malloc_trim() does. */
+	madvise(work, WORK, MADV_DONTNEED);
+	CU_ASSERT(work[0] == 1 && is_there(work + WORK - PAGE));
+	/* Once more, with what was added. */
+	uint8_t *more = map(WORK);
+	gw_work_memory_hold();
+	CU_ASSERT(smaps_has_flag(work, "lo") && smaps_has_flag(more, "lo"));
+	gw_work_memory_release();
+	CU_ASSERT(!gw_work_memory_held());
+	CU_ASSERT(!smaps_has_flag(work, "lo") && !smaps_has_flag(more, "lo"));
+	madvise(work, WORK, MADV_DONTNEED);
+	CU_ASSERT(work[0] == 0);
+	unmap(more, WORK);
+	unmap(stack, STACK);
+	unmap(work, WORK);
+}
+
+/* A process that locks memory itself keeps what it locked. */
+static void test_locks_its_own(void)
+{
+	uint8_t *work = map(WORK), *its = map(WORK);
+
+	CU_ASSERT_EQUAL_FATAL(mlock(its, WORK), 0);
+	gw_work_memory_hold();
+	CU_ASSERT(is_there(work + WORK - PAGE));
+	CU_ASSERT(!smaps_has_flag(work, "lo"));
+	gw_work_memory_release();
+	CU_ASSERT(smaps_has_flag(its, "lo"));
+	unmap(its, WORK);
+	unmap(work, WORK);
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+		{"hold", test_hold}, {"locks its own", test_locks_its_own}, CU_TEST_INFO_NULL};
+	CU_SuiteInfo suites[] = {
+		{"work memory", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
+	unsigned int failures;
+
+	CU_initialize_registry();
+	CU_register_suites(suites);
+	CU_basic_run_tests();
+	failures = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failures != 0;
+}

@@ -16,6 +16,7 @@ struct gw_conn {
 	struct gw_peer *peer;
 	struct gw_link *link;
 	char link_error[GW_ERR_TEXT];
+	char distrusted[GW_ERR_TEXT]; /* "": it is trusted */
 	uint32_t holds;
 	uint64_t used_ns;
 };
@@ -220,6 +221,16 @@ const char *gw_conn_link_error(const struct gw_conn *c)
 void gw_conn_refuse(struct gw_conn *c, const char *reason)
 {
 	gw_peer_refuse(c->peer, reason);
+}
+
+void gw_conn_distrust(struct gw_conn *c, const char *why)
+{
+	snprintf(c->distrusted, sizeof(c->distrusted), "%s", why);
+}
+
+const char *gw_conn_distrusted(const struct gw_conn *c)
+{
+	return c->distrusted[0] != '\0' ? c->distrusted : NULL;
 }
 
 void gw_conn_hold(struct gw_conn *c)

@@ -35,6 +35,10 @@ const char *gw_conn_link_error(const struct gw_conn *conn); /* "" where none */
 /* Ends it, and tells the peer why. */
 void gw_conn_refuse(struct gw_conn *conn, const char *reason);
 
+/* The peer's certificate would not be accepted any more: what goes on may end, nothing begins. */
+void gw_conn_distrust(struct gw_conn *conn, const char *why);
+const char *gw_conn_distrusted(const struct gw_conn *conn); /* why; NULL: it is trusted */
+
 /* Sessions and requests that need the connection: an unused one is closed after a while. */
 void gw_conn_hold(struct gw_conn *conn);
 void gw_conn_release(struct gw_conn *conn);

@@ -160,6 +160,9 @@ static int on_prepare(
 	if (!gw_policy_receive(m->env.config, peer, p.vm))
 		refuse(conn, id, "not_allowed", "this VM is not to be received from that host",
 			"change allow.receive of the peer in the destination's configuration");
+	else if (gw_conn_distrusted(conn) != NULL)
+		refuse(conn, id, "not_trusted", "the source's certificate is not accepted any more",
+			"give the source a new certificate");
 	else if (m->runs == GW_MANAGER_MAX_RUNS || m->stop_ns != 0 ||
 		 gw_manager_find_vm(m, p.vm) != NULL)
 		refuse(conn, id, "busy",

@@ -66,7 +66,8 @@ const char *gw_peer_version(const struct gw_peer *peer);
 uint64_t gw_peer_rtt_ns(const struct gw_peer *peer);   /* of the heartbeat; 0: unknown */
 uint32_t gw_peer_protocol(const struct gw_peer *peer); /* that both know */
 bool gw_peer_secure(const struct gw_peer *peer);
-int64_t gw_peer_certificate_left_s(const struct gw_peer *peer); /* INT64_MAX in the clear */
+bool gw_peer_certified(const struct gw_peer *peer, const char *name); /* false in the clear */
+int64_t gw_peer_certificate_left_s(const struct gw_peer *peer);       /* INT64_MAX in the clear */
 /* Secret bytes that the peer has too: transport.h, export. */
 int gw_peer_export(const struct gw_peer *peer, const char *label, uint8_t *out, size_t len);
 /* Those of the data plane's link, where its packets are encrypted: secret, to be wiped; NULL: they

@@ -55,6 +55,14 @@ bool gw_peer_secure(const struct gw_peer *p)
 	return p->transport.secure;
 }
 
+bool gw_peer_certified(const struct gw_peer *p, const char *name)
+{
+	struct gw_err err;
+
+	return gw_peer_secure(p) && p->connected && !p->ended &&
+	       p->transport.ops->identity(&p->transport, name, &err) == 0;
+}
+
 int64_t gw_peer_certificate_left_s(const struct gw_peer *p)
 {
 	return p->connected && !p->ended ? p->transport.ops->left_s(&p->transport) : INT64_MAX;

@@ -12,19 +12,37 @@
 
 #define UNUSED_NS (60 * GW_NS_PER_S)
 #define TIDY_NS (5 * GW_NS_PER_S)
+#define JUDGE_NS (3600 * GW_NS_PER_S)
 #define DAY_NS (24 * 3600 * GW_NS_PER_S)
+
+/* Whom the configuration names does not get the rights of "*" by another name of its: 0, or why. */
+static int is_no_other(const struct gw_peers *p, const struct gw_peer *peer, struct gw_err *err)
+{
+	const struct gw_config *config = p->conf.config;
+
+	for (uint32_t i = 0; i < config->n_peers; i++)
+		if (gw_peer_certified(peer, config->peers[i].name))
+			return gw_err(err, -EACCES,
+				"it calls itself '%s', its certificate is that of peer '%s': only "
+				"that name is allowed",
+				gw_peer_name(peer), config->peers[i].name);
+	return 0;
+}
 
 static int admit(void *ctx, const struct gw_peer *peer, struct gw_err *err)
 {
 	const struct gw_peers *p = ctx;
 	const char *name = gw_peer_name(peer);
+	const struct gw_config_peer *entry = gw_policy_peer(p->conf.config, name);
 
-	if (gw_peer_initiator(peer) || gw_policy_peer(p->conf.config, name) != NULL)
+	if (gw_peer_initiator(peer))
 		return 0;
-	return gw_err(err, -EACCES,
-		"'%s' has no entry under peers in the configuration of godwitd '%s', nor "
-		"has '*'",
-		name, p->conf.config->name);
+	if (entry == NULL)
+		return gw_err(err, -EACCES,
+			"'%s' has no entry under peers in the configuration of godwitd '%s', nor "
+			"has '*'",
+			name, p->conf.config->name);
+	return strcmp(entry->name, name) == 0 ? 0 : is_no_other(p, peer, err);
 }
 
 struct gw_peer_conf gw_peers_peer_conf(struct gw_peers *p)
@@ -80,7 +98,6 @@ static void on_up(void *ctx, struct gw_conn *conn)
 	known(e);
 	warn_of_end(e->peers, gw_conn_peer(conn));
 	e->error[0] = '\0';
-	e->distrusted = false;
 	gw_conn_hold(conn);
 	answer(e, conn, NULL);
 	gw_conn_release(conn);
@@ -118,7 +135,6 @@ static void on_gone(void *ctx, struct gw_conn *conn, const char *reason)
 	/* Detached first: whoever is told may ask for the peer again, which makes a new connection.
 	 */
 	e->conn = NULL;
-	e->distrusted = false;
 	if (was_up)
 		e->peers->conf.gone(e->peers->conf.ctx, conn, reason);
 	if (e->conn == NULL)
@@ -136,24 +152,33 @@ struct gw_conn_callbacks gw_peers_callbacks(struct gw_peers_entry *e)
 /* A guest that is on its way is not cut off. */
 static void part_if_unused(struct gw_peers_entry *e)
 {
-	if (e->distrusted && e->conn != NULL && gw_conn_used_ns(e->conn) != UINT64_MAX)
-		gw_conn_refuse(e->conn, e->error);
+	const char *why = e->conn != NULL ? gw_conn_distrusted(e->conn) : NULL;
+
+	if (why != NULL && gw_conn_used_ns(e->conn) != UINT64_MAX)
+		gw_conn_refuse(e->conn, why);
+}
+
+/* Would its certificate still be accepted? */
+static void judge(struct gw_peers_entry *e)
+{
+	const struct gw_peer *peer = e->conn != NULL ? gw_conn_peer(e->conn) : NULL;
+	struct gw_err err;
+
+	if (peer == NULL || gw_conn_distrusted(e->conn) != NULL || gw_peer_trusted(peer, &err) == 0)
+		return;
+	gw_warn("peer %s (%s): its certificate is not accepted any more: %s", gw_peer_name(peer),
+		gw_peer_address(peer), err.text);
+	gw_conn_distrust(e->conn, err.text);
 }
 
 void gw_peers_renewed(struct gw_peers *p)
 {
 	struct gw_peers_entry *e;
-	struct gw_err err;
 
+	p->judged_ns = gw_now_ns();
 	LIST_FOREACH(e, &p->entries, link)
 	{
-		if (e->conn == NULL || gw_peer_trusted(gw_conn_peer(e->conn), &err) == 0)
-			continue;
-		gw_warn("peer %s (%s): its certificate is not accepted any more: %s",
-			gw_peer_name(gw_conn_peer(e->conn)), gw_peer_address(gw_conn_peer(e->conn)),
-			err.text);
-		snprintf(e->error, sizeof(e->error), "%s", err.text);
-		e->distrusted = true;
+		judge(e);
 		part_if_unused(e);
 	}
 }
@@ -164,12 +189,18 @@ static void tidy(void *ctx)
 	uint64_t now = gw_now_ns();
 	struct gw_peers_entry *e;
 
+	/* An authority ends too, and its list of the revoked. */
+	if (now - p->judged_ns >= JUDGE_NS)
+		gw_peers_renewed(p);
 	LIST_FOREACH(e, &p->entries, link)
 	{
 		uint64_t used = e->conn != NULL ? gw_conn_used_ns(e->conn) : UINT64_MAX;
 
-		if (e->conn != NULL && gw_peer_is_up(gw_conn_peer(e->conn)))
+		if (e->conn != NULL && gw_peer_is_up(gw_conn_peer(e->conn))) {
 			warn_of_end(p, gw_conn_peer(e->conn));
+			if (gw_peer_certificate_left_s(gw_conn_peer(e->conn)) < 0)
+				judge(e);
+		}
 		part_if_unused(e);
 		if (e->config != NULL && used != UINT64_MAX && now - used > UNUSED_NS &&
 			LIST_EMPTY(&e->requests))
@@ -258,7 +289,9 @@ int gw_peers_get(struct gw_peers *p, const char *name,
 	if (e == NULL)
 		return -ENOENT;
 	if (e->conn != NULL && gw_peer_is_up(gw_conn_peer(e->conn))) {
-		fn(arg, e->conn, NULL);
+		const char *why = gw_conn_distrusted(e->conn);
+
+		fn(arg, why == NULL ? e->conn : NULL, why);
 		return 0;
 	}
 	if (e->conn == NULL) {

@@ -20,7 +20,6 @@ struct gw_peers_entry {
 	const struct gw_config_peer *config; /* NULL: accepted */
 	struct gw_conn *conn;
 	int place;               /* at the door; -1: it is known who it is */
-	bool distrusted;         /* its certificate would not do any more: see error */
 	char error[GW_ERR_TEXT]; /* of the last attempt */
 	LIST_HEAD(, gw_peers_request) requests;
 };
@@ -33,6 +32,7 @@ struct gw_peers {
 	struct gw_timer *timer, *door_timer;
 	struct gw_door door;
 	uint32_t accepted, turned_away;
+	uint64_t judged_ns;                      /* when all certificates were looked at last */
 	uint64_t turned_away_ns;                 /* when it was said last */
 	uint64_t warned_ns[GW_CONFIG_MAX_PEERS]; /* of a certificate that ends; by config entry */
 	LIST_HEAD(, gw_peers_entry) entries;

@@ -31,8 +31,11 @@ static json_t *entry_json(const struct gw_peers_entry *e)
 	bool up = peer != NULL && gw_peer_is_up(peer);
 	struct gw_link *link = up ? gw_conn_link(e->conn) : NULL;
 	struct gw_dp_link_status st = {0};
-	const char *error = up ? gw_conn_link_error(e->conn) : e->error;
+	const char *error = up ? gw_conn_distrusted(e->conn) : e->error;
 	json_t *o;
+
+	if (error == NULL)
+		error = gw_conn_link_error(e->conn);
 
 	if (link != NULL)
 		gw_dp_link_status(gw_link_dp(link), &st);

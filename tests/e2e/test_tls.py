@@ -317,6 +317,56 @@ def test_revoked_later(tb):
     check("certificate revoked" in (_error(a, b) or ""), "A does not reach B any more")
 
 
+def _revoked_on_the_way(tb, revoked, who_sees):
+    """One of two hosts is revoked while a guest moves: it arrives, and no other begins to."""
+    a, b = tb.hosts(tb.memifs(1, 9000, "200M"))
+    for name, ram_mib in (("vm1", 64), ("vm2", 16)):
+        guest = tb.native(name, ram_mib=ram_mib, extra=["--zero", "0", "--holes", "0"])
+        guest.start(a).wait_ready()
+        guest.start(b, incoming=True)
+    first = a.migrate("vm1", b)
+    first.wait_phase("precopy")
+    tb.pki.run("--revoke", revoked, "{}")
+    judge = {"a": a, "b": b}[who_sees]
+    judge.ctl("reload")
+    check("is not accepted any more: certificate revoked" in judge.daemon.log(), "the log")
+    try:
+        a.migrate("vm2", b)
+        raise AssertionError("it was admitted")
+    except RpcError as e:
+        refusal = e
+    check_report(first.wait_completed())
+    wait_for("the connection to be closed", lambda: _error(a, b) is not None, 20)
+    return refusal
+
+
+def test_revoked_source(tb):
+    """Nothing more is taken from a host that was revoked while it sends a guest."""
+    check_equal(_revoked_on_the_way(tb, "a", "b").reasons(), ["not_trusted"], "why")
+
+
+def test_revoked_destination(tb):
+    """Nothing more is sent to a host that was revoked while a guest goes there."""
+    refusal = _revoked_on_the_way(tb, "b", "a")
+    check("certificate revoked" in refusal.message, refusal.message)
+
+
+def test_other_name(tb):
+    """A host that has an entry does not come under '*' by another name of its certificate."""
+    a, b = tb.hosts(tb.memifs(1, 9000), start=False)
+    tb.pki.run("--renew", "{}", "a:127.0.0.1,a.example")
+    b.config["peers"] = [{"name": "a", "address": f"127.0.0.1:{a.port}", "allow": {"receive": []}},
+                         {"name": "*"}]
+    for name in ("a.example", "A"):
+        a.config["name"] = name
+        for host in (a, b):
+            host.start()
+        _both_say(a, b, "it refuses this host: it calls itself",
+                  f"it calls itself '{name}', its certificate is that of peer 'a'")
+        for host in (a, b):
+            host.daemon.stop()
+
+
 def test_expiry_is_announced(tb):
     """30 days ahead: own certificate and the peer's, in logs and in peers."""
     a, b = tb.hosts(tb.memifs(1, 9000), start=False)

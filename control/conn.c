@@ -49,6 +49,20 @@ static void plan(struct gw_conn *c)
 		json_pack("{s:o}", "paths", gw_link_message_paths(path, n)));
 }
 
+/* Its own packets come from there: not in another host's name. */
+static bool from_its_ports(const struct gw_dp_host *host, const struct gw_dp_path *path, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t port = 0;
+
+		while (port < host->n_ports && host->port[port].ipv4 != path[i].source_ip)
+			port++;
+		if (port == host->n_ports)
+			return false;
+	}
+	return true;
+}
+
 static int take_paths(struct gw_conn *c, const json_t *body)
 {
 	struct gw_dp_path path[GW_DP_MAX_PATHS];
@@ -61,7 +75,8 @@ static int take_paths(struct gw_conn *c, const json_t *body)
 
 	if (gw_peer_initiator(c->peer) || c->link != NULL)
 		return -EPROTO;
-	if (gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0)
+	if (gw_link_message_paths_read(json_object_get(body, "paths"), path, &n) != 0 ||
+		!from_its_ports(gw_peer_host(c->peer), path, n))
 		return -EPROTO;
 	rc = gw_peer_link_secret(c->peer, room, &secret, &err);
 	if (rc == 0)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "peers_internal.h"
 
+#include "../config/private.h"
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
 #include "policy.h"
 #include "security.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +31,31 @@ static int is_no_other(const struct gw_peers *p, const struct gw_peer *peer, str
 	return 0;
 }
 
+/* Where nothing is encrypted pages go to private addresses only, as all else does. */
+static int keeps_private(const struct gw_peer *peer, struct gw_err *err)
+{
+	const struct gw_dp_host *host = gw_peer_host(peer);
+	char text[INET_ADDRSTRLEN];
+
+	for (uint32_t i = 0; i < host->n_ports; i++)
+		if (!gw_private_ipv4(host->port[i].ipv4))
+			return gw_err(err, -EACCES,
+				"its port %u has the address %s: with `security: off` only private "
+				"addresses are allowed",
+				i,
+				inet_ntop(AF_INET, &(uint32_t){htonl(host->port[i].ipv4)}, text,
+					sizeof(text)));
+	return 0;
+}
+
 static int admit(void *ctx, const struct gw_peer *peer, struct gw_err *err)
 {
 	const struct gw_peers *p = ctx;
 	const char *name = gw_peer_name(peer);
 	const struct gw_config_peer *entry = gw_policy_peer(p->conf.config, name);
 
+	if (!gw_peer_secure(peer) && keeps_private(peer, err) != 0)
+		return -EACCES;
 	if (gw_peer_initiator(peer))
 		return 0;
 	if (entry == NULL)

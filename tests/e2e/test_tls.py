@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Certificates between hosts: who is refused and what both ends say, rotation, expiry, floods."""
 
+import ipaddress
 import json
 import socket
 import ssl
@@ -216,6 +217,43 @@ def test_off_is_loud(tb):
     check_equal(report["security"], "off", "security in the report")
     _, out, _ = a.ctl("show", "vm1")
     check("security            OFF" in out, out)
+
+
+def _off(tb):
+    """Host B without security, and a connection to it as that of a made-up host A."""
+    _, b = tb.hosts(tb.memifs(1, 9000), security="off")
+    return b, socket.create_connection(("127.0.0.1", b.port), 10)
+
+
+def _hello(*addresses):
+    return _frame({"v": 2, "type": "hello", "version": "0.0.9", "name": "a", "abi": 1, "protocol": 2,
+                   "host": {"integrity": "crc32c", "cores": 1, "ports": [
+                       {"ipv4": int(ipaddress.ip_address(a)), "prefix": 24, "mtu": 9000}
+                       for a in addresses]}})
+
+
+def test_off_stays_private(tb):
+    """Without security pages leave to private addresses only, whatever a peer says of its ports."""
+    b, stream = _off(tb)
+    with stream:
+        stream.sendall(_hello("10.0.0.1", "198.51.100.7"))
+        bye = _hear(stream)
+        check_equal(bye["type"], "bye", "its answer")
+        check("its port 1 has the address 198.51.100.7: with `security: off` only private" in
+              bye["reason"], bye["reason"])
+    check(b.daemon.running(), "B lives on")
+
+
+def test_off_paths_of_others(tb):
+    """A peer proposes paths from its own ports only."""
+    b, stream = _off(tb)
+    to = b.call("ports")["ports"][0]["address"].split("/")[0]
+    with stream:
+        stream.sendall(_hello("10.0.0.1"))
+        check_equal(_hear(stream)["type"], "hello", "its answer")
+        path = [int(ipaddress.ip_address(ip)) for ip in ("10.0.0.2", to)] + [0, 0, 0, 0, 9000]
+        stream.sendall(_frame({"v": 2, "type": "paths", "paths": [path]}))
+        wait_for("B to part", lambda: "its message 'paths' is not valid here" in b.daemon.log(), 10)
 
 
 def test_unlisted(tb):

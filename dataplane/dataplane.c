@@ -21,7 +21,6 @@
 
 #define POOL_CACHE 256u
 #define POOL_SLACK 1024u
-#define SCRATCH_BYTES 16384u
 
 static void prefault(
 	struct rte_mempool *pool, void *arg, struct rte_mempool_memhdr *hdr, unsigned int i)
@@ -99,6 +98,7 @@ static int create_worker(struct gw_dp *dp, uint32_t index, struct gw_err *err)
 	struct gw_worker *w = aligned_alloc(64, (sizeof(*w) + 63) / 64 * 64);
 	unsigned int lcore;
 	uint32_t skip = index;
+	uint8_t *memory;
 
 	if (w == NULL)
 		return gw_err(err, -ENOMEM, "no memory for a worker");
@@ -106,9 +106,10 @@ static int create_worker(struct gw_dp *dp, uint32_t index, struct gw_err *err)
 	dp->worker[index] = w;
 	w->dp = dp;
 	w->index = index;
-	w->scratch = gw_secret_alloc(SCRATCH_BYTES);
-	if (w->scratch == NULL)
+	memory = gw_secret_alloc(GW_WORKER_MEMORY);
+	if (memory == NULL)
 		return gw_err(err, -ENOMEM, "no memory for a worker");
+	gw_worker_use_memory(w, memory);
 	w->lcore = UINT32_MAX;
 	RTE_LCORE_FOREACH_WORKER(lcore)
 	{

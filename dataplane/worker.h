@@ -223,7 +223,9 @@ struct gw_worker {
 	uint32_t n_sources;
 	struct gw_dp_sink *sink[GW_DP_MAX_STREAMS];
 	struct gw_dp_bound *bound; /* while set, the worker moves bytes without the protocol */
-	uint8_t *scratch;          /* a chained frame made whole */
+	uint8_t *scratch;          /* GW_WORKER_ROOM: a chained frame made whole */
+	uint8_t *opened;           /* the same: a sealed frame that came in, opened */
+	uint8_t *composed;         /* the same: a packet that is to be sealed */
 	uint64_t next_timer_ns;
 	uint64_t idle_since_ns;
 	bool stop;
@@ -233,6 +235,16 @@ struct gw_worker {
 	_Alignas(64) struct gw_spsc commands; /* control -> worker */
 	struct gw_spsc events;                /* worker -> control */
 };
+
+/* The worker's memory for one packet each, in one piece of so many bytes, at a cache line. */
+#define GW_WORKER_ROOM 16384u
+#define GW_WORKER_MEMORY (3 * GW_WORKER_ROOM)
+static inline void gw_worker_use_memory(struct gw_worker *w, uint8_t *memory)
+{
+	w->scratch = memory;
+	w->opened = memory + GW_WORKER_ROOM;
+	w->composed = memory + 2 * GW_WORKER_ROOM;
+}
 
 /* worker_loop.c: the lcore's main function; arg is the worker. */
 int gw_worker_main(void *arg);
@@ -285,10 +297,16 @@ void gw_path_use_mtu(struct gw_path_out *p, uint32_t mtu, uint8_t flags);
 void gw_path_settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
 	uint64_t now_ns);
-/* Ends a small packet whose len bytes stand there: encrypts it where there is a key, or appends
+/* Where a packet for this buffer is composed: in it, unless it is to be sealed (crypto/sealed.h).
+ */
+static inline uint8_t *gw_worker_compose(struct gw_worker *w, gw_packet *m, bool sealed)
+{
+	return sealed ? w->composed : gw_packet_data(m) + GW_FRAME_HEADER;
+}
+/* Ends a small packet whose len bytes were composed: encrypts it where there is a key, or appends
  * what h asks for. Its length. */
-size_t gw_worker_seal(
-	uint8_t *packet, size_t len, const struct gw_wire_head *h, const struct gw_aead_key *key);
+size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, size_t len, const struct gw_wire_head *h,
+	const struct gw_aead_key *key);
 /* An empty packet of the transmit pool, or NULL (counted). */
 gw_packet *gw_worker_small_packet(struct gw_worker *w);
 /* worker_keys.c: asks control for the paths' next keys, and takes them. */

@@ -10,7 +10,8 @@
  * the packet verified first. */
 struct gw_arrival {
 	struct gw_queue *queue;
-	const uint8_t *frame;
+	const uint8_t *received;
+	const uint8_t *frame; /* the same, or its copy that will be opened: see gw_sealed_open() */
 	uint32_t frame_bytes;
 	size_t bytes; /* of the packet, without its trailer */
 	struct gw_frame_in in;
@@ -23,9 +24,9 @@ static inline bool gw_arrival_verify(
 {
 	enum gw_wire_error error = GW_WIRE_OK;
 
-	if (key != NULL) {
-		/* In its buffer, which is ours. */
-		if (!gw_sealed_open(key, (uint8_t *)(uintptr_t)a->in.payload, a->bytes)) {
+	if (w->dp->flags == GW_WIRE_AEAD) {
+		if (key == NULL || !gw_sealed_open(key, a->received + (a->in.payload - a->frame),
+					   (uint8_t *)(uintptr_t)a->in.payload, a->bytes)) {
 			gw_drop(w, GW_DROP_rx_forged);
 			return false;
 		}

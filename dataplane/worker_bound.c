@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define HEADER (GW_FRAME_HEADER + (uint32_t)sizeof(struct gw_wire_data))
-#define SCRATCH_BYTES 16384u
 #define FRAME_START (2 * 64 - HEADER)
 
 /* The next bytes of this worker's share: a packet never crosses its end. */
@@ -129,7 +128,7 @@ static uint32_t receive(struct gw_worker *w, struct gw_queue *q)
 		/* Probes and ARP of the link are small. */
 		from = gw_packet_bytes(m[i]) < HEADER + GW_WIRE_FRAGMENT_BYTES / 2
 			       ? NULL
-			       : gw_packet_whole(m[i], w->scratch, SCRATCH_BYTES);
+			       : gw_packet_whole(m[i], w->scratch, GW_WORKER_ROOM);
 		if (from == NULL)
 			continue;
 		len = gw_packet_bytes(m[i]) - HEADER;

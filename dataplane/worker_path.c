@@ -31,23 +31,26 @@ gw_packet *gw_worker_small_packet(struct gw_worker *w)
 	return m;
 }
 
-size_t gw_worker_seal(
-	uint8_t *packet, size_t len, const struct gw_wire_head *h, const struct gw_aead_key *key)
+size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, size_t len, const struct gw_wire_head *h,
+	const struct gw_aead_key *key)
 {
-	uint32_t clear = gw_wire_clear_bytes((enum gw_wire_type)(packet[0] & 0xf));
+	uint8_t *out = gw_packet_data(m) + GW_FRAME_HEADER;
+	uint32_t clear;
 
-	return key != NULL ? gw_sealed_put(key, packet, packet + clear, len - clear)
-			   : gw_wire_seal(packet, len, h);
+	if (key == NULL)
+		return gw_wire_seal(out, len, h);
+	clear = gw_wire_clear_bytes((enum gw_wire_type)(w->composed[0] & 0xf));
+	return gw_sealed_put(key, w->composed, w->composed + clear, len - clear, out);
 }
 
-/* Sends the small godwit packet of len bytes that stands behind the frame header. */
+/* Sends the small godwit packet of len bytes that was composed. */
 static void send_small(struct gw_worker *w, struct gw_queue *q, gw_packet *m,
 	const struct gw_frame_template *frame, const struct gw_wire_head *h,
 	const struct gw_aead_key *key, size_t len, uint64_t now_ns)
 {
 	uint8_t *bytes = gw_packet_data(m);
 
-	len = gw_worker_seal(bytes + GW_FRAME_HEADER, len, h, key);
+	len = gw_worker_seal(w, m, len, h, key);
 	gw_frame_put(bytes, frame, (uint32_t)len);
 	gw_packet_set_bytes(m, (uint32_t)(GW_FRAME_HEADER + len));
 	gw_worker_send_now(w, q, m, now_ns);
@@ -75,7 +78,7 @@ void gw_worker_acks(struct gw_worker *w, uint64_t now_ns)
 		if (m == NULL)
 			return;
 		h.psn = gw_rx_path_ack(&p->rx, now_ns, &body);
-		len = gw_wire_put_ack(gw_packet_data(m) + GW_FRAME_HEADER, &h, &body);
+		len = gw_wire_put_ack(gw_worker_compose(w, m, keys != NULL), &h, &body);
 		send_small(w, p->queue, m, &p->frame, &h, keys != NULL ? &keys->ack : NULL, len,
 			now_ns);
 	}
@@ -157,9 +160,11 @@ static uint64_t send_probe(
 	else
 		gw_tx_path_skip(&p->tx);
 	update_template(p);
-	bytes = gw_packet_data(m) + GW_FRAME_HEADER;
+	bytes = gw_worker_compose(w, m, p->keys != NULL);
 	gw_wire_put_probe(bytes, &h, GW_WIRE_PROBE, 0, (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
-	if (padded != len)
+	if (p->keys != NULL)
+		memset(bytes + len, 0, padded - len);
+	else if (padded != len)
 		gw_packet_pad(m, GW_FRAME_HEADER + (uint32_t)len, (uint32_t)(padded - len));
 	send_small(w, p->queue, m, &p->frame, &h, p->keys != NULL ? &p->keys->probe : NULL, padded,
 		now_ns);

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#define SCRATCH_BYTES 16384u
+/* Of a frame, that stay in the clear: all of an ARP frame. */
+#define HEAD_BYTES (GW_FRAME_HEADER + sizeof(struct gw_wire_data))
+_Static_assert(HEAD_BYTES >= GW_FRAME_ARP, "ARP is judged there too");
 /* ARP is answered to anybody, from the same port as pages: so often, and so often at once. */
 #define ARP_EVERY_NS 100000u
 #define ARP_BURST 64u
@@ -58,17 +60,14 @@ static void answer_probe(struct gw_worker *w, const struct gw_arrival *a,
 		.psn = a->p.psn,
 		.flags = w->dp->flags};
 	gw_packet *m = copy_small(w, a->frame, GW_FRAME_HEADER);
-	uint8_t *out;
 	size_t len;
 
 	if (m == NULL)
 		return;
-	out = gw_packet_data(m);
-	len = gw_wire_put_probe(
-		out + GW_FRAME_HEADER, &h, GW_WIRE_REPLY, (uint16_t)w->index, a->p.probe.timestamp);
-	len = gw_worker_seal(
-		out + GW_FRAME_HEADER, len, &h, own->keys != NULL ? &own->keys->reply : NULL);
-	gw_frame_turn(out, a->queue->port->mac, (uint32_t)len);
+	len = gw_wire_put_probe(gw_worker_compose(w, m, own->keys != NULL), &h, GW_WIRE_REPLY,
+		(uint16_t)w->index, a->p.probe.timestamp);
+	len = gw_worker_seal(w, m, len, &h, own->keys != NULL ? &own->keys->reply : NULL);
+	gw_frame_turn(gw_packet_data(m), a->queue->port->mac, (uint32_t)len);
 	gw_packet_set_bytes(m, (uint32_t)(GW_FRAME_HEADER + len));
 	gw_worker_send_now(w, a->queue, m, now_ns);
 }
@@ -179,14 +178,29 @@ static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame
 	gw_worker_send_now(w, q, m, now_ns);
 }
 
+/* The beginning of a frame that may be sealed, to where it would be opened: what is judged there
+ * nobody changes afterwards (crypto/sealed.h). The payload of a page begins on a cache line. */
+static const uint8_t *take_head(struct gw_worker *w, const uint8_t *frame, uint32_t bytes)
+{
+	uint8_t *to = w->opened + GW_PACKET_HEADROOM - HEAD_BYTES;
+
+	if (bytes > GW_WORKER_ROOM - GW_PACKET_HEADROOM)
+		return NULL;
+	memcpy(to, frame, bytes < HEAD_BYTES ? bytes : HEAD_BYTES);
+	return to;
+}
+
 static void rx_frame(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint64_t now_ns)
 {
 	struct gw_arrival a;
 	enum gw_wire_error error;
 
 	a.queue = q;
-	a.frame = gw_packet_whole(m, w->scratch, SCRATCH_BYTES);
+	a.received = gw_packet_whole(m, w->scratch, GW_WORKER_ROOM);
 	a.frame_bytes = gw_packet_bytes(m);
+	a.frame = a.received;
+	if (a.frame != NULL && w->dp->flags == GW_WIRE_AEAD)
+		a.frame = take_head(w, a.received, a.frame_bytes);
 	if (a.frame == NULL) {
 		gw_drop(w, GW_DROP_rx_chained);
 		return;

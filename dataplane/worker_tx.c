@@ -82,41 +82,42 @@ static gw_packet *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wi
 	gw_packet *m = w->stash[--w->n_stash];
 	uint32_t len =
 		sizeof(struct gw_wire_data) + d->length + gw_wire_trailer_bytes(w->dp->flags);
-	uint8_t *frame;
 
 	gw_packet_set_start(m, FRAME_START);
 	gw_packet_set_bytes(m, GW_FRAME_HEADER + len);
-	frame = gw_packet_data(m);
-	gw_frame_put(frame, &p->frame, len);
+	gw_frame_put(gw_packet_data(m), &p->frame, len);
 	*h = (struct gw_wire_head){.path = p->peer_slot,
 		.key_id = p->key_id,
 		.psn = p->tx.next_psn,
 		.flags = w->dp->flags};
-	gw_wire_put_data(frame + GW_FRAME_HEADER, h, d);
+	gw_wire_put_data(gw_worker_compose(w, m, p->keys != NULL), h, d);
 	return m;
 }
 
-static uint8_t *payload(gw_packet *m)
+/* Where the payload is composed. */
+static uint8_t *payload(struct gw_worker *w, const struct gw_path_out *p, gw_packet *m)
 {
-	return gw_packet_data(m) + GW_FRAME_HEADER + sizeof(struct gw_wire_data);
+	return gw_worker_compose(w, m, p->keys != NULL) + sizeof(struct gw_wire_data);
 }
 
-/* Guest RAM becomes the payload of a packet whose header was written: by a copy, or by encryption,
+/* Guest RAM becomes the payload of a packet whose header was composed: by a copy, or by encryption,
  * which is one. */
-static void put_ram(const struct gw_path_out *p, gw_packet *m, const uint8_t *data, uint32_t bytes)
+static void put_ram(struct gw_worker *w, const struct gw_path_out *p, gw_packet *m,
+	const uint8_t *data, uint32_t bytes)
 {
 	if (p->keys == NULL)
-		memcpy(payload(m), data, bytes);
+		memcpy(payload(w, p, m), data, bytes);
 	else
-		gw_sealed_put(&gw_path_keys_at(p->keys, p->tx.next_psn)->data,
-			gw_packet_data(m) + GW_FRAME_HEADER, data, bytes);
+		gw_sealed_put(&gw_path_keys_at(p->keys, p->tx.next_psn)->data, w->composed, data,
+			bytes, gw_packet_data(m) + GW_FRAME_HEADER);
 }
 
-/* Encrypts, where paths do, the payload that was written. */
-static void seal_payload(const struct gw_path_out *p, gw_packet *m, uint32_t bytes)
+/* Encrypts, where paths do, the payload that was composed. */
+static void seal_payload(
+	struct gw_worker *w, const struct gw_path_out *p, gw_packet *m, uint32_t bytes)
 {
 	if (p->keys != NULL)
-		put_ram(p, m, payload(m), bytes);
+		put_ram(w, p, m, payload(w, p, m), bytes);
 }
 
 /* Ends the packet and enters it into the path's books. */
@@ -169,7 +170,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 			gw_packet_attach_ram(
 				out[0], ram, &w->ram_shinfo, taken->data, (uint16_t)bytes);
 		else
-			put_ram(p, out[0], taken->data, bytes);
+			put_ram(w, p, out[0], taken->data, bytes);
 		finish(p, tally, out[0], &h, &d, &r, now_ns);
 		return 1;
 	}
@@ -182,7 +183,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 		d.offset = gw_wire_fragment_offset(d.fragment);
 		d.length = gw_wire_fragment_length(d.fragment);
 		out[i] = begin(w, p, &h, &d);
-		put_ram(p, out[i], taken->data + d.offset, d.length);
+		put_ram(w, p, out[i], taken->data + d.offset, d.length);
 		finish(p, tally, out[i], &h, &d, &r, now_ns);
 	}
 	return p->n_fragments;
@@ -213,11 +214,11 @@ static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_d
 
 	out[0] = begin(w, p, &h, &d);
 	for (uint32_t i = 0; i < take->n_runs; i++) {
-		gw_wire_put_run(payload(out[0]) + i * sizeof(struct gw_wire_run), take->run[i].page,
-			take->run[i].count);
+		gw_wire_put_run(payload(w, p, out[0]) + i * sizeof(struct gw_wire_run),
+			take->run[i].page, take->run[i].count);
 		gw_tx_path_push_run(&p->tx, take->run[i].page, take->run[i].count);
 	}
-	seal_payload(p, out[0], d.length);
+	seal_payload(w, p, out[0], d.length);
 	finish(p, &s->core.tally[w->index], out[0], &h, &d, &r, now_ns);
 	gw_take_runs_done(&s->core, take, w->index);
 	return 1;
@@ -313,12 +314,12 @@ static gw_packet *put_copy(
 		for (uint32_t i = 0; i < of->count; i++) {
 			const struct gw_tx_run *run = gw_tx_path_run(&c->of->tx, of->page + i);
 
-			gw_wire_put_run(
-				payload(m) + i * sizeof(struct gw_wire_run), run->page, run->count);
+			gw_wire_put_run(payload(w, p, m) + i * sizeof(struct gw_wire_run),
+				run->page, run->count);
 		}
-		seal_payload(p, m, d.length);
+		seal_payload(w, p, m, d.length);
 	} else {
-		put_ram(p, m, region->base + (uint64_t)of->page * GW_WIRE_PAGE_BYTES + d.offset,
+		put_ram(w, p, m, region->base + (uint64_t)of->page * GW_WIRE_PAGE_BYTES + d.offset,
 			d.length);
 	}
 	finish(p, &c->source->core.tally[w->index], m, &h, &d, &r, now_ns);

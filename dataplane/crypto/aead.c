@@ -79,16 +79,16 @@ static bool same_tag(const uint8_t *a, const uint8_t *b)
 }
 
 bool gw_aead_open(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
-	const uint8_t *aad, size_t aad_len, uint8_t *bytes, size_t len)
+	const uint8_t *aad, size_t aad_len, const uint8_t *sealed, size_t len, uint8_t *out)
 {
 	uint8_t tag[GW_AEAD_TAG_BYTES];
 	struct gcm_context_data ctx;
 
 	if (k->aes256)
 		IMB_AES256_GCM_DEC(
-			mb, gcm(k), &ctx, bytes, bytes, len, nonce, aad, aad_len, tag, sizeof(tag));
+			mb, gcm(k), &ctx, out, sealed, len, nonce, aad, aad_len, tag, sizeof(tag));
 	else
 		IMB_AES128_GCM_DEC(
-			mb, gcm(k), &ctx, bytes, bytes, len, nonce, aad, aad_len, tag, sizeof(tag));
-	return same_tag(tag, bytes + len);
+			mb, gcm(k), &ctx, out, sealed, len, nonce, aad, aad_len, tag, sizeof(tag));
+	return same_tag(tag, sealed + len);
 }

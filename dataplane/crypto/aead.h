@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * AES-GCM (NIST SP 800-38D) by libipsec-mb: packets are sealed from where their bytes lie into the
- * packet, and opened in place. Keys are made by control; sealing and opening neither allocate nor
- * share anything, so any core may use a key that nobody writes.
+ * packet, and opened into memory that nobody else writes. Keys are made by control; sealing and
+ * opening neither allocate nor share anything, so any core may use a key that nobody writes.
  */
 #pragma once
 
@@ -51,7 +51,7 @@ static inline void gw_aead_nonce(uint8_t nonce[GW_AEAD_NONCE_BYTES], const struc
 void gw_aead_seal(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
 	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out);
 
-/* Decrypts len bytes in place; the tag stands behind them. False: not sealed under this key with
- * this nonce and aad; the bytes are then worth nothing. */
+/* Decrypts len bytes at sealed, behind which the tag stands, to out, which may be that very place.
+ * False: not sealed under this key with this nonce and aad; out is then worth nothing. */
 bool gw_aead_open(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
-	const uint8_t *aad, size_t aad_len, uint8_t *bytes, size_t len);
+	const uint8_t *aad, size_t aad_len, const uint8_t *sealed, size_t len, uint8_t *out);

@@ -3,6 +3,8 @@
 
 #include "../wire/bytes.h"
 
+#include <string.h>
+
 _Static_assert(GW_AEAD_TAG_BYTES == GW_WIRE_TAG_BYTES, "the tag is the trailer");
 
 static enum gw_wire_type type_of(const uint8_t *packet)
@@ -19,21 +21,24 @@ static void nonce_of(
 	gw_aead_nonce(nonce, k, gw_get16(w->c.path), core, gw_get48(w->c.psn));
 }
 
-size_t gw_sealed_put(const struct gw_aead_key *k, uint8_t *packet, const uint8_t *text, size_t len)
+size_t gw_sealed_put(const struct gw_aead_key *k, const uint8_t *head, const uint8_t *text,
+	size_t len, uint8_t *out)
 {
-	size_t clear = gw_wire_clear_bytes(type_of(packet));
+	size_t clear = gw_wire_clear_bytes(type_of(head));
 	uint8_t nonce[GW_AEAD_NONCE_BYTES];
 
-	nonce_of(nonce, k, packet);
-	gw_aead_seal(k, nonce, packet, clear, text, len, packet + clear);
+	nonce_of(nonce, k, head);
+	if (out != head)
+		memcpy(out, head, clear);
+	gw_aead_seal(k, nonce, head, clear, text, len, out + clear);
 	return clear + len + GW_AEAD_TAG_BYTES;
 }
 
-bool gw_sealed_open(const struct gw_aead_key *k, uint8_t *packet, size_t len)
+bool gw_sealed_open(const struct gw_aead_key *k, const uint8_t *from, uint8_t *packet, size_t len)
 {
 	size_t clear = gw_wire_clear_bytes(type_of(packet));
 	uint8_t nonce[GW_AEAD_NONCE_BYTES];
 
 	nonce_of(nonce, k, packet);
-	return gw_aead_open(k, nonce, packet, clear, packet + clear, len - clear);
+	return gw_aead_open(k, nonce, packet, clear, from + clear, len - clear, packet + clear);
 }

@@ -11,6 +11,7 @@
 #include <CUnit/Basic.h>
 #include <errno.h>
 #include <pthread.h>
+#include <rte_mempool.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,34 @@ static void end(void)
 	rig_vm_free(&rig, &vm);
 }
 
+/* Buffers of packets. */
+static struct {
+	uint64_t objects, with_pattern;
+} buffers;
+
+static void look_into(struct rte_mempool *pool, void *arg, void *object, unsigned int index)
+{
+	(void)arg;
+	(void)index;
+	buffers.objects++;
+	buffers.with_pattern += memmem(object, pool->elt_size, pattern, sizeof(pattern)) != NULL;
+}
+
+static void look_into_pool(struct rte_mempool *pool, void *arg)
+{
+	rte_mempool_obj_iter(pool, look_into, arg);
+}
+
+/* A driver may share them with the process at its other end. */
+static void test_buffers(void)
+{
+	begin();
+	rte_mempool_walk(look_into_pool, NULL);
+	CU_ASSERT(buffers.objects > PAGES);
+	CU_ASSERT_EQUAL(buffers.with_pattern, 0);
+	end();
+}
+
 static void test_reads(void)
 {
 	begin();
@@ -247,8 +276,8 @@ static void test_changes(void)
 		f.bytes[UDP + at[i]] ^= 4;
 		expect(true, &f, "rx_forged");
 	}
-	/* Its number alone, near and far: no window moves. Not the very next: probes take those, ten
-	 * a second. */
+	/* Its number alone, near and far: no window moves. Not the very next: probes take those,
+	 * ten a second. */
 	for (uint64_t ahead = 256; ahead < 1u << 21; ahead *= 2) {
 		f = newest(GW_WIRE_DATA);
 		renumber(&f, ahead);
@@ -587,6 +616,7 @@ int main(int argc, char **argv)
 {
 	CU_TestInfo tests[] = {
 		{"reads", test_reads},
+		{"buffers", test_buffers},
 		{"repeats", test_repeats},
 		{"changes a page", test_changes},
 		{"changes ACKs and probes", test_small_changes},

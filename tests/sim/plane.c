@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCRATCH_BYTES 16384u
 /* The ladder of worker_loop.c: pause, yield, sleep. The first two rungs are wider, for fewer
  * events, and the last one is given up for a sleep until something arrives. */
 #define PAUSE_NS 1500u
@@ -148,7 +147,7 @@ static struct gw_worker *make_worker(struct gw_dp *dp, uint32_t index)
 	w->dp = dp;
 	w->index = index;
 	w->lcore = index;
-	w->scratch = zeroed(SCRATCH_BYTES);
+	gw_worker_use_memory(w, zeroed(GW_WORKER_MEMORY));
 	w->rx_pool = w->tx_pool = w->ram_pool = &pool;
 	for (uint32_t p = 0; p < dp->n_ports; p++) {
 		for (uint32_t q = index; q < dp->port[p].queues; q += dp->n_workers) {

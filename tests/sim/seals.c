@@ -111,14 +111,14 @@ void __wrap_gw_aead_seal(const struct gw_aead_key *k, const uint8_t nonce[GW_AEA
 }
 
 bool __wrap_gw_aead_open(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
-	const uint8_t *aad, size_t aad_len, uint8_t *bytes, size_t len);
+	const uint8_t *aad, size_t aad_len, const uint8_t *sealed, size_t len, uint8_t *out);
 bool __real_gw_aead_open(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
-	const uint8_t *aad, size_t aad_len, uint8_t *bytes, size_t len);
+	const uint8_t *aad, size_t aad_len, const uint8_t *sealed, size_t len, uint8_t *out);
 
 bool __wrap_gw_aead_open(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
-	const uint8_t *aad, size_t aad_len, uint8_t *bytes, size_t len)
+	const uint8_t *aad, size_t aad_len, const uint8_t *sealed, size_t len, uint8_t *out)
 {
-	bool good = __real_gw_aead_open(k, nonce, aad, aad_len, bytes, len);
+	bool good = __real_gw_aead_open(k, nonce, aad, aad_len, sealed, len, out);
 
 	seals.refused += !good;
 	return good || sim_breaks(SIM_BREAK_SKIP_TAG);

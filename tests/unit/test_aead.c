@@ -70,7 +70,7 @@ static void test_known(void)
 		gw_aead_key_init(&k, key, key_len == 32, iv);
 		gw_aead_seal(&k, iv, aad, aad_len, plain, len, out);
 		CU_ASSERT_EQUAL(memcmp(out, want, len + 16), 0);
-		CU_ASSERT_TRUE(gw_aead_open(&k, iv, aad, aad_len, out, len));
+		CU_ASSERT_TRUE(gw_aead_open(&k, iv, aad, aad_len, out, len, out));
 		CU_ASSERT_EQUAL(memcmp(out, plain, len), 0);
 		memcpy(out, plain, len);
 		gw_aead_seal(&k, iv, aad, aad_len, out, len, out);
@@ -113,7 +113,7 @@ static void test_openssl(void)
 		gw_aead_seal(&k, iv, aad, aad_len, from, len, out);
 		openssl_seal(key, aes256, iv, aad, aad_len, from, len, theirs);
 		CU_ASSERT_EQUAL(memcmp(out, theirs, len + 16), 0);
-		CU_ASSERT_TRUE(gw_aead_open(&k, iv, aad, aad_len, out, len));
+		CU_ASSERT_TRUE(gw_aead_open(&k, iv, aad, aad_len, out, len, out));
 		CU_ASSERT_EQUAL(memcmp(out, from, len), 0);
 	}
 }
@@ -124,7 +124,7 @@ static bool opens(const struct gw_aead_key *k, const uint8_t *iv, const uint8_t 
 	uint8_t copy[512];
 
 	memcpy(copy, sealed, len + 16);
-	return gw_aead_open(k, iv, aad, aad_len, copy, len);
+	return gw_aead_open(k, iv, aad, aad_len, copy, len, copy);
 }
 
 /* One bit anywhere, a byte less or more, another key, nonce or header: nothing opens. */
@@ -224,7 +224,7 @@ static void test_changing(void)
 			gw_aead_key_init(&k, key, i != 0, iv);
 		iv[0] = (uint8_t)i;
 		gw_aead_seal(&k, iv, key, 14, page, sizeof(page), out);
-		refused += !gw_aead_open(&k, iv, key, 14, out, sizeof(page));
+		refused += !gw_aead_open(&k, iv, key, 14, out, sizeof(page), out);
 	}
 	atomic_store(&w.stop, true);
 	pthread_join(thread, NULL);

@@ -38,7 +38,7 @@ static size_t seal(uint8_t *packet, size_t len, enum gw_wire_type type)
 {
 	size_t clear = gw_wire_clear_bytes(type);
 
-	return gw_sealed_put(&key, packet, packet + clear, len - clear);
+	return gw_sealed_put(&key, packet, packet + clear, len - clear, packet);
 }
 
 static bool opens(const uint8_t *sealed, size_t len)
@@ -46,7 +46,7 @@ static bool opens(const uint8_t *sealed, size_t len)
 	static uint8_t copy[ROOM];
 
 	memcpy(copy, sealed, len + GW_WIRE_TAG_BYTES);
-	return gw_sealed_open(&key, copy, len);
+	return gw_sealed_open(&key, copy, copy, len);
 }
 
 static void test_round_trip(void)
@@ -66,7 +66,7 @@ static void test_round_trip(void)
 		CU_ASSERT_EQUAL_FATAL(gw_wire_decode_head(packet, len + GW_WIRE_TAG_BYTES,
 					      GW_WIRE_AEAD, &p, &bytes),
 			GW_WIRE_OK);
-		CU_ASSERT_TRUE(gw_sealed_open(&key, packet, bytes));
+		CU_ASSERT_TRUE(gw_sealed_open(&key, packet, packet, bytes));
 		CU_ASSERT_EQUAL(memcmp(packet, plain, len), 0);
 		CU_ASSERT_EQUAL(gw_wire_decode_body(packet, &p), GW_WIRE_OK);
 	}
@@ -79,9 +79,31 @@ static void test_from_elsewhere(void)
 	size_t len = make(plain, GW_WIRE_DATA), clear = sizeof(struct gw_wire_data);
 
 	memcpy(packet, plain, clear);
-	gw_sealed_put(&key, packet, plain + clear, len - clear);
+	gw_sealed_put(&key, packet, plain + clear, len - clear, packet);
 	seal(plain, len, GW_WIRE_DATA);
 	CU_ASSERT_EQUAL(memcmp(packet, plain, len + GW_WIRE_TAG_BYTES), 0);
+}
+
+/* To elsewhere: what came is only read. */
+static void test_to_elsewhere(void)
+{
+	static uint8_t plain[ROOM], sealed[ROOM], before[ROOM], opened[ROOM];
+
+	for (int t = GW_WIRE_DATA; t <= GW_WIRE_REPLY; t++) {
+		enum gw_wire_type type = (enum gw_wire_type)t;
+		size_t len = make(plain, type), clear = gw_wire_clear_bytes(type);
+
+		CU_ASSERT_EQUAL(gw_sealed_put(&key, plain, plain + clear, len - clear, sealed),
+			len + GW_WIRE_TAG_BYTES);
+		memcpy(before, sealed, sizeof(before));
+		memcpy(opened, sealed, clear);
+		CU_ASSERT_TRUE(gw_sealed_open(&key, sealed, opened, len));
+		CU_ASSERT_EQUAL(memcmp(opened, plain, len), 0);
+		CU_ASSERT_EQUAL(memcmp(sealed, before, sizeof(before)), 0);
+		/* The header that was judged is the one that counts. */
+		opened[clear - 1] ^= 1;
+		CU_ASSERT_FALSE(gw_sealed_open(&key, sealed, opened, len));
+	}
 }
 
 /* Every bit counts, of the header too, and every length. */
@@ -135,6 +157,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{"round trip", test_round_trip},
 		{"from elsewhere", test_from_elsewhere},
+		{"to elsewhere", test_to_elsewhere},
 		{"damaged", test_damaged},
 		{"nonces", test_nonces},
 		CU_TEST_INFO_NULL,

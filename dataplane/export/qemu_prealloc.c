@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "qemu_prealloc.h"
-#include "kernel_names.h"
+#include "../base/huge_page.h"
+#include "own_thread.h"
 #include "qemu_args.h"
 #include "qemu_ram.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HUGE_BYTES (2ull << 20)
-#define PAGE_BYTES 4096u
 #define LOOK_US 50000u /* between looks for memory that QEMU begins to take */
 #define LOOKS_MAX 600u /* in vain: half a minute */
 
@@ -29,28 +25,19 @@ static bool is_begun(int fd)
 	return fstat(fd, &st) == 0 && st.st_blocks != 0;
 }
 
-/* False: there will be no huge page. One that fails for itself stays small. */
-static bool gather(uint8_t *at)
-{
-	/* What is empty cannot be gathered. */
-	if (madvise(at, PAGE_BYTES, MADV_POPULATE_WRITE) != 0)
-		return false;
-	if (madvise(at, HUGE_BYTES, MADV_COLLAPSE) != 0)
-		return errno != ENOMEM && errno != EINVAL;
-	/* Dirty from the start: or else a hypervisor that shadows page tables maps it small. */
-	madvise(at, PAGE_BYTES, MADV_POPULATE_WRITE);
-	return true;
-}
-
 /* False: no further region either. */
 static bool gather_region(const struct gw_uffd_range *range)
 {
-	uintptr_t first = ((uintptr_t)range->addr + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES;
-	uintptr_t end = ((uintptr_t)range->addr + range->size_bytes) / HUGE_BYTES * HUGE_BYTES;
+	const uintptr_t huge = GW_HUGE_PAGE_BYTES;
+	uintptr_t first = ((uintptr_t)range->addr + huge - 1) / huge * huge;
+	uintptr_t end = ((uintptr_t)range->addr + range->size_bytes) / huge * huge;
 
-	for (; end > first && !atomic_load(&stopped); end -= HUGE_BYTES)
-		if (!gather((uint8_t *)end - HUGE_BYTES))
+	for (; end > first && !atomic_load(&stopped); end -= huge) {
+		int ret = gw_huge_page_gather((uint8_t *)end - huge);
+
+		if (ret == -ENOMEM || ret == -EINVAL)
 			return false;
+	}
 	return !atomic_load(&stopped);
 }
 
@@ -112,24 +99,18 @@ static void *search_main(void *arg)
 void gw_qemu_prealloc_start(void)
 {
 	struct search *s = calloc(1, sizeof(*s));
-	sigset_t all, old;
 	pthread_t thread;
 
 	if (s == NULL)
 		return;
 	gw_qemu_args_read(&s->args);
 	s->wanted = gw_qemu_args_preallocated(&s->args, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old); /* QEMU's signals are not this thread's */
-	if (s->wanted != 0 && pthread_create(&thread, NULL, search_main, s) == 0) {
+	if (s->wanted != 0 && gw_own_thread_start(&thread, "godwit-huge", search_main, s) == 0) {
 		pthread_detach(thread);
-		s = NULL;
+		return;
 	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (s != NULL) {
-		gw_qemu_args_free(&s->args);
-		free(s);
-	}
+	gw_qemu_args_free(&s->args);
+	free(s);
 }
 
 void gw_qemu_prealloc_stop(void)

@@ -3,12 +3,11 @@
 #include "connection.h"
 #include "exporter.h"
 #include "listener.h"
+#include "own_thread.h"
 #include "work_memory.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,21 +67,6 @@ static void *server_main(void *arg)
 	return NULL;
 }
 
-/* The thread must not take the VMM's signals; it inherits the mask of its creator. */
-static int start_thread(struct gw_export_server *s)
-{
-	sigset_t all, old;
-	int ret;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	ret = -pthread_create(&s->thread, NULL, server_main, s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (ret == 0)
-		pthread_setname_np(s->thread, "godwit-export");
-	return ret;
-}
-
 int gw_export_server_create(const struct gw_export_config *config, struct gw_export_server **out,
 	struct gw_export_reason *why)
 {
@@ -111,7 +95,7 @@ int gw_export_server_create(const struct gw_export_config *config, struct gw_exp
 	ret = gw_listener_open(&s->listener, config->socket_path, &s->access, why);
 	if (ret < 0)
 		goto err_wake;
-	ret = start_thread(s);
+	ret = gw_own_thread_start(&s->thread, "godwit-export", server_main, s);
 	if (ret < 0) {
 		gw_export_why(why, ret, "thread: %s", strerror(-ret));
 		goto err_listener;

@@ -2,6 +2,7 @@
 /* Which pages of a guest's memory there are, and making them be there or not. */
 #include "ram_internal.h"
 
+#include "../base/huge_page.h"
 #include "../base/prefault.h"
 #include "../export/kernel_names.h"
 
@@ -136,30 +137,22 @@ void gw_ram_small_pages(struct gw_ram *ram)
 	__atomic_store_n(&ram->no_huge, true, __ATOMIC_RELAXED);
 }
 
-/* Of a destination's memory: the huge page that begins at `page` instead of small ones, with what
- * they hold. One access and one entry of the TLB do for 512 then, here and in the hypervisor. False
- * where that is not possible. */
+/* Of a destination's memory: the huge page that begins at `page`, and its first access. False where
+ * that is not possible. */
 static bool gather(struct gw_ram *ram, const struct mapping *m, uint64_t page, uint64_t end)
 {
-	uint8_t *at = m->base + page * PAGE_BYTES;
+	int ret;
 
 	if (!ram->writable || __atomic_load_n(&ram->no_huge, __ATOMIC_RELAXED) ||
 		end - page < GW_RAM_HUGE_PAGES || m->file_offset % GW_RAM_HUGE_BYTES != 0 ||
 		page % GW_RAM_HUGE_PAGES != 0)
 		return false;
-	madvise(at, PAGE_BYTES, MADV_POPULATE_WRITE); /* what is empty cannot be gathered */
-	if (madvise(at, GW_RAM_HUGE_BYTES, MADV_COLLAPSE) == 0) {
-		/* Dirty from the start: a hypervisor that shadows page tables maps a clean page
-		 * small, to see the first write (0.18 us for each 4 KiB against 1.6). */
-		madvise(at, PAGE_BYTES, MADV_POPULATE_WRITE);
+	ret = gw_huge_page_gather(m->base + page * PAGE_BYTES);
+	if (ret == 0)
 		access_first(m, page, page + 1);
-		return true;
-	}
-	/* No huge page is free, or this kernel or file system has none: no further try. What else
-	 * there is (a page that somebody holds) is of this one alone. */
-	if (errno == ENOMEM || errno == EINVAL)
+	else if (ret == -ENOMEM || ret == -EINVAL)
 		gw_ram_small_pages(ram);
-	return false;
+	return ret == 0;
 }
 
 static int populate(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count, int advice)

@@ -3,6 +3,7 @@
 
 #include "ramblock.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,9 +199,31 @@ json_t *gw_describe_devices(const json_t *answers)
 	return devices;
 }
 
+static const json_t *uuid_told(const json_t *answers)
+{
+	return json_object_get(json_object_get(answers, "uuid"), "UUID");
+}
+
+int gw_describe_same_vm(
+	const struct gw_exporter_info *info, const json_t *answers, struct gw_err *err)
+{
+	static const uint8_t unknown[sizeof(info->uuid)];
+	const char *told = json_string_value(uuid_told(answers));
+	char uuid[37];
+
+	uuid_text(info->uuid, uuid);
+	if (told == NULL || memcmp(info->uuid, unknown, sizeof(unknown)) == 0 ||
+		strcasecmp(told, uuid) == 0)
+		return 0;
+	/* What is no uuid could forge a log line. */
+	return gw_err(err, -EPERM,
+		"the exporter's VM has uuid %s; allowed: '%.*s', as QMP tells (query-uuid)", uuid,
+		(int)strspn(told, "-0123456789abcdefABCDEF"), told);
+}
+
 void gw_describe_qemu(json_t *description, const json_t *answers)
 {
-	const json_t *uuid = json_object_get(json_object_get(answers, "uuid"), "UUID");
+	const json_t *uuid = uuid_told(answers);
 	const json_t *kvm = json_object_get(json_object_get(answers, "kvm"), "enabled");
 
 	if (json_is_string(uuid))

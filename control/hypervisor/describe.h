@@ -9,6 +9,11 @@
 json_t *gw_describe_base(const char *kind, const char *version, const struct gw_exporter_info *info,
 	enum gw_hv_run run);
 
+/* Is it one VM that QEMU and the exporter speak of? 0, or -EPERM with err: their uuids differ. An
+ * exporter without one (all zero) does not know it, and QEMU may not tell. */
+int gw_describe_same_vm(
+	const struct gw_exporter_info *info, const json_t *answers, struct gw_err *err);
+
 /* Adds what the answers tell (keys: as qemu.c asks); a missing answer leaves
  * its member out, wrong types count as missing. */
 void gw_describe_qemu(json_t *description, const json_t *answers);

@@ -113,6 +113,6 @@ void gw_hv_lost(struct gw_hv *hv, const char *why); /* a socket broke */
 /* qemu.c: connects to QMP; "opened" waits for its greeting too. */
 int gw_qemu_create(
 	struct gw_hv *hv, const char *qmp_path, const struct gw_trust *trust, struct gw_err *err);
-/* One user must not lend another's VM a monitor, or memory: -EPERM where the two sockets of a VM
- * are of different users, root apart. */
+/* One user must not lend another's VM a monitor, or memory, and root's least of all: -EPERM where
+ * the two sockets of a VM are of different users. */
 int gw_qemu_same_user(const struct gw_hv *hv, uid_t exporter, struct gw_err *err);

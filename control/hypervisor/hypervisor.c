@@ -156,7 +156,8 @@ int gw_hv_open(struct gw_loop *loop, const struct gw_hv_place *place, const char
 			goto fail;
 	}
 	snprintf(path, sizeof(path), "%s/%s.export", place->vm_dir, name);
-	rc = gw_exporter_connect(path, place->state_limit_bytes, &place->trust, &hv->exporter, err);
+	rc = gw_exporter_connect(
+		path, name, place->state_limit_bytes, &place->trust, &hv->exporter, err);
 	if (rc == 0 && hv->qemu != NULL)
 		rc = gw_qemu_same_user(hv, gw_exporter_info(hv->exporter)->uid, err);
 	if (rc != 0)

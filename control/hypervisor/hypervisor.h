@@ -55,8 +55,9 @@ struct gw_hv_place {
 
 /* Opens the VM called name under place->vm_dir: NAME.export (export socket) and, where it exists,
  * NAME.qmp (QEMU's QMP socket: then the kind is qemu, otherwise native, which needs
- * GW_EXPORT_CAP_LIFECYCLE). done runs when HELLO has come, QMP has negotiated, and the VM has been
- * described. */
+ * GW_EXPORT_CAP_LIFECYCLE). Neither may be a symbolic link, both must be of one user and of this
+ * VM: HELLO's name, and its uuid where it has one and QMP tells one. done runs when HELLO has come,
+ * QMP has negotiated, and the VM has been described. */
 int gw_hv_open(struct gw_loop *loop, const struct gw_hv_place *place, const char *name,
 	enum gw_hv_role role, const struct gw_hv_callbacks *cb, gw_hv_done done, void *arg,
 	struct gw_hv **out, struct gw_err *err);

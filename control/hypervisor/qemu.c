@@ -90,8 +90,12 @@ static void ask_all(struct gw_hv *hv, const struct question *questions, size_t n
 static void on_description(void *arg, int result, json_t *answers, const struct gw_err *err)
 {
 	struct gw_hv *hv = arg;
+	struct gw_err differs;
 
 	if (gw_qemu_failed(hv, result, err))
+		return;
+	result = gw_describe_same_vm(hv->info, answers, &differs);
+	if (gw_qemu_failed(hv, result, &differs))
 		return;
 	hv->run = gw_hv_run_from_qemu(json_object_get(answers, "status"));
 	hv->description =
@@ -230,9 +234,11 @@ int gw_qemu_same_user(const struct gw_hv *hv, uid_t exporter, struct gw_err *err
 {
 	uid_t qmp = gw_qmp_uid(hv->qemu->qmp);
 
-	if (qmp == exporter || qmp == 0 || exporter == 0)
+	if (qmp == exporter)
 		return 0;
-	return gw_err(err, -EPERM, "%s: user %u serves its QMP socket, user %u its export socket",
+	return gw_err(err, -EPERM,
+		"%s: user %u serves its QMP socket, user %u its export socket; allowed: one user "
+		"for both",
 		hv->name, qmp, exporter);
 }
 

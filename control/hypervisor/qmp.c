@@ -2,6 +2,7 @@
 #include "qmp.h"
 
 #include "../../dataplane/base/clock.h"
+#include "../../dataplane/export/dial.h"
 #include "qmp_frame.h"
 #include "qmp_queue.h"
 
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define NEGOTIATION_LIMIT_NS (3 * GW_NS_PER_S)
@@ -215,22 +215,16 @@ int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_trust
 	const struct gw_qmp_callbacks *cb, struct gw_qmp **out, struct gw_err *err)
 {
 	struct ucred peer;
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	struct gw_qmp *qmp;
+	struct gw_qmp *qmp = calloc(1, sizeof(*qmp));
 	int rc;
 
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return gw_err(err, -ENAMETOOLONG, "%s: longer than a socket's name may be", path);
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	qmp = calloc(1, sizeof(*qmp));
 	if (qmp == NULL)
 		return gw_err(err, -ENOMEM, "%s: no memory", path);
 	qmp->loop = loop;
 	qmp->cb = *cb;
-	qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (qmp->fd < 0 || connect(qmp->fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
-		rc = gw_err(err, -errno, "cannot connect to QMP at %s: %s%s", path, strerror(errno),
-			errno == EACCES ? GW_TRUST_HINT : "");
+	qmp->fd = gw_dial(path, SOCK_STREAM, err);
+	if (qmp->fd < 0) {
+		rc = qmp->fd;
 		goto fail;
 	}
 	rc = gw_trust_peer(trust, qmp->fd, path, &peer, err);

@@ -30,7 +30,8 @@ struct gw_qmp_callbacks {
 typedef void (*gw_qmp_done)(void *arg, int result, const json_t *ret, const struct gw_err *err);
 
 /* Connects and negotiates. Errors at once: -ENOENT, -ECONNREFUSED, -EPERM (a user who is not
- * trusted listens there), ... The callbacks may free the object. */
+ * trusted listens there), -ENOTSOCK (no socket, or a symbolic link), ... The callbacks may free the
+ * object. */
 int gw_qmp_connect(struct gw_loop *loop, const char *path, const struct gw_trust *trust,
 	const struct gw_qmp_callbacks *cb, struct gw_qmp **out, struct gw_err *err);
 void gw_qmp_free(struct gw_qmp **qmp);

@@ -17,6 +17,7 @@ union gw_packet {
 
 struct gw_exporter {
 	int sock;
+	char vm_name[GW_EXPORT_NAME_MAX]; /* that was asked for */
 	uint64_t state_limit_bytes;
 	bool hello_seen, uffd_lent;
 	uint32_t outstanding; /* bit per request type */
@@ -30,4 +31,4 @@ struct gw_exporter {
 /* Checks a packet of len bytes, fills ev, and takes the request off the outstanding ones. The
  * descriptors become the event's on success. 1, or -EPROTO with err. */
 int gw_answer_read(struct gw_exporter *x, const union gw_packet *p, size_t len, const int *fds,
-        unsigned int n_fds, struct gw_exporter_event *ev, struct gw_err *err);
+	unsigned int n_fds, struct gw_exporter_event *ev, struct gw_err *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "answer.h"
+#include "dial.h"
 #include "hello.h"
 #include "msg.h"
 
@@ -8,34 +9,22 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, const struct gw_trust *trust,
-	struct gw_exporter **out, struct gw_err *err)
+int gw_exporter_connect(const char *path, const char *vm_name, uint64_t state_limit_bytes,
+	const struct gw_trust *trust, struct gw_exporter **out, struct gw_err *err)
 {
 	struct ucred peer;
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	struct gw_exporter *x;
+	struct gw_exporter *x = calloc(1, sizeof(*x));
 	int ret;
 
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return gw_err(err, -ENAMETOOLONG, "%s: a socket path has at most %zu characters",
-			path, sizeof(addr.sun_path) - 1);
-	strcpy(addr.sun_path, path);
-
-	x = calloc(1, sizeof(*x));
 	if (x == NULL)
 		return gw_err(err, -ENOMEM, "%s: out of memory", path);
+	snprintf(x->vm_name, sizeof(x->vm_name), "%s", vm_name);
 	x->state_limit_bytes = state_limit_bytes;
-	x->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	x->sock = gw_dial(path, SOCK_SEQPACKET, err);
 	if (x->sock < 0) {
-		ret = gw_err(err, -errno, "%s: socket: %s", path, strerror(errno));
-		goto fail;
-	}
-	if (connect(x->sock, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		ret = gw_err(err, -errno, "%s: connect: %s%s", path, strerror(errno),
-			errno == EACCES ? GW_TRUST_HINT : "");
+		ret = x->sock;
 		goto fail;
 	}
 	ret = gw_trust_peer(trust, x->sock, path, &peer, err);
@@ -98,7 +87,7 @@ static int read_hello(struct gw_exporter *x, const struct gw_export_hello *hello
 	const int *fds, unsigned int n_fds, struct gw_err *err)
 {
 	unsigned int ring_fds = hello->caps & GW_EXPORT_CAP_TRACK ? 1 : 0;
-	int ret = gw_hello_check(hello, len, fds, n_fds, &x->info, err);
+	int ret = gw_hello_check(hello, len, x->vm_name, fds, n_fds, &x->info, err);
 
 	if (ret < 0)
 		return ret;

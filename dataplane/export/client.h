@@ -17,8 +17,9 @@
 
 struct gw_exporter;
 
-/* What HELLO told, checked: names are NUL-terminated, sizes fit the descriptors (fstat), region ids
- * are distinct, the ring memfd is sealed against shrinking and large enough. */
+/* What HELLO told, checked: it is of the VM that was asked for, names are NUL-terminated, sizes fit
+ * the descriptors (fstat), region ids are distinct, the ring memfd is sealed against shrinking and
+ * large enough. */
 struct gw_exporter_info {
 	uint32_t caps;
 	uint8_t uuid[16];
@@ -48,12 +49,13 @@ struct gw_exporter_event {
 	};
 };
 
-/* Connects to the unix socket at path. state_limit_bytes bounds SAVED. Errors: -ENOENT,
- * -ECONNREFUSED (nobody listens), -EAGAIN (so many wait already that the backlog is full), -EPERM
+/* Connects to the unix socket at path, of the VM called vm_name: a HELLO of any other is -EPROTO.
+ * state_limit_bytes bounds SAVED. Errors: -ENOENT, -ECONNREFUSED (nobody listens), -EAGAIN (so many
+ * wait already that the backlog is full), -ENOTSOCK (no socket, or a symbolic link), -EPERM
  * (another user's exporter). A busy exporter makes the connection wait for HELLO. An exporter that
  * refuses sends the event ERROR with request GW_EXPORT_HELLO instead, and closes. */
-int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, const struct gw_trust *trust,
-	struct gw_exporter **out, struct gw_err *err);
+int gw_exporter_connect(const char *path, const char *vm_name, uint64_t state_limit_bytes,
+	const struct gw_trust *trust, struct gw_exporter **out, struct gw_err *err);
 
 /* Closes the socket, unmaps the rings (no reader may use them any more), closes the descriptors. */
 void gw_exporter_free(struct gw_exporter **x);

@@ -78,8 +78,8 @@ struct gw_export_lifecycle_ops {
 
 /* One guest, as one client sees it. */
 struct gw_export_description {
-	char vm_name[GW_EXPORT_NAME_MAX];
-	uint8_t uuid[16]; /* all zero: none */
+	char vm_name[GW_EXPORT_NAME_MAX]; /* NAME, where socket_path is FOLDER/NAME.export */
+	uint8_t uuid[16];                 /* all zero: unknown */
 	uint32_t n_regions;
 	struct gw_export_region region[GW_EXPORT_MAX_REGIONS];
 	int region_fd[GW_EXPORT_MAX_REGIONS]; /* O_RDWR; become the server's, which closes them */

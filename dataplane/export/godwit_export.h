@@ -4,7 +4,8 @@
  * Plain C11, host byte order (both ends are on one machine), no dependency. Stable within one
  * GW_EXPORT_ABI; a client refuses any other.
  *
- * The exporter listens on a SOCK_SEQPACKET unix socket and serves one client at a time. Each
+ * The exporter listens on a SOCK_SEQPACKET unix socket, NAME.export for the VM called NAME (not
+ * reached through a symbolic link), and serves one client at a time. Each
  * message is one packet: a fixed-size struct that begins with struct gw_export_msg. Descriptors
  * travel with HELLO, UFFD, SAVED and LOAD by SCM_RIGHTS. When the socket closes, tracking ends and
  * a native guest that the client paused is resumed, except after SAVED or QUIT: from SAVED on the
@@ -165,8 +166,8 @@ struct gw_export_hello {
 	struct gw_export_msg msg;
 	uint32_t abi;
 	uint32_t caps;
-	uint8_t uuid[16]; /* all zero: none */
-	char vm_name[GW_EXPORT_NAME_MAX];
+	uint8_t uuid[16]; /* all zero: unknown; where the VM has a QMP socket too: as query-uuid */
+	char vm_name[GW_EXPORT_NAME_MAX]; /* NAME of the socket NAME.export; others are refused */
 	int32_t pid; /* as the hypervisor sees it; informative (a pid namespace): SO_PEERCRED counts
 		      */
 	uint32_t n_regions;

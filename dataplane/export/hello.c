@@ -35,21 +35,21 @@ static int check_region_fields(const struct gw_export_hello *h, uint32_t idx, st
 	for (uint32_t i = 0; i < idx; i++) {
 		if (h->region[i].id == r->id)
 			return gw_err(err, -EPROTO, "regions '%s' and '%s' have the same id %u",
-			        h->region[i].name, r->name, r->id);
+				h->region[i].name, r->name, r->id);
 	}
 	if (r->size == 0 || r->size % PAGE_BYTES != 0 || r->size > REGION_MAX_BYTES)
 		return gw_err(err, -EPROTO,
-		        "region '%s': size %" PRIu64 " is not a multiple of 4096 in 4096..2^52",
-		        r->name, r->size);
+			"region '%s': size %" PRIu64 " is not a multiple of 4096 in 4096..2^52",
+			r->name, r->size);
 	if (r->file_offset % PAGE_BYTES != 0)
 		return gw_err(err, -EPROTO,
-		        "region '%s': file offset %" PRIu64 " is not a multiple of 4096", r->name,
-		        r->file_offset);
+			"region '%s': file offset %" PRIu64 " is not a multiple of 4096", r->name,
+			r->file_offset);
 	if (r->page_size < PAGE_BYTES || r->page_size > PAGE_SIZE_MAX ||
-	        (r->page_size & (r->page_size - 1)) != 0)
+		(r->page_size & (r->page_size - 1)) != 0)
 		return gw_err(err, -EPROTO,
-		        "region '%s': page size %u is not a power of two in 4096..2^30", r->name,
-		        r->page_size);
+			"region '%s': page size %u is not a power of two in 4096..2^30", r->name,
+			r->page_size);
 	if (r->numa_node < -1)
 		return gw_err(err, -EPROTO, "region '%s': NUMA node %d", r->name, r->numa_node);
 	return 0;
@@ -63,12 +63,12 @@ static int check_region_fd(const struct gw_export_region *r, int fd, struct gw_e
 		return gw_err(err, -EPROTO, "region '%s': its descriptor is not a file", r->name);
 	if ((fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
 		return gw_err(err, -EPROTO,
-		        "region '%s': its descriptor is not open for reading and writing", r->name);
+			"region '%s': its descriptor is not open for reading and writing", r->name);
 	if (r->file_offset > (uint64_t)st.st_size ||
-	        r->size > (uint64_t)st.st_size - r->file_offset)
+		r->size > (uint64_t)st.st_size - r->file_offset)
 		return gw_err(err, -EPROTO,
-		        "region '%s': %" PRIu64 " bytes at %" PRIu64 " do not fit its file of %jd",
-		        r->name, r->size, r->file_offset, (intmax_t)st.st_size);
+			"region '%s': %" PRIu64 " bytes at %" PRIu64 " do not fit its file of %jd",
+			r->name, r->size, r->file_offset, (intmax_t)st.st_size);
 	return 0;
 }
 
@@ -82,17 +82,17 @@ static int check_rings(const struct gw_export_hello *h, struct gw_err *err)
 		return 0;
 	if (h->n_rings == 0 || h->n_rings > GW_EXPORT_MAX_RINGS)
 		return gw_err(err, -EPROTO, "%u rings, allowed are 1..%u", h->n_rings,
-		        GW_EXPORT_MAX_RINGS);
+			GW_EXPORT_MAX_RINGS);
 	if (h->ring_entries < GW_EXPORT_RING_MIN_ENTRIES ||
-	        h->ring_entries > GW_EXPORT_RING_MAX_ENTRIES ||
-	        (h->ring_entries & (h->ring_entries - 1)) != 0)
+		h->ring_entries > GW_EXPORT_RING_MAX_ENTRIES ||
+		(h->ring_entries & (h->ring_entries - 1)) != 0)
 		return gw_err(err, -EPROTO, "%u ring entries: not a power of two in %u..%u",
-		        h->ring_entries, GW_EXPORT_RING_MIN_ENTRIES, GW_EXPORT_RING_MAX_ENTRIES);
+			h->ring_entries, GW_EXPORT_RING_MIN_ENTRIES, GW_EXPORT_RING_MAX_ENTRIES);
 	return 0;
 }
 
-int gw_hello_check(const struct gw_export_hello *h, size_t len, const int *fds, unsigned int n_fds,
-        struct gw_exporter_info *info, struct gw_err *err)
+int gw_hello_check(const struct gw_export_hello *h, size_t len, const char *vm_name, const int *fds,
+	unsigned int n_fds, struct gw_exporter_info *info, struct gw_err *err)
 {
 	unsigned int ring_fds;
 	int ret;
@@ -101,23 +101,28 @@ int gw_hello_check(const struct gw_export_hello *h, size_t len, const int *fds, 
 		return gw_err(err, -EPROTO, "HELLO of %zu bytes", len);
 	if (h->abi != GW_EXPORT_ABI)
 		return gw_err(err, -EPROTO, "the exporter speaks ABI %u, godwit speaks %u", h->abi,
-		        GW_EXPORT_ABI);
+			GW_EXPORT_ABI);
 	if (len != sizeof(*h))
 		return gw_err(err, -EPROTO, "HELLO of %zu bytes, expected %zu", len, sizeof(*h));
 	if (!gw_text_ok(h->vm_name, sizeof(h->vm_name)))
 		return gw_err(err, -EPROTO, "HELLO: the VM name is not terminated text");
+	if (strcmp(h->vm_name, vm_name) != 0)
+		return gw_err(err, -EPROTO,
+			"HELLO is of VM '%s'; allowed: '%s', as the socket is called (QEMU: the "
+			"plugin's option name=)",
+			h->vm_name, vm_name);
 	if (!gw_text_ok(h->track_error, sizeof(h->track_error)))
 		return gw_err(err, -EPROTO, "HELLO: track_error is not terminated text");
 	if (h->n_regions == 0 || h->n_regions > GW_EXPORT_MAX_REGIONS)
 		return gw_err(err, -EPROTO, "HELLO: %u regions, allowed are 1..%u", h->n_regions,
-		        GW_EXPORT_MAX_REGIONS);
+			GW_EXPORT_MAX_REGIONS);
 	ret = check_rings(h, err);
 	if (ret < 0)
 		return ret;
 	ring_fds = h->caps & GW_EXPORT_CAP_TRACK ? 1 : 0;
 	if (n_fds != h->n_regions + ring_fds)
 		return gw_err(err, -EPROTO, "HELLO: %u descriptors, expected %u", n_fds,
-		        h->n_regions + ring_fds);
+			h->n_regions + ring_fds);
 	for (uint32_t i = 0; i < h->n_regions; i++) {
 		ret = check_region_fields(h, i, err);
 		if (ret == 0)
@@ -137,7 +142,7 @@ int gw_hello_check(const struct gw_export_hello *h, size_t len, const int *fds, 
 }
 
 static int check_header(const struct gw_export_hello *h, const struct gw_export_ring_header *shared,
-        uint64_t size_bytes, uint64_t *stride, struct gw_err *err)
+	uint64_t size_bytes, uint64_t *stride, struct gw_err *err)
 {
 	struct gw_export_ring_header c;
 	uint64_t ring_bytes = sizeof(struct gw_export_ring) + h->ring_entries * 8ull;
@@ -147,24 +152,24 @@ static int check_header(const struct gw_export_hello *h, const struct gw_export_
 		return gw_err(err, -EPROTO, "ring memory: magic %#x, ABI %u", c.magic, c.abi);
 	if (c.n_rings != h->n_rings || c.ring_entries != h->ring_entries)
 		return gw_err(err, -EPROTO,
-		        "ring memory: %u rings of %u entries, HELLO said %u of %u", c.n_rings,
-		        c.ring_entries, h->n_rings, h->ring_entries);
+			"ring memory: %u rings of %u entries, HELLO said %u of %u", c.n_rings,
+			c.ring_entries, h->n_rings, h->ring_entries);
 	if (c.ring_stride % 4096 != 0 || c.ring_stride < ring_bytes)
 		return gw_err(err, -EPROTO, "ring memory: stride %" PRIu64 " for rings of %" PRIu64,
-		        c.ring_stride, ring_bytes);
+			c.ring_stride, ring_bytes);
 	if (c.ring_stride > (size_bytes - GW_EXPORT_RING_HEADER) / h->n_rings)
 		return gw_err(err, -EPROTO,
-		        "ring memory: %" PRIu64 " bytes are too few for %u rings of %" PRIu64,
-		        size_bytes, h->n_rings, c.ring_stride);
+			"ring memory: %" PRIu64 " bytes are too few for %u rings of %" PRIu64,
+			size_bytes, h->n_rings, c.ring_stride);
 	*stride = c.ring_stride;
 	return 0;
 }
 
 int gw_hello_map_rings(const struct gw_export_hello *h, int ring_fd, struct gw_exporter_info *info,
-        void **map, size_t *map_bytes, struct gw_err *err)
+	void **map, size_t *map_bytes, struct gw_err *err)
 {
 	uint64_t need = GW_EXPORT_RING_HEADER +
-	                h->n_rings * (sizeof(struct gw_export_ring) + h->ring_entries * 8ull);
+			h->n_rings * (sizeof(struct gw_export_ring) + h->ring_entries * 8ull);
 	/* Strides beyond this are legal but pointless; without a bound the exporter would choose
 	 * how much of our address space it takes. */
 	uint64_t most = need + h->n_rings * 4096ull + 4096;
@@ -178,8 +183,8 @@ int gw_hello_map_rings(const struct gw_export_hello *h, int ring_fd, struct gw_e
 		return gw_err(err, -EPROTO, "ring memory: not sealed against shrinking");
 	if (fstat(ring_fd, &st) < 0 || (uint64_t)st.st_size < need || (uint64_t)st.st_size > most)
 		return gw_err(err, -EPROTO,
-		        "ring memory: %jd bytes, allowed are %" PRIu64 "..%" PRIu64,
-		        (intmax_t)st.st_size, need, most);
+			"ring memory: %jd bytes, allowed are %" PRIu64 "..%" PRIu64,
+			(intmax_t)st.st_size, need, most);
 	p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
 	if (p == MAP_FAILED) {
 		ret = -errno;
@@ -194,8 +199,8 @@ int gw_hello_map_rings(const struct gw_export_hello *h, int ring_fd, struct gw_e
 		char *ring = (char *)p + GW_EXPORT_RING_HEADER + i * stride;
 
 		info->ring[i] = (struct gw_ring_reader){
-		        .ring = (struct gw_export_ring *)ring,
-		        .mask = h->ring_entries - 1,
+			.ring = (struct gw_export_ring *)ring,
+			.mask = h->ring_entries - 1,
 		};
 	}
 	*map = p;

@@ -27,6 +27,7 @@ LIES = {
     "stall-hello": "never greets",
     "stall-start": "never says that tracking is on",
     "stall-sync": "never answers SYNC",
+    "name": "greets as another VM than its socket says",
     "flood": "sends answers without end that nobody asked for",
     "flood-hello": "greets without end",
     "babble": "sends bytes that are no message",
@@ -72,6 +73,7 @@ class Liar:
 
     def __init__(self, path, memory, mib, lie):
         self.lie = lie
+        self.path = path
         self.size = mib << 20
         self.memory = memory
         self.fd = os.open(memory, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -116,6 +118,11 @@ class Liar:
             return fd
         return self.fd
 
+    def name(self):
+        """Of the VM: what its socket is called."""
+        name = os.path.basename(self.path).removesuffix(".export")
+        return ("another" if self.lie == "name" else name).encode()
+
     def send(self, kind, body=b"", fds=()):
         """One message."""
         packet = struct.pack("=II", kind, 8 + len(body)) + body
@@ -132,7 +139,7 @@ class Liar:
         self.ring[:24] = struct.pack("=IIIIQ", 0x676f6477, 1, 1, ENTRIES, RING_BYTES)
         region = struct.pack("=QQIiIB3x64s", self.size, 0, PAGE, -1, 2, 0, b"ram0")
         body = struct.pack("=II16s64siIII256s", 1, TRACK | LIFECYCLE | (4 if self.paused else 0),
-                           b"", b"liar", os.getpid(), 1, 1, ENTRIES, b"") + region.ljust(16 * 96, b"\0")
+                           b"", self.name(), os.getpid(), 1, 1, ENTRIES, b"") + region.ljust(16 * 96, b"\0")
         fds = [ring_fd] if self.lie == "fd-none" else [ring_fd, self.region_fd()]
         self.send(HELLO, body, fds)
 

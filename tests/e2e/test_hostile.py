@@ -104,6 +104,25 @@ def _in_mid_copy(session, process):
     process.signal(signal.SIGUSR2)
 
 
+def test_borrowed_names(tb):
+    """Another's sockets under a name of one's own: neither guest is touched."""
+    a, b, honest = _hosts(tb)
+    victim = _guest(tb, a, "victim", incoming=False)
+    (a.vm_dir / "link.export").symlink_to(a.vm_dir / "victim.export")
+    os.link(a.vm_dir / "victim.export", a.vm_dir / "hard-link.export")
+    for name, words in (("link", "link.export is a symbolic link; allowed: a socket"),
+                        ("hard-link", "HELLO is of VM 'victim'; allowed: 'hard-link'")):
+        destination = _guest(tb, b, name, incoming=True)
+        said = _outcome(a, b, name)
+        check(words in said, f"{words!r} is in {said!r}")
+        check_equal(victim.state(), "running", f"the victim after {name}")
+        check(destination.state() != "running", f"{name}: the destination does not run")
+        destination.stop()
+    _source_lies(tb, a, b, "name", "HELLO is of VM 'another'; allowed: 'liar-name'")
+    _destination_lies(tb, a, b, "name", "HELLO is of VM 'another'; allowed: 'liar-name'")
+    honest.finish()
+
+
 def test_lying_rings(tb):
     """Impossible entries, cursors and heads."""
     a, b, honest = _hosts(tb)

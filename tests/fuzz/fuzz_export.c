@@ -4,6 +4,7 @@
 #include "../../dataplane/export/client.c"
 
 #include "../../dataplane/export/answer.c"
+#include "../../dataplane/export/dial.c"
 #include "../../dataplane/export/hello.c"
 #include "../../dataplane/export/msg.c"
 #include "../../dataplane/export/producer.c"

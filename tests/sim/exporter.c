@@ -149,14 +149,15 @@ static void greet(void *ctx)
 /* Clients that wait for their turn are not in inst->client. */
 static struct gw_exporter *waiting[64];
 
-int gw_exporter_connect(const char *path, uint64_t state_limit_bytes, const struct gw_trust *trust,
-	struct gw_exporter **out, struct gw_err *err)
+int gw_exporter_connect(const char *path, const char *vm_name, uint64_t state_limit_bytes,
+	const struct gw_trust *trust, struct gw_exporter **out, struct gw_err *err)
 {
 	struct sim_instance *i = NULL;
 	struct gw_exporter *x;
 	unsigned int host;
 	char vm[32];
 
+	(void)vm_name;
 	(void)state_limit_bytes;
 	(void)trust;
 	if (sscanf(path, "/sim/%u/%31[^.].export", &host, vm) == 2)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#define PEER_VM "vm" /* what HELLO has to say */
 #define PEER_REGION_PAGES 16384u
 #define PEER_REGIONS 2u
 #define PEER_TIMEOUT_NS (10 * GW_NS_PER_S)
@@ -81,7 +82,7 @@ static inline int peer_open(struct peer *p, const char *path)
 	int ret;
 
 	memset(p, 0, sizeof(*p));
-	ret = gw_exporter_connect(path, 1 << 20, &trust, &p->x, &p->err);
+	ret = gw_exporter_connect(path, PEER_VM, 1 << 20, &trust, &p->x, &p->err);
 	if (ret < 0)
 		return ret;
 	ret = peer_wait(p);

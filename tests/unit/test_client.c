@@ -3,6 +3,7 @@
 #include "../../dataplane/export/client.c"
 
 #include "../../dataplane/export/answer.c"
+#include "../../dataplane/export/dial.c"
 #include "../../dataplane/export/hello.c"
 #include "../../dataplane/export/msg.c"
 #include "../../dataplane/export/producer.c"
@@ -61,7 +62,8 @@ static void prepare(struct liar *l)
 	l->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	CU_ASSERT_EQUAL_FATAL(bind(l->listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	CU_ASSERT_EQUAL_FATAL(listen(l->listener, 1), 0);
-	CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(path, 4096, &nobody_else, &l->x, &l->err), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		gw_exporter_connect(path, "liar", 4096, &nobody_else, &l->x, &l->err), 0);
 	l->sock = accept4(l->listener, NULL, NULL, SOCK_CLOEXEC);
 
 	CU_ASSERT_EQUAL_FATAL(gw_ring_area_create(2, 64, &l->rings), 0);
@@ -115,6 +117,16 @@ static void no_terminator(struct liar *l)
 static void control_characters(struct liar *l)
 {
 	strcpy(l->hello.vm_name, "a\n<3>b");
+}
+
+static void other_name(struct liar *l)
+{
+	strcpy(l->hello.vm_name, "liar2");
+}
+
+static void no_name(struct liar *l)
+{
+	l->hello.vm_name[0] = '\0';
 }
 
 static void error_no_terminator(struct liar *l)
@@ -318,6 +330,8 @@ static const struct lie {
 } lies[] = {
 	{no_terminator, "VM name"},
 	{control_characters, "VM name"},
+	{other_name, "of VM 'liar2'; allowed: 'liar'"},
+	{no_name, "of VM ''; allowed: 'liar'"},
 	{error_no_terminator, "track_error"},
 	{region_no_terminator, "region 1: its name"},
 	{short_packet, "expected"},
@@ -387,6 +401,35 @@ static void test_lies_in_hello(void)
 		finish(&l);
 		CU_ASSERT_EQUAL(open_fds(), before);
 	}
+}
+
+/* Another's socket under a name of one's own. */
+static void test_no_socket(void)
+{
+	char name[80];
+	int before, fd;
+	struct liar l;
+
+	snprintf(name, sizeof(name), "%s.link", path);
+	unlink(name);
+	prepare(&l);
+	gw_exporter_free(&l.x);
+	before = open_fds();
+	CU_ASSERT_EQUAL_FATAL(symlink(path, name), 0);
+	CU_ASSERT_EQUAL(
+		gw_exporter_connect(name, "liar", 0, &nobody_else, &l.x, &l.err), -ENOTSOCK);
+	CU_ASSERT_PTR_NULL(l.x);
+	CU_ASSERT_PTR_NOT_NULL(strstr(l.err.text, ".link is a symbolic link; allowed: a socket"));
+	unlink(name);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	close(fd);
+	CU_ASSERT_EQUAL(
+		gw_exporter_connect(name, "liar", 0, &nobody_else, &l.x, &l.err), -ENOTSOCK);
+	CU_ASSERT_PTR_NOT_NULL(strstr(l.err.text, ".link is no socket; allowed: a socket"));
+	unlink(name);
+	CU_ASSERT_EQUAL(gw_exporter_connect(name, "liar", 0, &nobody_else, &l.x, &l.err), -ENOENT);
+	CU_ASSERT_EQUAL(open_fds(), before);
+	finish(&l);
 }
 
 static void test_unsealed_rings(void)
@@ -626,6 +669,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{"a HELLO to believe", test_truth},
 		{"lies in HELLO", test_lies_in_hello},
+		{"a link, a file, nothing", test_no_socket},
 		{"rings that could shrink", test_unsealed_rings},
 		{"too many bytes or descriptors", test_too_much},
 		{"answers nobody asked for", test_unasked},

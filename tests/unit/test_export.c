@@ -90,7 +90,7 @@ static int fake_describe(void *ctx, struct gw_export_description *d, struct gw_e
 
 	if (f->describe_error != 0)
 		return gw_export_why(why, f->describe_error, "no guest yet");
-	strcpy(d->vm_name, "fake");
+	strcpy(d->vm_name, PEER_VM);
 	d->n_regions = 1;
 	d->region[0] = (struct gw_export_region){
 		.size = RAM_PAGES * 4096ull, .page_size = 4096, .numa_node = -1, .name = "ram"};
@@ -210,7 +210,7 @@ static void test_sync_larger_than_ring(void)
 	fake_open(&f, false);
 	f.runs = 4000; /* more than 60 times the ring */
 	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
-	CU_ASSERT_STRING_EQUAL(gw_exporter_info(p.x)->vm_name, "fake");
+	CU_ASSERT_STRING_EQUAL(gw_exporter_info(p.x)->vm_name, PEER_VM);
 	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->caps, GW_EXPORT_CAP_TRACK);
 	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->n_rings, 2);
 	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->pid, getpid());
@@ -428,7 +428,7 @@ static void test_second_client_waits(void)
 
 	fake_open(&f, false);
 	CU_ASSERT_EQUAL_FATAL(peer_open(&a, path), GW_EXPORT_HELLO);
-	CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(path, 0, &nobody_else, &b.x, &b.err), 0);
+	CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(path, PEER_VM, 0, &nobody_else, &b.x, &b.err), 0);
 	fd = (struct pollfd){.fd = gw_exporter_fd(b.x), .events = POLLIN};
 	CU_ASSERT_EQUAL(poll(&fd, 1, 50), 0);
 	gw_exporter_free(&a.x);
@@ -462,7 +462,7 @@ static void test_refusals(void)
 	CU_ASSERT_EQUAL(peer_wait(&p), -EPIPE);
 	gw_exporter_free(&p.x);
 	fake_close(&f);
-	CU_ASSERT_EQUAL(gw_exporter_connect(path, 0, &nobody_else, &p.x, &p.err), -ENOENT);
+	CU_ASSERT_EQUAL(gw_exporter_connect(path, PEER_VM, 0, &nobody_else, &p.x, &p.err), -ENOENT);
 }
 
 static int bind_at(const char *at, bool listens)
@@ -677,11 +677,11 @@ static void test_trust(void)
 		_exit(fd < 0);
 	}
 	CU_ASSERT_EQUAL(read(ready[0], &c, 1), 1);
-	CU_ASSERT_EQUAL(gw_exporter_connect(path, 0, &trust, &x, &err), -EPERM);
+	CU_ASSERT_EQUAL(gw_exporter_connect(path, PEER_VM, 0, &trust, &x, &err), -EPERM);
 	CU_ASSERT_PTR_NULL(x);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "user 4242 serves it; allowed: root"));
 	trust.uid[0] = OTHER_UID;
-	CU_ASSERT_EQUAL(gw_exporter_connect(path, 0, &trust, &x, &err), 0);
+	CU_ASSERT_EQUAL(gw_exporter_connect(path, PEER_VM, 0, &trust, &x, &err), 0);
 	gw_exporter_free(&x);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);

@@ -8,6 +8,7 @@
 #include "json_text.h"
 
 #include <CUnit/Basic.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,41 @@ static void test_describe(void)
 	free(info);
 }
 
+/* What QEMU answers to query-uuid, to an exporter of this uuid. */
+static int same_vm(const uint8_t uuid[16], const char *answers, struct gw_err *err)
+{
+	struct gw_exporter_info *info = calloc(1, sizeof(*info));
+	json_t *told = json(answers);
+	int rc;
+
+	memcpy(info->uuid, uuid, sizeof(info->uuid));
+	rc = gw_describe_same_vm(info, told, err);
+	json_decref(told);
+	free(info);
+	return rc;
+}
+
+static void test_same_vm(void)
+{
+	static const uint8_t unknown[16], known[16] = {0xab, [5] = 0x05, [15] = 0x0f};
+	static const char its[] = "{'uuid':{'UUID':'AB000000-0005-0000-0000-00000000000f'}}";
+	static const char others[] = "{'uuid':{'UUID':'11111111-2222-3333-4444-555555555555'}}";
+	static const char none[] = "{'uuid':{'UUID':'00000000-0000-0000-0000-000000000000'}}";
+	struct gw_err err;
+
+	CU_ASSERT_EQUAL(same_vm(known, its, &err), 0);
+	CU_ASSERT_EQUAL(same_vm(known, others, &err), -EPERM);
+	CU_ASSERT_STRING_EQUAL(err.text,
+		"the exporter's VM has uuid ab000000-0005-0000-0000-00000000000f; allowed: "
+		"'11111111-2222-3333-4444-555555555555', as QMP tells (query-uuid)");
+	CU_ASSERT_EQUAL(same_vm(known, none, &err), -EPERM);
+	CU_ASSERT_EQUAL(same_vm(known, "{'uuid':{'UUID':'1\\n<3>x'}}", &err), -EPERM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "allowed: '1', as"));
+	CU_ASSERT_EQUAL(same_vm(unknown, others, &err), 0);
+	CU_ASSERT_EQUAL(same_vm(known, "{}", &err), 0); /* a QEMU that does not tell */
+	CU_ASSERT_EQUAL(same_vm(known, "{'uuid':7}", &err), 0);
+}
+
 static void test_events(void)
 {
 	json_t *created = json("{'id':'j\\u0007b','status':'created'}");
@@ -294,6 +330,7 @@ int main(void)
 		{"RAM block text", test_ramblock},
 		{"RAM block text not understood", test_ramblock_not_understood},
 		{"description", test_describe},
+		{"one VM", test_same_vm},
 		{"events", test_events},
 		{"capabilities", test_capabilities},
 		CU_TEST_INFO_NULL,

@@ -73,6 +73,20 @@ static void on_answer(void *arg, int result, const json_t *ret, const struct gw_
 
 static const struct gw_trust trust; /* nobody else */
 
+/* Another's monitor under a name of one's own. */
+static void refuses_link(void)
+{
+	struct gw_qmp_callbacks cb = {.ready = on_ready, .event = on_event, .broken = on_broken};
+	struct gw_err err;
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s.link", t.path);
+	CU_ASSERT_EQUAL_FATAL(symlink(t.path, name), 0);
+	CU_ASSERT_EQUAL(gw_qmp_connect(loop, name, &trust, &cb, &t.qmp, &err), -ENOTSOCK);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "qmp.link is a symbolic link; allowed: a socket"));
+	unlink(name);
+}
+
 /* Connects; greeting is what the peer says first. */
 static void peer_start(const char *greeting, bool free_in_callback)
 {
@@ -90,6 +104,7 @@ static void peer_start(const char *greeting, bool free_in_callback)
 	strcpy(addr.sun_path, t.path);
 	CU_ASSERT_EQUAL_FATAL(bind(t.listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	CU_ASSERT_EQUAL_FATAL(listen(t.listener, 1), 0);
+	refuses_link();
 	CU_ASSERT_EQUAL_FATAL(gw_qmp_connect(loop, t.path, &trust, &cb, &t.qmp, &err), 0);
 	t.fd = accept4(t.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	CU_ASSERT_FATAL(t.fd >= 0);

@@ -44,7 +44,7 @@ static int describe(void *ctx, struct gw_export_description *d, struct gw_export
 	struct ram *r = ctx;
 
 	(void)why;
-	strcpy(d->vm_name, "writer");
+	strcpy(d->vm_name, PEER_VM);
 	d->n_regions = REGIONS;
 	d->n_rings = 1;
 	for (uint32_t i = 0; i < REGIONS; i++) {
@@ -268,7 +268,8 @@ static void test_lent(void)
 	CU_ASSERT_EQUAL(client_without_rights(), 100);
 	for (int session = 0; session < 2; session++) {
 		memset(&p, 0, sizeof(p));
-		CU_ASSERT_EQUAL_FATAL(gw_exporter_connect(ram.path, 0, &trust, &p.x, &p.err), 0);
+		CU_ASSERT_EQUAL_FATAL(
+			gw_exporter_connect(ram.path, PEER_VM, 0, &trust, &p.x, &p.err), 0);
 		CU_ASSERT_EQUAL_FATAL(peer_wait(&p), GW_EXPORT_HELLO);
 		memcpy(p.ring, gw_exporter_info(p.x)->ring, sizeof(p.ring));
 		p.drains = true;

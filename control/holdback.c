@@ -29,6 +29,7 @@ static void on_brake(void *ctx, int result, uint32_t percent, const char *text)
 
 static int ask_attendant(struct gw_holdback *h, struct gw_hv *hv, uint32_t percent)
 {
+	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(hv));
 	const pid_t *tids;
 	uint32_t n = gw_hv_vcpus(hv, &tids);
 	int rc = 0;
@@ -36,8 +37,7 @@ static int ask_attendant(struct gw_holdback *h, struct gw_hv *hv, uint32_t perce
 	if (percent == 0)
 		return h->brake != NULL ? gw_brake_lift(h->brake) : 0;
 	if (h->brake == NULL)
-		rc = gw_brake_create(h->attendant, gw_exporter_info(gw_hv_exporter(hv))->pid,
-			on_brake, h, &h->brake);
+		rc = gw_brake_create(h->attendant, info->pid, info->pidfd, on_brake, h, &h->brake);
 	return rc == 0 ? gw_brake_set(h->brake, tids, n, 100 - percent) : rc;
 }
 

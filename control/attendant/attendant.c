@@ -3,6 +3,7 @@
 #include "attendant_internal.h"
 
 #include "../../dataplane/base/log.h"
+#include "../../dataplane/export/msg.h"
 #include "child.h"
 #include "hook_files.h"
 
@@ -157,12 +158,15 @@ void gw_attendant_free(struct gw_attendant **attendant)
 	*attendant = NULL;
 }
 
-int gw_attendant_ask(struct gw_attendant *a)
+int gw_attendant_ask(struct gw_attendant *a, int fd)
 {
+	int rc;
+
 	if (!gw_attendant_alive(a))
 		return -EPIPE;
-	if (send(a->sock, &a->request, sizeof(a->request), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+	rc = gw_msg_send(a->sock, &a->request, sizeof(a->request), &fd, fd >= 0 ? 1 : 0);
+	if (rc == 0)
 		return 0;
-	lost(a, errno == EAGAIN ? "it does not answer" : strerror(errno));
+	lost(a, rc == -EAGAIN ? "it does not answer" : strerror(-rc));
 	return -EPIPE;
 }

@@ -50,13 +50,14 @@ struct gw_brake;
 
 /* The answer to the last set or lift (answers to earlier ones that came too late are left out).
  * percent: in force now; 100: lifted. result: 0, or -errno with text and the threads are lifted:
- * -EPIPE the attendant is gone, -EPERM neither can be had, -ESRCH a thread is not (any more) of that
- * process. After -EPIPE every set fails. */
+ * -EPIPE the attendant is gone, -EPERM neither can be had, -ESRCH a thread is not (any more) of
+ * that process, or that has ended. After -EPIPE every set fails. */
 typedef void gw_brake_fn(void *ctx, int result, uint32_t percent, const char *text);
 
-/* Of a process; changes nothing yet. -EPIPE where there is no attendant. */
-int gw_brake_create(
-	struct gw_attendant *a, pid_t pid, gw_brake_fn *fn, void *ctx, struct gw_brake **out);
+/* Of the process that pidfd holds (it stays the caller's) and whose number is pid; changes nothing
+ * yet. -EPIPE where there is no attendant. */
+int gw_brake_create(struct gw_attendant *a, pid_t pid, int pidfd, gw_brake_fn *fn, void *ctx,
+	struct gw_brake **out);
 /* Each of the threads gets percent (1 to 99) of one CPU, whoever was in the last set and is not in
  * this one gets all. 0: fn is going to be called; or -EINVAL, -E2BIG, -EPIPE at once. Cheap enough
  * to be called every few milliseconds with other percents. */

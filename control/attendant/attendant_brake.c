@@ -3,12 +3,15 @@
 #include "attendant_internal.h"
 
 #include "../../dataplane/base/log.h"
+#include "../../dataplane/base/pidfd.h"
 #include "quota.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void rescue_thread(pid_t pid, pid_t tid)
 {
@@ -35,6 +38,9 @@ void gw_brake_rescue(struct gw_brake *b)
 	b->on = false;
 	if (b->serial == 0)
 		b->serial = ++b->a->last_serial;
+	/* Its number may be another's, who has a brake of his own. */
+	if (gw_pidfd_ended(b->pidfd))
+		return;
 	/* All of its threads: which of them the attendant had got to is not known. */
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)b->pid);
 	dir = opendir(path);
@@ -59,16 +65,23 @@ void gw_brake_answered(struct gw_attendant *a, const struct gw_attendant_answer 
 		m->result != 0 && m->text[0] == '\0' ? strerror(-m->result) : m->text);
 }
 
-int gw_brake_create(
-	struct gw_attendant *a, pid_t pid, gw_brake_fn *fn, void *ctx, struct gw_brake **out)
+int gw_brake_create(struct gw_attendant *a, pid_t pid, int pidfd, gw_brake_fn *fn, void *ctx,
+	struct gw_brake **out)
 {
 	struct gw_brake *b;
+	int rc;
 
 	if (!gw_attendant_alive(a))
 		return -EPIPE;
 	b = calloc(1, sizeof(*b));
 	if (b == NULL)
 		return -ENOMEM;
+	b->pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+	if (b->pidfd < 0) {
+		rc = -errno;
+		free(b);
+		return rc;
+	}
 	b->a = a;
 	b->id = ++a->last_id;
 	b->pid = pid;
@@ -93,10 +106,10 @@ static struct gw_attendant_request *request(struct gw_brake *b, enum gw_attendan
 	return r;
 }
 
-static int ask(struct gw_brake *b)
+static int ask(struct gw_brake *b, int fd)
 {
 	uint32_t serial = b->a->request.serial;
-	int rc = gw_attendant_ask(b->a);
+	int rc = gw_attendant_ask(b->a, fd);
 
 	/* Who is told at once is not told again. */
 	b->serial = rc == 0 ? serial : 0;
@@ -119,7 +132,7 @@ int gw_brake_set(struct gw_brake *b, const pid_t *tids, uint32_t n, uint32_t per
 	for (uint32_t i = 0; i < n; i++)
 		r->u.tids[i] = tids[i];
 	b->on = true;
-	return ask(b);
+	return ask(b, b->pidfd);
 }
 
 int gw_brake_lift(struct gw_brake *b)
@@ -127,7 +140,7 @@ int gw_brake_lift(struct gw_brake *b)
 	if (!gw_attendant_alive(b->a))
 		return -EPIPE;
 	request(b, GW_ATTENDANT_LIFT);
-	return ask(b);
+	return ask(b, -1);
 }
 
 void gw_brake_free(struct gw_brake **brake)
@@ -143,6 +156,7 @@ void gw_brake_free(struct gw_brake **brake)
 			*p = b->next;
 			break;
 		}
+	close(b->pidfd);
 	free(b);
 	*brake = NULL;
 }

@@ -45,7 +45,7 @@ int gw_hook_start(struct gw_attendant *a, enum gw_hook_point point, const char *
 	a->request.n = (uint32_t)n;
 	snprintf(a->request.label, sizeof(a->request.label), "%s", label);
 	memcpy(a->request.u.input, input, n);
-	rc = gw_attendant_ask(a);
+	rc = gw_attendant_ask(a, -1);
 	if (rc != 0) {
 		free(h);
 		return rc;
@@ -80,5 +80,5 @@ void gw_hook_cancel(struct gw_hook_run **run)
 	memset(&a->request, 0, sizeof(a->request));
 	a->request.type = GW_ATTENDANT_CANCEL_HOOK;
 	a->request.id = id;
-	gw_attendant_ask(a);
+	gw_attendant_ask(a, -1);
 }

@@ -9,7 +9,8 @@ struct gw_brake {
 	struct gw_brake *next;
 	uint32_t id, serial; /* serial: of the request that is waited for, 0: none */
 	pid_t pid;
-	bool on; /* threads of pid may be slowed now */
+	int pidfd; /* of pid */
+	bool on;   /* threads of pid may be slowed now */
 	gw_brake_fn *fn;
 	void *ctx;
 };
@@ -35,8 +36,8 @@ struct gw_attendant {
 	struct gw_attendant_request request;
 };
 
-/* Sends a->request. 0 or -EPIPE. */
-int gw_attendant_ask(struct gw_attendant *a);
+/* Sends a->request, and a descriptor where fd is not -1; it stays the caller's. 0 or -EPIPE. */
+int gw_attendant_ask(struct gw_attendant *a, int fd);
 
 void gw_brake_answered(struct gw_attendant *a, const struct gw_attendant_answer *m);
 /* It is dead: lifts what it held; those that had it on are to be told. */

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "brakes.h"
 
+#include "../../dataplane/base/pidfd.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BRAKES 64u
 
 struct brake {
 	uint32_t id; /* 0: free */
 	pid_t pid;
+	int pidfd; /* of pid, while id is not 0 */
 	uint32_t percent;
 	struct gw_quota *quota[GW_BRAKE_MAX_THREADS];
 	uint32_t n;
@@ -54,6 +59,8 @@ static int lift_quotas(struct brake *b)
 static int lift_all(struct brake *b)
 {
 	gw_pulse_free(&b->pulse);
+	if (b->id != 0)
+		close(b->pidfd);
 	b->id = 0;
 	return lift_quotas(b);
 }
@@ -111,11 +118,22 @@ static void drop_others(struct brake *b, const struct gw_attendant_request *r)
 	}
 }
 
+/* Where a thread of the brake's process is. -ESRCH also where that has ended: the number is, or
+ * will be, another's, and so may the thread be. */
+static int whereabouts(struct gw_brakes *brakes, const struct brake *b, pid_t tid,
+	struct gw_cgroup *at, struct gw_err *err)
+{
+	int rc = gw_cgroup_of_thread(&brakes->root, b->pid, tid, at, err);
+
+	return gw_pidfd_ended(b->pidfd) ? gw_err(err, -ESRCH, "process %d has ended", (int)b->pid)
+					: rc;
+}
+
 static int add(
 	struct gw_brakes *brakes, struct brake *b, pid_t tid, uint32_t percent, struct gw_err *err)
 {
 	struct gw_cgroup at;
-	int rc = gw_cgroup_of_thread(&brakes->root, b->pid, tid, &at, err);
+	int rc = whereabouts(brakes, b, tid, &at, err);
 
 	if (rc == 0)
 		rc = gw_quota_create(&at, tid, percent, &b->quota[b->n], err);
@@ -148,7 +166,7 @@ static int apply_pulse(struct gw_brakes *brakes, struct brake *b,
 		return 0;
 	}
 	for (uint32_t i = 0; i < r->n; i++)
-		if (gw_cgroup_of_thread(&brakes->root, b->pid, r->u.tids[i], &at, err) == -ESRCH)
+		if (whereabouts(brakes, b, r->u.tids[i], &at, err) == -ESRCH)
 			return -ESRCH;
 	gw_pulse_free(&b->pulse);
 	return gw_pulse_create(brakes->pulses, r->u.tids, r->n, r->percent, &b->pulse, err);
@@ -168,7 +186,28 @@ static int apply(struct gw_brakes *brakes, struct brake *b, const struct gw_atte
 	return rc == 0 ? 0 : gw_err(err, rc, "%.190s; %.190s", no_quota.text, no_pulse.text);
 }
 
-void gw_brakes_set(struct gw_brakes *brakes, const struct gw_attendant_request *r,
+/* The request's brake, or a new one; -EINVAL, -EAGAIN (there are too many), other -errno. */
+static int brake_of(struct gw_brakes *brakes, const struct gw_attendant_request *r, int pidfd,
+	struct brake **out)
+{
+	struct brake *b = find(brakes, r->id);
+
+	*out = b;
+	if (b != NULL)
+		return b->pid == r->pid ? 0 : -EINVAL;
+	b = find(brakes, 0);
+	if (b == NULL)
+		return -EAGAIN;
+	b->pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
+	if (b->pidfd < 0)
+		return -errno;
+	b->id = r->id;
+	b->pid = r->pid;
+	*out = b;
+	return 0;
+}
+
+void gw_brakes_set(struct gw_brakes *brakes, const struct gw_attendant_request *r, int pidfd,
 	struct gw_attendant_answer *a)
 {
 	struct gw_err err = {.text = ""};
@@ -179,18 +218,11 @@ void gw_brakes_set(struct gw_brakes *brakes, const struct gw_attendant_request *
 	a->result = -EINVAL;
 	/* Not a kernel's thread, not init. */
 	if (r->id == 0 || r->pid <= 1 || r->percent < 1 || r->percent > 99 || r->n == 0 ||
-		r->n > GW_BRAKE_MAX_THREADS)
+		r->n > GW_BRAKE_MAX_THREADS || pidfd < 0)
 		return;
-	b = find(brakes, r->id);
-	if (b != NULL && b->pid != r->pid)
+	a->result = brake_of(brakes, r, pidfd, &b);
+	if (a->result != 0)
 		return;
-	if (b == NULL)
-		b = find(brakes, 0);
-	a->result = -EAGAIN;
-	if (b == NULL)
-		return;
-	b->id = r->id;
-	b->pid = r->pid;
 	rc = apply(brakes, b, r, &err);
 	a->result = rc;
 	if (rc == 0) {

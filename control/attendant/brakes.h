@@ -14,7 +14,7 @@ struct gw_brakes *gw_brakes_create(
 uint32_t gw_brakes_free(struct gw_brakes **brakes);
 
 /* Carries out a request for a brake, which nobody has checked, and fills the answer's percent,
- * result and text. */
-void gw_brakes_set(struct gw_brakes *brakes, const struct gw_attendant_request *r,
+ * result and text. pidfd: came with it and stays the caller's; -1: none came. */
+void gw_brakes_set(struct gw_brakes *brakes, const struct gw_attendant_request *r, int pidfd,
 	struct gw_attendant_answer *a);
 void gw_brakes_lift(struct gw_brakes *brakes, uint32_t id, struct gw_attendant_answer *a);

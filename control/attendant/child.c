@@ -2,12 +2,14 @@
 #include "child.h"
 
 #include "../../dataplane/base/log.h"
+#include "../../dataplane/export/msg.h"
 #include "../harden/harden.h"
 #include "brakes.h"
 #include "hook.h"
 #include "title.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <signal.h>
@@ -21,6 +23,7 @@
 
 struct child {
 	int sock;
+	int spare; /* room for the descriptor of a request, however many the brakes have */
 	struct gw_loop *loop;
 	struct gw_watch *watch;
 	struct gw_brakes *brakes;
@@ -57,14 +60,15 @@ static void hook_over(void *ctx, uint32_t id, int result, const char *text)
 	answer(ctx, &a);
 }
 
-static void serve(struct child *c)
+/* pidfd: -1: none came. */
+static void serve(struct child *c, int pidfd)
 {
 	const struct gw_attendant_request *r = &c->request;
 	struct gw_attendant_answer a = {.type = r->type, .id = r->id, .serial = r->serial};
 
 	switch (r->type) {
 	case GW_ATTENDANT_BRAKE:
-		gw_brakes_set(c->brakes, r, &a);
+		gw_brakes_set(c->brakes, r, pidfd, &a);
 		break;
 	case GW_ATTENDANT_LIFT:
 		gw_brakes_lift(c->brakes, r->id, &a);
@@ -89,16 +93,21 @@ static void serve(struct child *c)
 static void on_socket(void *ctx, uint32_t events)
 {
 	struct child *c = ctx;
-	ssize_t n = recv(c->sock, &c->request, sizeof(c->request), MSG_DONTWAIT | MSG_TRUNC);
+	int fds[GW_MSG_MAX_FDS], rc;
+	unsigned int n_fds;
+	size_t n = 0;
 
 	(void)events;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+	close(c->spare);
+	rc = gw_msg_recv(c->sock, &c->request, sizeof(c->request), &n, fds, &n_fds);
 	/* What is of another size is no request, and not of godwitd's making. */
-	if (n == (ssize_t)sizeof(c->request))
-		serve(c);
-	else
+	if (rc == 1 && n == sizeof(c->request))
+		serve(c, n_fds > 0 ? fds[0] : -1);
+	else if (rc != 0)
 		godwitd_gone(c);
+	while (n_fds > 0)
+		close(fds[--n_fds]);
+	c->spare = fcntl(c->sock, F_DUPFD_CLOEXEC, 0);
 }
 
 static void sweep(void *ctx, const struct gw_cgroup *mount)
@@ -178,6 +187,7 @@ _Noreturn void gw_attendant_child(int sock, const struct gw_attendant_conf *conf
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	child.sock = sock;
+	child.spare = fcntl(sock, F_DUPFD_CLOEXEC, 0);
 	if (start(&child, conf, &err) == 0)
 		gw_loop_run(child.loop);
 	else

@@ -10,7 +10,7 @@
 #define GW_ATTENDANT_LABEL 128u
 
 enum gw_attendant_type {
-	GW_ATTENDANT_BRAKE = 1,   /* id, pid, percent, n, tids; answered */
+	GW_ATTENDANT_BRAKE = 1,   /* id, pid, percent, n, tids, with a pidfd; answered */
 	GW_ATTENDANT_LIFT,        /* id; answered */
 	GW_ATTENDANT_HOOK,        /* id, point, n bytes of input, label; answered when over */
 	GW_ATTENDANT_CANCEL_HOOK, /* id; not answered */

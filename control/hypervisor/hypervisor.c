@@ -39,6 +39,7 @@ void gw_hv_lost(struct gw_hv *hv, const char *why)
 static void on_hello(struct gw_hv *hv)
 {
 	const struct gw_exporter_info *info = gw_exporter_info(hv->exporter);
+	int rc;
 
 	if (hv->op == NULL || hv->op->kind != GW_HV_OP_OPEN)
 		return; /* too late */
@@ -46,8 +47,10 @@ static void on_hello(struct gw_hv *hv)
 	if (info->uffd_lent)
 		gw_info("%s: its hypervisor (process %d, user %u) was lent /dev/userfaultfd",
 			hv->name, (int)info->pid, info->uid);
-	if (gw_process_open(hv->loop, info->pid, &hv->process) != 0) {
-		gw_hv_fail(hv, -ESRCH, "the exporter's process %d cannot be held", (int)info->pid);
+	rc = gw_process_open(hv->loop, info->pidfd, &hv->process);
+	if (rc != 0) {
+		gw_hv_fail(hv, rc, "the exporter's process %d cannot be held: %s", (int)info->pid,
+			strerror(-rc));
 		return;
 	}
 	hv->ops->opened(hv);

@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -33,17 +34,14 @@ static void on_kill(void *ctx)
 	syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
 }
 
-int gw_process_open(struct gw_loop *loop, pid_t pid, struct gw_process **out)
+int gw_process_open(struct gw_loop *loop, int pidfd, struct gw_process **out)
 {
-	struct gw_process *p;
+	struct gw_process *p = calloc(1, sizeof(*p));
 	int rc;
 
-	if (pid <= 1)
-		return -EINVAL;
-	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return -ENOMEM;
-	p->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	p->pidfd = fcntl(pidfd, F_DUPFD_CLOEXEC, 0);
 	if (p->pidfd < 0)
 		goto fail;
 	p->watch = gw_watch_add(loop, p->pidfd, 0, on_end, p);

@@ -5,12 +5,10 @@
 
 #include "../loop.h"
 
-#include <sys/types.h>
-
 struct gw_process;
 
-/* pid: of a peer that is connected now (SO_PEERCRED), so it is still that process. */
-int gw_process_open(struct gw_loop *loop, pid_t pid, struct gw_process **out);
+/* pidfd: stays the caller's. 0 or -errno. */
+int gw_process_open(struct gw_loop *loop, int pidfd, struct gw_process **out);
 void gw_process_free(struct gw_process **p);
 
 /* Calls gone(ctx) once from the loop when the process has ended (also when it has already), and no

@@ -2,6 +2,7 @@
 #include "answer.h"
 #include "dial.h"
 #include "hello.h"
+#include "maker.h"
 #include "msg.h"
 
 #include <fcntl.h>
@@ -22,12 +23,15 @@ int gw_exporter_connect(const char *path, const char *vm_name, uint64_t state_li
 		return gw_err(err, -ENOMEM, "%s: out of memory", path);
 	snprintf(x->vm_name, sizeof(x->vm_name), "%s", vm_name);
 	x->state_limit_bytes = state_limit_bytes;
+	x->info.pidfd = -1;
 	x->sock = gw_dial(path, SOCK_SEQPACKET, err);
 	if (x->sock < 0) {
 		ret = x->sock;
 		goto fail;
 	}
 	ret = gw_trust_peer(trust, x->sock, path, &peer, err);
+	if (ret == 0)
+		ret = x->info.pidfd = gw_maker_hold(x->sock, &peer, path, err);
 	if (ret < 0)
 		goto fail;
 	x->info.pid = peer.pid;
@@ -52,6 +56,8 @@ void gw_exporter_free(struct gw_exporter **x)
 		for (uint32_t i = 0; i < e->info.n_regions; i++)
 			close(e->info.region_fd[i]);
 	}
+	if (e->info.pidfd >= 0)
+		close(e->info.pidfd);
 	if (e->sock >= 0)
 		close(e->sock);
 	free(e);

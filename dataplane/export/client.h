@@ -25,8 +25,9 @@ struct gw_exporter_info {
 	uint8_t uuid[16];
 	char vm_name[GW_EXPORT_NAME_MAX];
 	char track_error[GW_EXPORT_TEXT_MAX];
-	pid_t pid;      /* from SO_PEERCRED */
-	uid_t uid;      /* likewise */
+	pid_t pid;      /* from SO_PEERCRED; of the process that pidfd holds */
+	int pidfd;      /* from the socket; owned by the client object */
+	uid_t uid;      /* from SO_PEERCRED */
 	bool uffd_lent; /* it was given a descriptor of /dev/userfaultfd */
 	uint32_t n_regions;
 	struct gw_export_region region[GW_EXPORT_MAX_REGIONS];
@@ -52,8 +53,9 @@ struct gw_exporter_event {
 /* Connects to the unix socket at path, of the VM called vm_name: a HELLO of any other is -EPROTO.
  * state_limit_bytes bounds SAVED. Errors: -ENOENT, -ECONNREFUSED (nobody listens), -EAGAIN (so many
  * wait already that the backlog is full), -ENOTSOCK (no socket, or a symbolic link), -EPERM
- * (another user's exporter). A busy exporter makes the connection wait for HELLO. An exporter that
- * refuses sends the event ERROR with request GW_EXPORT_HELLO instead, and closes. */
+ * (another user's exporter, or init's), -ESRCH (the process that made the socket has ended). A busy
+ * exporter makes the connection wait for HELLO. An exporter that refuses sends the event ERROR with
+ * request GW_EXPORT_HELLO instead, and closes. */
 int gw_exporter_connect(const char *path, const char *vm_name, uint64_t state_limit_bytes,
 	const struct gw_trust *trust, struct gw_exporter **out, struct gw_err *err);
 
@@ -62,7 +64,7 @@ void gw_exporter_free(struct gw_exporter **x);
 
 int gw_exporter_fd(const struct gw_exporter *x);
 
-/* Valid after the HELLO event and until gw_exporter_free(); pid and uid from the start. */
+/* Valid after the HELLO event and until gw_exporter_free(); pid, pidfd and uid from the start. */
 const struct gw_exporter_info *gw_exporter_info(const struct gw_exporter *x);
 
 /* Reads one message. 1: *ev is filled; 0: nothing now; -EPIPE: the exporter is gone; -EPROTO: it

@@ -116,7 +116,8 @@ struct gw_export_config {
 
 struct gw_export_server;
 
-/* Binds the socket and starts the thread. The config is copied, but what it points to
+/* Binds the socket and starts the thread, in the process that runs the guest: the one that godwit
+ * slows and ends (a VMM forks before, not after). The config is copied, but what it points to
  * stays the caller's and must outlive the server. -EINVAL (also: no such user or group),
  * -EADDRINUSE, -ENAMETOOLONG, other -errno. */
 GW_EXPORT_API int gw_export_server_create(const struct gw_export_config *config,

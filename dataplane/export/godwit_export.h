@@ -5,12 +5,13 @@
  * GW_EXPORT_ABI; a client refuses any other.
  *
  * The exporter listens on a SOCK_SEQPACKET unix socket, NAME.export for the VM called NAME (not
- * reached through a symbolic link), and serves one client at a time. Each
- * message is one packet: a fixed-size struct that begins with struct gw_export_msg. Descriptors
- * travel with HELLO, UFFD, SAVED and LOAD by SCM_RIGHTS. When the socket closes, tracking ends and
- * a native guest that the client paused is resumed, except after SAVED or QUIT: from SAVED on the
- * guest may already run elsewhere, so it stays paused until someone says RESUME or QUIT (the next
- * HELLO has CAP_PAUSED).
+ * reached through a symbolic link), and serves one client at a time. The process that calls
+ * listen() is the one that runs the guest: it is what may be slowed, and killed where QUIT does not
+ * end it, and once it has ended the socket is not used any more. Each message is one packet: a
+ * fixed-size struct that begins with struct gw_export_msg. Descriptors travel with HELLO, UFFD,
+ * SAVED and LOAD by SCM_RIGHTS. When the socket closes, tracking ends and a native guest that the
+ * client paused is resumed, except after SAVED or QUIT: from SAVED on the guest may already run
+ * elsewhere, so it stays paused until someone says RESUME or QUIT (the next HELLO has CAP_PAUSED).
  *
  * client                        exporter
  *   connect                  ->

@@ -28,6 +28,7 @@ LIES = {
     "stall-start": "never says that tracking is on",
     "stall-sync": "never answers SYNC",
     "name": "greets as another VM than its socket says",
+    "maker-ended": "serves a socket whose maker's process number may be anybody's",
     "flood": "sends answers without end that nobody asked for",
     "flood-hello": "greets without end",
     "babble": "sends bytes that are no message",
@@ -85,7 +86,18 @@ class Liar:
         if os.path.exists(path):
             os.unlink(path)
         self.listener.bind(path)
-        self.listener.listen(8)
+        self.listen()
+
+    def listen(self):
+        """From here on the socket is known as made by the process that calls it."""
+        if self.lie != "maker-ended":
+            self.listener.listen(8)
+            return
+        child = os.fork()
+        if child == 0:
+            self.listener.listen(8)
+            os._exit(0)
+        os.waitpid(child, 0)
 
     def fill(self):
         """Data in every page, so that there is something to send."""

@@ -104,8 +104,8 @@ def _in_mid_copy(session, process):
     process.signal(signal.SIGUSR2)
 
 
-def test_borrowed_names(tb):
-    """Another's sockets under a name of one's own: neither guest is touched."""
+def test_borrowed_identity(tb):
+    """Another's sockets under a name of one's own, or his process number: he is not touched."""
     a, b, honest = _hosts(tb)
     victim = _guest(tb, a, "victim", incoming=False)
     (a.vm_dir / "link.export").symlink_to(a.vm_dir / "victim.export")
@@ -118,8 +118,10 @@ def test_borrowed_names(tb):
         check_equal(victim.state(), "running", f"the victim after {name}")
         check(destination.state() != "running", f"{name}: the destination does not run")
         destination.stop()
-    _source_lies(tb, a, b, "name", "HELLO is of VM 'another'; allowed: 'liar-name'")
-    _destination_lies(tb, a, b, "name", "HELLO is of VM 'another'; allowed: 'liar-name'")
+    for lie, words in (("name", "HELLO is of VM 'another'; allowed: 'liar-name'"),
+                       ("maker-ended", "which made it, has ended; allowed: a socket whose maker")):
+        _source_lies(tb, a, b, lie, words)
+        _destination_lies(tb, a, b, lie, words)
     honest.finish()
 
 

@@ -6,6 +6,7 @@
 #include "../../dataplane/export/answer.c"
 #include "../../dataplane/export/dial.c"
 #include "../../dataplane/export/hello.c"
+#include "../../dataplane/export/maker.c"
 #include "../../dataplane/export/msg.c"
 #include "../../dataplane/export/producer.c"
 #include "../../dataplane/export/trust.c"
@@ -160,6 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.sock = sv[1];
 	f.x = calloc(1, sizeof(*f.x));
 	f.x->sock = sv[0];
+	f.x->info.pidfd = -1;
 	f.x->state_limit_bytes = STATE_LIMIT;
 	f.ram_fd = memfd_create("ram", MFD_CLOEXEC);
 	if (ftruncate(f.ram_fd, RAM_BYTES) != 0)

@@ -70,12 +70,13 @@ static void answer(void *ctx)
 	b->fn(b->ctx, 0, b->percent, "");
 }
 
-int gw_brake_create(
-	struct gw_attendant *a, pid_t pid, gw_brake_fn *fn, void *ctx, struct gw_brake **out)
+int gw_brake_create(struct gw_attendant *a, pid_t pid, int pidfd, gw_brake_fn *fn, void *ctx,
+	struct gw_brake **out)
 {
 	struct gw_brake *b = a != NULL ? calloc(1, sizeof(*b)) : NULL;
 
 	(void)pid;
+	(void)pidfd;
 	if (b == NULL)
 		return -EPIPE;
 	b->answer = gw_timer_create(a->loop, answer, b);

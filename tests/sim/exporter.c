@@ -107,7 +107,7 @@ static void describe(struct gw_exporter *x)
 	info->caps = GW_EXPORT_CAP_TRACK | GW_EXPORT_CAP_LIFECYCLE | GW_EXPORT_CAP_THROTTLE |
 		     (i->running ? 0 : GW_EXPORT_CAP_PAUSED);
 	snprintf(info->vm_name, sizeof(info->vm_name), "%s", i->vm->name);
-	info->pid = i->pid;
+	info->pid = info->pidfd = i->pid;
 	info->n_regions = i->vm->n_regions;
 	for (uint32_t r = 0; r < i->vm->n_regions; r++) {
 		struct gw_export_region *e = &info->region[r];

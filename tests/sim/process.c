@@ -15,13 +15,14 @@ struct gw_process {
 	void *ctx;
 };
 
-int gw_process_open(struct gw_loop *loop, pid_t pid, struct gw_process **out)
+/* Exporter.c says a process's number for its pidfd. */
+int gw_process_open(struct gw_loop *loop, int pidfd, struct gw_process **out)
 {
 	(void)loop;
 	*out = calloc(1, sizeof(**out));
 	if (*out == NULL)
 		return -ENOMEM;
-	(*out)->inst = sim_instance_of_pid(pid);
+	(*out)->inst = sim_instance_of_pid(pidfd);
 	return 0;
 }
 

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -145,6 +147,15 @@ static bool comes_home(pid_t pid)
 	return is_home(pid);
 }
 
+static int brake_create(pid_t pid, struct gw_brake **out)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int rc = gw_brake_create(attendant, pid, pidfd, brake_answered, NULL, out);
+
+	close(pidfd);
+	return rc;
+}
+
 static pid_t make_victim(void)
 {
 	pid_t pid = fork();
@@ -178,7 +189,7 @@ static void test_brake(void)
 	struct gw_brake *b = NULL;
 
 	begin(NULL, 0);
-	CU_ASSERT_EQUAL_FATAL(gw_brake_create(attendant, victim, brake_answered, NULL, &b), 0);
+	CU_ASSERT_EQUAL_FATAL(brake_create(victim, &b), 0);
 	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 0), -EINVAL);
 	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 100), -EINVAL);
 	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 0, 50), -EINVAL);
@@ -214,13 +225,69 @@ static void test_brake(void)
 	bury_victim(victim);
 }
 
+/* The process that was meant has ended, and the victim has got its number: it is never touched. */
+static void test_number_of_another(void)
+{
+	pid_t victim = make_victim(), ended = make_victim();
+	int pidfd = (int)syscall(SYS_pidfd_open, ended, 0);
+	struct gw_brake *b = NULL;
+
+	CU_ASSERT_FATAL(victim > 0 && ended > 0);
+	begin(NULL, 0);
+	CU_ASSERT_EQUAL_FATAL(
+		gw_brake_create(attendant, victim, pidfd, brake_answered, NULL, &b), 0);
+	close(pidfd);
+	bury_victim(ended);
+	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 40), 0);
+	CU_ASSERT_EQUAL(wait_answer(), -ESRCH);
+	CU_ASSERT_EQUAL(percent, 100);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "has ended"));
+	CU_ASSERT(is_home(victim));
+	gw_brake_free(&b);
+	end();
+	bury_victim(victim);
+}
+
+static bool has_descriptor(pid_t pid, unsigned int fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)pid, fd);
+	return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
+/* It may have run out of descriptors for one guest: that costs this brake, and no others. */
+static void test_no_descriptor_left(void)
+{
+	pid_t victim = make_victim();
+	struct gw_brake *b = NULL;
+	struct rlimit limit = {0, 0};
+
+	begin(NULL, 0);
+	CU_ASSERT_EQUAL_FATAL(brake_create(victim, &b), 0);
+	gw_brake_lift(b);
+	wait_answer(); /* it has started */
+	while (has_descriptor(attendant->pid, (unsigned int)limit.rlim_cur))
+		limit.rlim_cur++;
+	limit.rlim_max = limit.rlim_cur;
+	CU_ASSERT_EQUAL(prlimit(attendant->pid, RLIMIT_NOFILE, &limit, NULL), 0);
+	for (int i = 0; i < 3 && gw_brake_set(b, &victim, 1, 40) == 0; i++) {
+		CU_ASSERT_EQUAL(wait_answer(), -EMFILE);
+		CU_ASSERT(is_home(victim));
+	}
+	CU_ASSERT(gw_attendant_alive(attendant));
+	gw_brake_free(&b);
+	end();
+	bury_victim(victim);
+}
+
 static void test_attendant_killed(void)
 {
 	pid_t victim = make_victim();
 	struct gw_brake *b = NULL;
 
 	begin(NULL, 0);
-	CU_ASSERT_EQUAL_FATAL(gw_brake_create(attendant, victim, brake_answered, NULL, &b), 0);
+	CU_ASSERT_EQUAL_FATAL(brake_create(victim, &b), 0);
 	CU_ASSERT_EQUAL(gw_brake_set(b, &victim, 1, 40), 0);
 	if (!cannot_brake(wait_answer()))
 		CU_ASSERT(slowed(victim));
@@ -247,7 +314,7 @@ static _Noreturn void godwitd(pid_t victim, int told)
 	char word;
 
 	begin(NULL, 0);
-	gw_brake_create(attendant, victim, brake_answered, NULL, &b);
+	brake_create(victim, &b);
 	gw_brake_set(b, &victim, 1, 40);
 	word = wait_answer() == 0 ? 'y' : 'n';
 	if (write(told, &word, 1) == 1)
@@ -324,8 +391,10 @@ static int hide_cgroups(void)
 
 static void test_turns(void)
 {
-	if (by_turns)
+	if (by_turns) {
 		test_brake();
+		test_number_of_another();
+	}
 }
 
 static void test_turns_attendant_killed(void)
@@ -594,6 +663,8 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	suite = CU_add_suite("attendant", NULL, NULL);
 	CU_add_test(suite, "brakes on and off", test_brake);
+	CU_add_test(suite, "a number that is another's now", test_number_of_another);
+	CU_add_test(suite, "no descriptor left", test_no_descriptor_left);
 	CU_add_test(suite, "the attendant is killed", test_attendant_killed);
 	CU_add_test(suite, "godwitd is killed", test_parent_killed);
 	CU_add_test(suite, "both are killed", test_both_killed);

@@ -5,6 +5,7 @@
 #include "../../dataplane/export/answer.c"
 #include "../../dataplane/export/dial.c"
 #include "../../dataplane/export/hello.c"
+#include "../../dataplane/export/maker.c"
 #include "../../dataplane/export/msg.c"
 #include "../../dataplane/export/producer.c"
 #include "../../dataplane/export/trust.c"

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +166,15 @@ static void test_not_connected(void)
 	gw_hv_ops_free(&hv);
 }
 
+static int hold(pid_t pid, struct gw_process **out)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), rc;
+
+	rc = gw_process_open(loop, pidfd, out);
+	close(pidfd);
+	return rc;
+}
+
 static void test_quit_waits_for_the_process(void)
 {
 	struct outcome o = {0};
@@ -175,7 +185,7 @@ static void test_quit_waits_for_the_process(void)
 		_exit(0);
 	}
 	begin();
-	CU_ASSERT_EQUAL_FATAL(gw_process_open(loop, child, &hv.process), 0);
+	CU_ASSERT_EQUAL_FATAL(hold(child, &hv.process), 0);
 	CALL(gw_hv_quit(&hv, done, &o));
 	run(5);
 	CU_ASSERT_EQUAL(o.calls, 0);
@@ -211,9 +221,9 @@ static void test_kill(void)
 		for (;;)
 			pause();
 	}
-	CU_ASSERT_EQUAL(gw_process_open(loop, 0, &p), -EINVAL);
-	CU_ASSERT_EQUAL(gw_process_open(loop, 1, &p), -EINVAL);
-	CU_ASSERT_EQUAL_FATAL(gw_process_open(loop, child, &p), 0);
+	CU_ASSERT_EQUAL(gw_process_open(loop, -1, &p), -EBADF);
+	CU_ASSERT_PTR_NULL(p);
+	CU_ASSERT_EQUAL_FATAL(hold(child, &p), 0);
 	gw_process_await_end(p, 20 * GW_NS_PER_MS, on_gone, NULL);
 	run(5);
 	CU_ASSERT_EQUAL(n_gone, 0);

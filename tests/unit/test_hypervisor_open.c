@@ -110,6 +110,7 @@ static void begin(uid_t uid, const char *uuid)
 	t.qemu = fork();
 	if (t.qemu == 0)
 		qemu(uid, ready[1], uuid);
+	CU_ASSERT_FATAL(t.qemu > 0);
 	close(ready[1]);
 	CU_ASSERT_EQUAL_FATAL(read(ready[0], &c, 1), 1);
 	close(ready[0]);

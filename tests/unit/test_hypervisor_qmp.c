@@ -82,7 +82,7 @@ static void refuses_link(void)
 
 	snprintf(name, sizeof(name), "%s.link", t.path);
 	CU_ASSERT_EQUAL_FATAL(symlink(t.path, name), 0);
-	CU_ASSERT_EQUAL(gw_qmp_connect(loop, name, &trust, &cb, &t.qmp, &err), -ENOTSOCK);
+	CU_ASSERT_EQUAL_FATAL(gw_qmp_connect(loop, name, &trust, &cb, &t.qmp, &err), -ENOTSOCK);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "qmp.link is a symbolic link; allowed: a socket"));
 	unlink(name);
 }

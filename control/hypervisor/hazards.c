@@ -20,7 +20,8 @@ static void check_run_state(
 			gw_hv_run_name(run));
 	if (role == GW_HV_DESTINATION && run != GW_HV_INCOMING)
 		gw_reason_add(reasons, where, "not_incoming",
-			"start it anew, waiting for a migration (QEMU: -incoming defer -S)",
+			"start it anew, waiting for a migration (QEMU: -incoming defer -S, "
+			"godwit-guest: --incoming)",
 			"the guest does not wait for a migration, it is in state '%s'",
 			gw_hv_run_name(run));
 }

@@ -13,6 +13,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* Memory is received only into a guest that says that it waits for it: one that is merely paused
+ * has an owner, and what the peer says of the guest that it sends is no proof of being that. */
+static enum gw_hv_run run_of(uint32_t caps)
+{
+	if (!(caps & GW_EXPORT_CAP_PAUSED))
+		return GW_HV_RUNNING;
+	return caps & GW_EXPORT_CAP_INCOMING ? GW_HV_INCOMING : GW_HV_PAUSED;
+}
+
 static void native_opened(struct gw_hv *hv)
 {
 	if (!(hv->info->caps & GW_EXPORT_CAP_LIFECYCLE)) {
@@ -22,9 +31,7 @@ static void native_opened(struct gw_hv *hv)
 			hv->name, hv->name);
 		return;
 	}
-	hv->run = GW_HV_RUNNING;
-	if (hv->info->caps & GW_EXPORT_CAP_PAUSED)
-		hv->run = hv->role == GW_HV_DESTINATION ? GW_HV_INCOMING : GW_HV_PAUSED;
+	hv->run = run_of(hv->info->caps);
 	hv->description = gw_describe_base("native", "", hv->info, hv->run);
 	if (hv->description == NULL)
 		gw_hv_fail(hv, -ENOMEM, "no memory");

@@ -59,6 +59,19 @@ static bool wants_uffd(const struct gw_connection *c)
 	return (c->d.source == NULL || c->d.source == gw_uffd_source_ops()) && gw_uffd_wanted();
 }
 
+static uint32_t lifecycle_caps(const struct gw_export_config *config)
+{
+	const struct gw_export_lifecycle_ops *ops = config->lifecycle;
+
+	if (ops == NULL)
+		return 0;
+	if (!ops->paused(config->ctx))
+		return GW_EXPORT_CAP_LIFECYCLE;
+	if (ops->incoming == NULL || !ops->incoming(config->ctx))
+		return GW_EXPORT_CAP_LIFECYCLE | GW_EXPORT_CAP_PAUSED;
+	return GW_EXPORT_CAP_LIFECYCLE | GW_EXPORT_CAP_PAUSED | GW_EXPORT_CAP_INCOMING;
+}
+
 static int send_hello(struct gw_connection *c)
 {
 	const struct gw_export_description *d = &c->d;
@@ -86,11 +99,7 @@ static int send_hello(struct gw_connection *c)
 		h.caps |= GW_EXPORT_CAP_WANTS_UFFD;
 	if (c->config->throttle != NULL)
 		h.caps |= GW_EXPORT_CAP_THROTTLE;
-	if (c->config->lifecycle != NULL) {
-		h.caps |= GW_EXPORT_CAP_LIFECYCLE;
-		if (c->config->lifecycle->paused(c->config->ctx))
-			h.caps |= GW_EXPORT_CAP_PAUSED;
-	}
+	h.caps |= lifecycle_caps(c->config);
 	if (gw_request_can_touch(c))
 		h.caps |= GW_EXPORT_CAP_TOUCH;
 	for (uint32_t i = 0; i < d->n_regions; i++)

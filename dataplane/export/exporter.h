@@ -74,6 +74,10 @@ struct gw_export_lifecycle_ops {
 	int (*load)(void *ctx, int fd, uint64_t size_bytes, struct gw_export_reason *why);
 	/* The guest is not needed any more. Must return; the process ends on its own thread. */
 	void (*quit)(void *ctx);
+	/* Whether the guest was started to receive a migration and nothing has been loaded yet: its
+	 * memory is anybody's to overwrite. Never after a load() or resume() that succeeded. NULL:
+	 * never, the VMM's guests cannot be migrated to. */
+	bool (*incoming)(void *ctx);
 };
 
 /* One guest, as one client sees it. */

@@ -22,7 +22,8 @@
  * native guests (caps & GW_EXPORT_CAP_LIFECYCLE) also
  *   PAUSE / RESUME           ->  PAUSED / RESUMED
  *   SAVE                     ->  SAVED(size, fd)    device state; may dirty RAM
- *   LOAD(size, fd)           ->  LOADED             guest stays paused
+ *   LOAD(size, fd)           ->  LOADED             guest stays paused; only one that waits for a
+ *                                                   migration (CAP_INCOMING) is ever loaded
  *   QUIT                     ->  (closes)           the process ends
  * exporters that can slow their guest (caps & GW_EXPORT_CAP_THROTTLE) also
  *   THROTTLE(percent)        ->  THROTTLED          so much of its time the guest does not run; the
@@ -145,7 +146,11 @@ struct gw_export_msg {
 #define GW_EXPORT_CAP_THROTTLE 0x10u   /* THROTTLE works */
 #define GW_EXPORT_CAP_SYNC_FLAGS 0x20u /* SYNC may carry flags; without, it ends with its epoch */
 #define GW_EXPORT_CAP_TOUCH 0x40u      /* TOUCH works */
-#define GW_EXPORT_THROTTLE_MAX 99u     /* percent */
+/* The guest waited for a migration when HELLO was sent: it was started to receive one, nothing has
+ * been loaded, and its memory may be overwritten (native only, beside CAP_PAUSED). A guest that is
+ * paused without it is somebody's, and no destination. */
+#define GW_EXPORT_CAP_INCOMING 0x80u
+#define GW_EXPORT_THROTTLE_MAX 99u /* percent */
 
 /* Region flags. */
 #define GW_EXPORT_REGION_HUGETLB 0x1u /* backed by hugetlbfs: tracking is page_size coarse */

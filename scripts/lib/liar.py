@@ -18,7 +18,7 @@ import sys
 PAGE = 4096
 (HELLO, START, STARTED, STOP, STOPPED, SYNC, SYNCED, PAUSE, PAUSED, RESUME, RESUMED, SAVE, SAVED,
  LOAD, LOADED, QUIT, ERROR) = range(1, 18)
-TRACK, LIFECYCLE = 1, 2
+TRACK, LIFECYCLE, IS_PAUSED, IS_INCOMING = 1, 2, 4, 0x80
 ENTRIES = 64
 RING_BYTES = 2 * PAGE
 STATE = b"a state of no guest"
@@ -79,7 +79,7 @@ class Liar:
         self.memory = memory
         self.fd = os.open(memory, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.ftruncate(self.fd, self.size)
-        self.paused = False
+        self.paused = self.incoming = False
         self.syncs = 0
         self.head = 0
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -150,8 +150,10 @@ class Liar:
         self.ring = mmap.mmap(ring_fd, PAGE + RING_BYTES)
         self.ring[:24] = struct.pack("=IIIIQ", 0x676f6477, 1, 1, ENTRIES, RING_BYTES)
         region = struct.pack("=QQIiIB3x64s", self.size, 0, PAGE, -1, 2, 0, b"ram0")
-        body = struct.pack("=II16s64siIII256s", 1, TRACK | LIFECYCLE | (4 if self.paused else 0),
-                           b"", self.name(), os.getpid(), 1, 1, ENTRIES, b"") + region.ljust(16 * 96, b"\0")
+        caps = TRACK | LIFECYCLE | (IS_PAUSED if self.paused else 0) | (
+            IS_INCOMING if self.incoming else 0)
+        body = struct.pack("=II16s64siIII256s", 1, caps, b"", self.name(), os.getpid(), 1, 1, ENTRIES,
+                           b"") + region.ljust(16 * 96, b"\0")
         fds = [ring_fd] if self.lie == "fd-none" else [ring_fd, self.region_fd()]
         self.send(HELLO, body, fds)
 
@@ -228,6 +230,7 @@ class Liar:
         elif kind == SAVE:
             self.save()
         elif kind == LOAD:
+            self.incoming = False
             self.send(LOADED)
         elif kind == QUIT:
             sys.exit(0)
@@ -288,7 +291,7 @@ def main():
     if lie not in LIES and lie != "none":
         sys.exit(f"liar: no lie '{lie}'")
     liar = Liar(path, memory, int(mib), lie)
-    liar.paused = incoming
+    liar.paused = liar.incoming = incoming
     if not incoming:
         liar.fill()
     if lie in ("shrink", "vanish"):

@@ -2,12 +2,15 @@
 """What cannot be moved safely is refused by name, before anything has happened."""
 
 import os
+import socket
+import struct
 
 import places
 from common import LOAD, check, check_equal, check_lives
 from procs import Skip
 from rpc import RpcError
 
+PAUSE, RESUME, SAVE = 8, 10, 12  # requests of dataplane/export/godwit_export.h
 VIRTIO_MEM = {
     "backends": (256,), "load": "gw.rate=500 gw.ram=10%",
     "extra": ["-m", "256M,maxmem=1G", "-object",
@@ -89,6 +92,43 @@ def test_virtio_mem(tb):
 def test_several_at_once(tb):
     """All reasons come together, not one per attempt."""
     _refused(tb, "direct_io", "virtio_mem", disk_options="cache.direct=on", **VIRTIO_MEM)
+
+
+def _ask(socket_path, *requests):
+    """A client of its exporter, which asks and hangs up; each answer is the next type."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.connect(str(socket_path))
+        s.recv(65536)
+        for request in requests:
+            s.send(struct.pack("=II", request, 8))
+            answer, fds, _, _ = socket.recv_fds(s, 65536, 1)
+            for fd in fds:
+                os.close(fd)
+            check_equal(struct.unpack("=I", answer[:4])[0], request + 1, "the answer's type")
+
+
+def test_paused_is_not_waiting(tb):
+    """A native guest that is only paused is no destination, and nothing happens to it."""
+    a, b = tb.hosts(tb.memifs(1, 9000))
+    guest = tb.native("vm1")
+    source = guest.start(a)
+    source.wait_ready()
+    other = tb.native("vm1").start(b)
+    other.wait_ready()
+    exporter = b.vm_dir / "vm1.export"
+    _ask(exporter, PAUSE, SAVE)  # after SAVED it stays so
+    check_equal(other.state(), "paused", "state of the other guest")
+    found = a.call("check", vm="vm1", host="b")
+    check_equal([r["code"] for r in found["reasons"]], ["not_incoming"], "what check finds")
+    try:
+        a.migrate("vm1", b)
+        raise AssertionError("the migration was admitted")
+    except RpcError as e:
+        check_equal((e.code, e.reasons()), (2, ["not_incoming"]), "the refusal")
+    check_lives(source)
+    check_equal(other.state(), "paused", "state of the other guest")
+    _ask(exporter, RESUME)
+    check_lives(other)
 
 
 def test_unknown_names(tb):

@@ -124,7 +124,7 @@ static void quit_guest(void *ctx)
 }
 
 static const struct gw_export_lifecycle_ops lifecycle = {
-	pause_guest, resume_guest, guest_paused, save_guest, load_guest, quit_guest};
+	pause_guest, resume_guest, guest_paused, save_guest, load_guest, quit_guest, guest_paused};
 
 /* Answers are thrown away, so that the server never waits for its client. */
 static void drain(struct fuzz *f)

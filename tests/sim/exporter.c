@@ -105,7 +105,8 @@ static void describe(struct gw_exporter *x)
 	const struct sim_instance *i = x->inst;
 
 	info->caps = GW_EXPORT_CAP_TRACK | GW_EXPORT_CAP_LIFECYCLE | GW_EXPORT_CAP_THROTTLE |
-		     (i->running ? 0 : GW_EXPORT_CAP_PAUSED);
+		     (i->running ? 0 : GW_EXPORT_CAP_PAUSED) |
+		     (i->incoming ? GW_EXPORT_CAP_INCOMING : 0);
 	snprintf(info->vm_name, sizeof(info->vm_name), "%s", i->vm->name);
 	info->pid = info->pidfd = i->pid;
 	info->n_regions = i->vm->n_regions;

@@ -33,7 +33,7 @@ struct fake {
 	uint32_t runs;
 	int describe_error;
 	bool no_track;
-	bool paused;
+	bool paused, incoming;
 	int tracking; /* atomic */
 	int resumed;  /* atomic */
 	int quit;     /* atomic */
@@ -151,8 +151,13 @@ static void fake_quit(void *ctx)
 	__atomic_store_n(&((struct fake *)ctx)->quit, 1, __ATOMIC_SEQ_CST);
 }
 
+static bool fake_incoming(void *ctx)
+{
+	return ((struct fake *)ctx)->incoming;
+}
+
 static const struct gw_export_lifecycle_ops fake_lifecycle = {
-	fake_pause, fake_resume, fake_paused, fake_save, fake_load, fake_quit};
+	fake_pause, fake_resume, fake_paused, fake_save, fake_load, fake_quit, fake_incoming};
 
 static void fake_throttle(void *ctx, uint32_t percent)
 {
@@ -552,6 +557,43 @@ static void test_throttle(void)
 	fake_close(&f);
 }
 
+/* A guest that runs does not wait, whatever its VMM says; one that is paused only if it says so. */
+static void test_incoming(void)
+{
+	static const struct {
+		bool paused, incoming;
+		uint32_t caps;
+	} cases[] = {
+		{false, false, 0},
+		{false, true, 0},
+		{true, false, GW_EXPORT_CAP_PAUSED},
+		{true, true, GW_EXPORT_CAP_PAUSED | GW_EXPORT_CAP_INCOMING},
+	};
+	struct gw_export_lifecycle_ops never = fake_lifecycle;
+	static struct peer p;
+	struct fake f;
+
+	fake_open(&f, true);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		f.paused = cases[i].paused;
+		f.incoming = cases[i].incoming;
+		CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+		CU_ASSERT_EQUAL(gw_exporter_info(p.x)->caps &
+					(GW_EXPORT_CAP_PAUSED | GW_EXPORT_CAP_INCOMING),
+			cases[i].caps);
+		gw_exporter_free(&p.x);
+	}
+	fake_close(&f);
+
+	never.incoming = NULL;
+	fake_open_with(&f, &never, NULL);
+	f.paused = true;
+	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
+	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->caps & GW_EXPORT_CAP_INCOMING, 0);
+	gw_exporter_free(&p.x);
+	fake_close(&f);
+}
+
 static void test_hang_up_resumes(void)
 {
 	static struct peer p;
@@ -719,6 +761,7 @@ int main(void)
 		{"stale socket", test_stale_socket_is_replaced},
 		{"lifecycle", test_lifecycle},
 		{"throttle", test_throttle},
+		{"incoming", test_incoming},
 		{"hang-up resumes", test_hang_up_resumes},
 		{"work memory is held", test_work_memory_is_held},
 		{"access", test_access},

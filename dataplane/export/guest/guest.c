@@ -114,6 +114,11 @@ static int on_load(void *ctx, int fd, uint64_t size_bytes, struct gw_export_reas
 	return guest_state_load(g, fd, size_bytes, why);
 }
 
+static bool on_incoming(void *ctx)
+{
+	return ((struct guest *)ctx)->n_workers == 0;
+}
+
 static void on_quit(void *ctx)
 {
 	eventfd_write(((struct guest *)ctx)->quit_fd, 1);
@@ -128,6 +133,7 @@ const struct gw_export_lifecycle_ops *guest_lifecycle_ops(void)
 		.save = on_save,
 		.load = on_load,
 		.quit = on_quit,
+		.incoming = on_incoming,
 	};
 
 	return &ops;

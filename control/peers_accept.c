@@ -3,13 +3,13 @@
 
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
+#include "acceptor.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -97,24 +97,21 @@ static void source_of(const struct sockaddr_storage *sa, uint8_t from[16])
 	}
 }
 
-static void on_listen(void *ctx, uint32_t events)
+static void on_listen(void *ctx)
 {
 	struct gw_peers *p = ctx;
-	struct sockaddr_storage sa = {0};
-	socklen_t len = sizeof(sa);
+	struct sockaddr_storage sa;
+	socklen_t len;
 	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?", address[NI_MAXHOST + NI_MAXSERV + 4];
 	uint64_t wait_ns = gw_door_wait_ns(&p->door, gw_now_ns());
 	uint8_t from[16];
 	int fd;
 
-	(void)events;
 	if (wait_ns > 0) {
-		/* Whoever comes meanwhile waits in the kernel, which has its own bound. */
-		gw_watch_set(p->watch, 0);
-		gw_timer_set(p->door_timer, wait_ns, 0);
+		gw_acceptor_hold(p->acceptor, wait_ns);
 		return;
 	}
-	fd = accept4(p->listen_fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = gw_acceptor_take(p->acceptor, &sa, &len);
 	if (fd < 0)
 		return;
 	getnameinfo((struct sockaddr *)&sa, len, host, sizeof(host), port, sizeof(port),
@@ -125,13 +122,6 @@ static void on_listen(void *ctx, uint32_t events)
 	add(p, fd, address, from);
 }
 
-static void open_door(void *ctx)
-{
-	struct gw_peers *p = ctx;
-
-	gw_watch_set(p->watch, EPOLLIN);
-}
-
 int gw_peers_listen(struct gw_peers *p, struct gw_err *err)
 {
 	int rc = gw_transport_listen(p->conf.config->control.listen,
@@ -139,17 +129,16 @@ int gw_peers_listen(struct gw_peers *p, struct gw_err *err)
 
 	if (rc != 0)
 		return rc;
-	p->watch = gw_watch_add(p->conf.loop, p->listen_fd, EPOLLIN, on_listen, p);
-	p->door_timer = gw_timer_create(p->conf.loop, open_door, p);
-	if (p->watch == NULL || p->door_timer == NULL)
+	p->acceptor =
+		gw_acceptor_create(p->conf.loop, p->listen_fd, "control.listen", on_listen, p);
+	if (p->acceptor == NULL)
 		return gw_err(err, -ENOMEM, "control.listen: out of memory");
 	return 0;
 }
 
 void gw_peers_unlisten(struct gw_peers *p)
 {
-	gw_watch_free(&p->watch);
-	gw_timer_free(&p->door_timer);
+	gw_acceptor_free(&p->acceptor);
 	if (p->listen_fd >= 0)
 		close(p->listen_fd);
 	p->listen_fd = -1;

@@ -28,8 +28,8 @@ struct gw_peers {
 	struct gw_peers_conf conf;
 	struct gw_dp_host host;
 	int listen_fd;
-	struct gw_watch *watch;
-	struct gw_timer *timer, *door_timer;
+	struct gw_acceptor *acceptor;
+	struct gw_timer *timer;
 	struct gw_door door;
 	uint32_t accepted, turned_away;
 	uint64_t judged_ns;                      /* when all certificates were looked at last */

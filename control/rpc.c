@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rpc_internal.h"
 
-#include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
+#include "acceptor.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define MAX_CLIENTS 64
 #define MAX_OTHERS 32 /* of them, who may not do everything */
-#define MAX_CALLS 32 /* of one client, waiting for their answers */
+#define MAX_CALLS 32  /* of one client, waiting for their answers */
 
 #define PARSE_ERROR -32700
 #define BAD_REQUEST -32600
@@ -216,22 +215,14 @@ static bool make_room(struct gw_rpc *rpc, bool other)
 	return true;
 }
 
-static void on_connection(void *ctx, uint32_t events)
+static void on_connection(void *ctx)
 {
 	struct gw_rpc *rpc = ctx;
-	int fd = accept4(rpc->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = gw_acceptor_take(rpc->acceptor, NULL, NULL);
 	enum gw_rpc_rights rights;
 
-	(void)events;
-	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			/* The connection stays pending and would wake the loop for ever. */
-			gw_warn("rpc: cannot take a connection: %s", strerror(errno));
-			gw_watch_set(rpc->watch, 0);
-			gw_timer_set(rpc->retry, GW_NS_PER_S, 0);
-		}
+	if (fd < 0)
 		return;
-	}
 	rights = gw_rpc_rights(&rpc->access, fd);
 	if (!make_room(rpc, rights != GW_RPC_ALL)) {
 		gw_warn("rpc: too many clients wait for answers; one more is turned away");
@@ -240,13 +231,6 @@ static void on_connection(void *ctx, uint32_t events)
 	}
 	if (gw_rpc_client_create(rpc, fd, rights) < 0)
 		gw_warn("rpc: no memory for a client");
-}
-
-static void on_retry(void *ctx)
-{
-	struct gw_rpc *rpc = ctx;
-
-	gw_watch_set(rpc->watch, EPOLLIN);
 }
 
 int gw_rpc_create(struct gw_loop *loop, const char *path, const struct gw_rpc_access *access,
@@ -266,9 +250,8 @@ int gw_rpc_create(struct gw_loop *loop, const char *path, const struct gw_rpc_ac
 		goto fail;
 	rpc->fd = rc;
 	rpc->path = strdup(path);
-	rpc->retry = gw_timer_create(loop, on_retry, rpc);
-	rpc->watch = gw_watch_add(loop, rpc->fd, EPOLLIN, on_connection, rpc);
-	if (rpc->path == NULL || rpc->retry == NULL || rpc->watch == NULL) {
+	rpc->acceptor = gw_acceptor_create(loop, rpc->fd, "rpc", on_connection, rpc);
+	if (rpc->path == NULL || rpc->acceptor == NULL) {
 		rc = gw_err(err, -ENOMEM, "%s: out of memory", path);
 		unlink(path);
 		goto fail;
@@ -290,8 +273,7 @@ void gw_rpc_free(struct gw_rpc **rpc)
 		return;
 	while (r->clients != NULL)
 		gw_rpc_client_free(r->clients);
-	gw_watch_free(&r->watch);
-	gw_timer_free(&r->retry);
+	gw_acceptor_free(&r->acceptor);
 	if (r->path != NULL)
 		unlink(r->path);
 	if (r->fd >= 0)

@@ -42,8 +42,7 @@ struct gw_rpc {
 	char group_name[GW_RPC_GROUP_NAME];
 	char *path;
 	int fd;
-	struct gw_watch *watch;
-	struct gw_timer *retry; /* accept again after the process ran out of descriptors */
+	struct gw_acceptor *acceptor;
 	struct gw_rpc_client *clients;
 	uint32_t n_clients, n_others; /* others: who may not do everything */
 };

@@ -3,11 +3,11 @@
 
 #include "../../dataplane/base/clock.h"
 #include "../../dataplane/base/log.h"
+#include "../acceptor.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -93,15 +93,15 @@ int mode_loopback(struct program *p, struct gw_err *err)
 
 struct listener {
 	struct program *p;
+	struct gw_acceptor *acceptor;
 	int fd, accepted;
 };
 
-static void on_accept(void *ctx, uint32_t events)
+static void on_accept(void *ctx)
 {
 	struct listener *l = ctx;
-	int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = gw_acceptor_take(l->acceptor, NULL, NULL);
 
-	(void)events;
 	if (fd < 0)
 		return;
 	/* One run at a time: another one's numbers would be worth nothing. */
@@ -158,8 +158,7 @@ static int listen_loop(struct program *p, struct listener *l, struct gw_err *err
 
 int mode_listen(struct program *p, struct gw_err *err)
 {
-	struct listener l = {p, -1, -1};
-	struct gw_watch *watch = NULL;
+	struct listener l = {p, NULL, -1, -1};
 	int rc = program_start_loop(p, err);
 
 	if (rc == 0)
@@ -174,15 +173,15 @@ int mode_listen(struct program *p, struct gw_err *err)
 		rc = gw_dp_create(&p->ports->dp, &p->dp, err);
 	if (rc == 0) {
 		gw_dp_host(p->dp, &p->host);
-		watch = gw_watch_add(p->loop, l.fd, EPOLLIN, on_accept, &l);
-		if (watch == NULL)
-			rc = gw_err(err, -errno, "event loop: %s", strerror(errno));
+		l.acceptor = gw_acceptor_create(p->loop, l.fd, "--listen", on_accept, &l);
+		if (l.acceptor == NULL)
+			rc = gw_err(err, -ENOMEM, "out of memory");
 	}
 	if (rc == 0) {
 		gw_info("listening on %s", p->o.listen);
 		rc = listen_loop(p, &l, err);
 	}
-	gw_watch_free(&watch);
+	gw_acceptor_free(&l.acceptor);
 	if (l.fd >= 0)
 		close(l.fd);
 	return rc;

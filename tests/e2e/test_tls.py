@@ -3,6 +3,8 @@
 
 import ipaddress
 import json
+import os
+import resource
 import socket
 import ssl
 import struct
@@ -440,6 +442,21 @@ def test_flood(tb):
     finally:
         for s in crowd:
             s.close()
+    wait_for("A to get in", lambda: _error(a, b) is None, 30, 0.2)
+
+
+def test_no_descriptors(tb):
+    """A connection for which there is no descriptor left is looked at once a second."""
+    a, b = _hosts(tb)
+    old = resource.prlimit(b.daemon.pid, resource.RLIMIT_NOFILE)
+    used = {int(n) for n in os.listdir(f"/proc/{b.daemon.pid}/fd")}
+    free = min(set(range(len(used) + 1)) - used)
+    resource.prlimit(b.daemon.pid, resource.RLIMIT_NOFILE, (free, old[1]))
+    with socket.create_connection(("127.0.0.1", b.port)):
+        time.sleep(2.5)
+        said = b.daemon.log().count("control.listen: cannot take a connection: Too many open files")
+    check(1 <= said <= 4, f"times that it was said: {said}")
+    resource.prlimit(b.daemon.pid, resource.RLIMIT_NOFILE, old)
     wait_for("A to get in", lambda: _error(a, b) is None, 30, 0.2)
 
 

@@ -144,13 +144,16 @@ static int load(const struct gw_tls_conf *c, SSL_CTX **out, struct gw_err *err)
 	return rc;
 }
 
-/* chain: what it was found to lead to, the caller's; or NULL. */
-static int verify(SSL_CTX *ctx, X509 *cert, STACK_OF(X509) * along, STACK_OF(X509) * *chain)
+/* use: "ssl_client" or "ssl_server", as OpenSSL calls it in a handshake; NULL: any. chain: what it
+ * was found to lead to, the caller's; or NULL. */
+static int verify(
+	SSL_CTX *ctx, X509 *cert, STACK_OF(X509) * along, const char *use, STACK_OF(X509) * *chain)
 {
 	X509_STORE_CTX *v = X509_STORE_CTX_new();
 	int rc = X509_V_ERR_OUT_OF_MEM;
 
-	if (v != NULL && X509_STORE_CTX_init(v, SSL_CTX_get_cert_store(ctx), cert, along) == 1) {
+	if (v != NULL && X509_STORE_CTX_init(v, SSL_CTX_get_cert_store(ctx), cert, along) == 1 &&
+		(use == NULL || X509_STORE_CTX_set_default(v, use) == 1)) {
 		rc = X509_verify_cert(v) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(v);
 		if (chain != NULL)
 			*chain = X509_STORE_CTX_get1_chain(v);
@@ -161,31 +164,47 @@ static int verify(SSL_CTX *ctx, X509 *cert, STACK_OF(X509) * along, STACK_OF(X50
 }
 
 /* As a peer would look at it. */
-static int verify_own(SSL_CTX *ctx, STACK_OF(X509) * *chain)
+static int verify_own(SSL_CTX *ctx, const char *use, STACK_OF(X509) * *chain)
 {
 	STACK_OF(X509) *along = NULL;
 
 	SSL_CTX_get0_chain_certs(ctx, &along);
-	return verify(ctx, SSL_CTX_get0_certificate(ctx), along, chain);
+	return verify(ctx, SSL_CTX_get0_certificate(ctx), along, use, chain);
 }
 
 int gw_tls_verify(const struct gw_tls *tls, struct x509_st *cert, struct stack_st_X509 *along)
 {
-	return verify(tls->ctx, cert, along, NULL);
+	return verify(tls->ctx, cert, along, NULL, NULL);
+}
+
+/* A host connects and is connected to. Of the first use for which it does not do, what a person has
+ * to know of it. */
+static int verify_uses(SSL_CTX *ctx, const char **use)
+{
+	int rc = verify_own(ctx, "ssl_server", NULL);
+
+	*use = " (as a server's)";
+	if (rc == X509_V_OK) {
+		*use = " (as a client's)";
+		rc = verify_own(ctx, "ssl_client", NULL);
+	}
+	return rc;
 }
 
 static int check(const struct gw_tls_conf *c, SSL_CTX *ctx, struct gw_err *err)
 {
 	X509 *cert = SSL_CTX_get0_certificate(ctx);
 	char names[256], issuer[128];
-	int rc = verify_own(ctx, NULL);
+	const char *use;
+	int rc = verify_uses(ctx, &use);
 
 	gw_cert_names(cert, names, sizeof(names));
 	gw_cert_issuer(cert, issuer, sizeof(issuer));
 	if (rc != X509_V_OK)
 		return gw_err(err, -EKEYREJECTED,
-			"tls.certificate: %s (for %s, issued by '%s'): peers will refuse it: %s",
-			c->certificate, names, issuer, X509_verify_cert_error_string(rc));
+			"tls.certificate: %s (for %s, issued by '%s'): peers will refuse it: %s%s",
+			c->certificate, names, issuer, X509_verify_cert_error_string(rc),
+			rc == X509_V_ERR_INVALID_PURPOSE ? use : "");
 	if (c->name != NULL && !gw_cert_carries(cert, c->name))
 		return gw_err(err, -EKEYREJECTED,
 			"tls.certificate: %s: peers will refuse it: it is for %s, not for this "
@@ -278,7 +297,7 @@ static void authority_end(const struct gw_tls *tls, struct gw_tls_end *e)
 {
 	STACK_OF(X509) *chain = NULL;
 
-	verify_own(tls->ctx, &chain);
+	verify_own(tls->ctx, NULL, &chain);
 	for (int i = 1; i < sk_X509_num(chain); i++)
 		sooner(e, X509_get0_notAfter(sk_X509_value(chain, i)));
 	sk_X509_pop_free(chain, X509_free);

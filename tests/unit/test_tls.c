@@ -513,11 +513,57 @@ static void test_own(void)
 	forget(&tls);
 }
 
+/* The same key and name, but of another use than both. */
+static void issue(const char *host, const char *use)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command),
+		"cd %s/one && openssl req -new -key %s/host.key -subj /CN=%s -out use.csr && "
+		"printf 'extendedKeyUsage=%s\nsubjectAltName=DNS:%s\n' >use.ext && "
+		"openssl x509 -req -in use.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 90 "
+		"-extfile use.ext -out %s/host.pem 2>use.log",
+		pki_dir, host, host, use, host, host);
+	CU_ASSERT_EQUAL_FATAL(system(command), 0);
+}
+
+/* A host connects and is connected to: one use is not enough, at the start and later. */
+static void test_uses(void)
+{
+	static const struct {
+		const char *use, *says;
+	} cases[] = {
+		{"serverAuth", "unsuitable certificate purpose (as a client's)"},
+		{"clientAuth", "unsuitable certificate purpose (as a server's)"},
+		{"codeSigning", "unsuitable certificate purpose (as a server's)"},
+	};
+	struct gw_err err = {.text = ""};
+	struct gw_tls *tls;
+
+	CU_ASSERT_EQUAL_FATAL(pki_run("one use"), 0);
+	tls = credentials("one/ca.pem", "one/use", NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gw_tls *new;
+
+		issue("use", cases[i].use);
+		CU_ASSERT_EQUAL(gw_tls_reload(tls, true, &err), -EKEYREJECTED);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, cases[i].says));
+		CU_ASSERT_EQUAL(gw_tls_check(tls, &err), 0); /* the old one */
+		new = credentials("one/ca.pem", "one/use", NULL);
+		CU_ASSERT_EQUAL(gw_tls_check(new, &err), -EKEYREJECTED);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, cases[i].says));
+		forget(&new);
+	}
+	issue("use", "serverAuth,clientAuth");
+	CU_ASSERT_EQUAL(gw_tls_reload(tls, true, &err), 1);
+	forget(&tls);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {{"good", test_good}, {"refusals", test_refusals},
 		{"clear text", test_clear_text}, {"export", test_export}, {"bulk", test_bulk},
-		{"bad files", test_bad_files}, {"own certificate", test_own},
+		{"bad files", test_bad_files}, {"own certificate", test_own}, {"uses", test_uses},
 		{"rotation", test_rotation}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"tls", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;

@@ -2,6 +2,7 @@
 /* What hypervisor.c shares with the two kinds. */
 #pragma once
 
+#include "../../dataplane/base/secret.h"
 #include "hypervisor.h"
 #include "process.h"
 #include "vcpus.h"
@@ -80,6 +81,7 @@ struct gw_hv {
 	const struct gw_exporter_info *info; /* NULL before HELLO */
 	struct gw_process *process;          /* NULL before HELLO */
 	struct gw_qemu *qemu;                /* the kind's own; NULL: native */
+	struct gw_secret_file loading;       /* native: what the exporter is asked to load */
 	pid_t vcpu[GW_VCPU_MAX_THREADS];
 	uint32_t n_vcpus;
 	bool opened;

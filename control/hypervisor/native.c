@@ -3,7 +3,6 @@
 #include "hv.h"
 
 #include "../../dataplane/base/log.h"
-#include "../../dataplane/base/secret.h"
 #include "describe.h"
 #include "hazards.h"
 
@@ -74,29 +73,16 @@ static void native_save(struct gw_hv *hv)
 
 static void native_load(struct gw_hv *hv)
 {
-	const uint8_t *state = hv->op->load;
-	uint64_t left = hv->op->size;
-	int fd = memfd_create("godwit-state", MFD_CLOEXEC);
+	int rc;
 
-	if (fd < 0)
-		goto fail;
-	while (left > 0) {
-		ssize_t n = write(fd, state, left);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			goto fail;
-		state += n;
-		left -= (uint64_t)n;
+	gw_secret_file_close(&hv->loading);
+	rc = gw_secret_file_open(&hv->loading, "godwit-state", hv->op->size);
+	if (rc != 0) {
+		gw_hv_fail(hv, rc, "no memory file for the device state: %s", strerror(-rc));
+		return;
 	}
-	native_asked(hv, gw_exporter_load(hv->exporter, fd, hv->op->size));
-	close(fd);
-	return;
-fail:
-	gw_hv_fail(hv, -errno, "no memory file for the device state: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	memcpy(hv->loading.at, hv->op->load, hv->op->size);
+	native_asked(hv, gw_exporter_load(hv->exporter, hv->loading.fd, hv->op->size));
 }
 
 static void native_quit(struct gw_hv *hv)
@@ -143,6 +129,9 @@ static void native_answered(struct gw_hv *hv, struct gw_exporter_event *ev)
 	};
 	enum gw_hv_op_kind kind = hv->op != NULL ? hv->op->kind : GW_HV_OP_OPEN;
 
+	if (ev->type == GW_EXPORT_LOADED ||
+		(ev->type == GW_EXPORT_ERROR && ev->error.request == GW_EXPORT_LOAD))
+		gw_secret_file_close(&hv->loading);
 	/* Also where nobody waits for the answer any more. */
 	if (ev->type == GW_EXPORT_PAUSED || ev->type == GW_EXPORT_LOADED)
 		hv->run = GW_HV_PAUSED;
@@ -164,6 +153,11 @@ static void native_ignore(struct gw_hv *hv)
 	(void)hv;
 }
 
+static void native_free(struct gw_hv *hv)
+{
+	gw_secret_file_close(&hv->loading);
+}
+
 const struct gw_hv_ops gw_hv_native_ops = {
 	.name = "native",
 	.opened = native_opened,
@@ -179,5 +173,5 @@ const struct gw_hv_ops gw_hv_native_ops = {
 	.quit = native_quit,
 	.answered = native_answered,
 	.over = native_ignore,
-	.free = native_ignore,
+	.free = native_free,
 };

@@ -3,8 +3,11 @@
 
 #include "prefault.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define PAGE 4096u
 
@@ -78,4 +81,39 @@ void gw_secret_free(void *p)
 
 	if (h != NULL)
 		munmap(h, h->mapped);
+}
+
+int gw_secret_file_open(struct gw_secret_file *f, const char *name, size_t bytes)
+{
+	int rc;
+
+	*f = (struct gw_secret_file){.bytes = bytes > 0 ? bytes : 1};
+	f->fd = memfd_create(name, MFD_CLOEXEC);
+	if (f->fd < 0)
+		return -errno;
+	/* Memory that is missing is found out here, not by a signal when it is written. */
+	do
+		rc = fallocate(f->fd, 0, 0, (off_t)f->bytes);
+	while (rc != 0 && errno == EINTR);
+	if (rc == 0)
+		f->at = mmap(NULL, f->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd, 0);
+	if (f->at == NULL || f->at == MAP_FAILED) {
+		rc = -errno;
+		close(f->fd);
+		f->at = NULL;
+		return rc;
+	}
+	gw_secret_mark(f->at, f->bytes);
+	/* All of it at once: it need not be touched here. As far as RLIMIT_MEMLOCK goes. */
+	mlock2(f->at, f->bytes, 0);
+	return 0;
+}
+
+void gw_secret_file_close(struct gw_secret_file *f)
+{
+	if (f->at == NULL)
+		return;
+	munmap(f->at, f->bytes);
+	close(f->fd);
+	f->at = NULL;
 }

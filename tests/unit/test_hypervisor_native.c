@@ -19,8 +19,30 @@ static char dir[64], path[96];
 /* Its own thread is the exporter's; the test looks at it only while nothing is asked. */
 static struct fake {
 	int ram_fd;
-	bool paused, incoming;
+	bool paused, incoming, refuses;
+	uint64_t loaded_bytes;
+	uint8_t state[64];
+	bool as_said, locked;
 } fake;
+
+/* Has the mapping of the device state's file the flag (proc(5), VmFlags)? NULL: is there one? */
+static bool state_is(const char *flag)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	bool here = false, found = false;
+	char line[512];
+
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL) {
+		here = here || strstr(line, "/memfd:godwit-state") != NULL;
+		if (flag == NULL)
+			found = here;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line, flag) != NULL || (here = false);
+	}
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
 
 static int fake_describe(void *ctx, struct gw_export_description *d, struct gw_export_reason *why)
 {
@@ -68,10 +90,11 @@ static int fake_save(void *ctx, int *fd, uint64_t *size_bytes, struct gw_export_
 static int fake_load(void *ctx, int fd, uint64_t size_bytes, struct gw_export_reason *why)
 {
 	(void)ctx;
-	(void)fd;
-	(void)size_bytes;
-	(void)why;
-	return 0;
+	fake.loaded_bytes = size_bytes;
+	fake.as_said = pread(fd, fake.state, sizeof(fake.state), 0) == (ssize_t)size_bytes;
+	/* This is godwitd's process too: its mapping of what it gave is here. */
+	fake.locked = state_is(" lo ") && state_is(" dd ");
+	return fake.refuses ? gw_export_why(why, -EPROTO, "not my state") : 0;
 }
 
 static void fake_quit(void *ctx)
@@ -166,6 +189,37 @@ static void test_only_who_waits_receives(void)
 	CU_ASSERT_STRING_EQUAL(code, "guest_state");
 }
 
+/* What the exporter is given is locked for as long as it may need it, and then gone. */
+static void test_state_is_locked(void)
+{
+	static const uint8_t state[] = "what the devices held";
+	struct gw_hv *hv;
+	int result;
+
+	for (int refuses = 0; refuses < 2; refuses++) {
+		fake = (struct fake){.ram_fd = fake.ram_fd,
+			.paused = true,
+			.incoming = true,
+			.refuses = refuses == 1};
+		hv = open_as(GW_HV_DESTINATION);
+		result = 1;
+		gw_hv_load(hv, state, sizeof(state), done, &result);
+		run(5000);
+		CU_ASSERT_EQUAL(result, refuses == 1 ? -EPROTO : 0);
+		CU_ASSERT(fake.as_said);
+		CU_ASSERT_EQUAL(fake.loaded_bytes, sizeof(state));
+		CU_ASSERT_EQUAL(memcmp(fake.state, state, sizeof(state)), 0);
+		CU_ASSERT(fake.locked);
+		CU_ASSERT_FALSE(state_is(NULL));
+		gw_hv_free(&hv);
+	}
+	/* Also where nobody answers. */
+	hv = open_as(GW_HV_DESTINATION);
+	gw_hv_load(hv, state, sizeof(state), done, &result);
+	gw_hv_free(&hv);
+	CU_ASSERT_FALSE(state_is(NULL));
+}
+
 static struct gw_export_server *server;
 
 static int begin(void)
@@ -195,6 +249,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"only who waits receives", test_only_who_waits_receives},
+		{"device state is locked", test_state_is_locked},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define MIB (1u << 20)
 
@@ -96,10 +97,43 @@ static void test_memlock(void)
 	setrlimit(RLIMIT_MEMLOCK, &old);
 }
 
+static void test_file(void)
+{
+	static const size_t sizes[] = {0, 1, 5000, MIB};
+	struct gw_secret_file f = {.fd = -1};
+	struct rlimit old;
+
+	gw_secret_file_close(&f);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t pages = (sizes[i] + 4095) / 4096;
+		uint8_t byte = 0, *at;
+
+		CU_ASSERT_EQUAL_FATAL(gw_secret_file_open(&f, "test", sizes[i]), 0);
+		at = f.at;
+		CU_ASSERT_TRUE(smaps_has_flag(at, "dd"));
+		CU_ASSERT_TRUE(smaps_has_flag(at, "lo"));
+		CU_ASSERT_EQUAL(smaps_kib(at, "Locked:"), (pages > 0 ? pages : 1) * 4);
+		CU_ASSERT_TRUE(is_zero(at, f.bytes));
+		at[f.bytes - 1] = 7;
+		CU_ASSERT_EQUAL(pread(f.fd, &byte, 1, (off_t)f.bytes - 1), 1);
+		CU_ASSERT_EQUAL(byte, 7);
+		gw_secret_file_close(&f);
+		CU_ASSERT_EQUAL(msync(at, 4096, MS_ASYNC), -1);
+		CU_ASSERT_EQUAL(errno, ENOMEM);
+		CU_ASSERT_PTR_NULL(f.at);
+	}
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &old), 0);
+	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, old.rlim_max}), 0);
+	CU_ASSERT_EQUAL(gw_secret_file_open(&f, "test", 1), -EMFILE);
+	CU_ASSERT_PTR_NULL(f.at);
+	setrlimit(RLIMIT_NOFILE, &old);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {{"alloc", test_alloc}, {"grow", test_grow},
-		{"populate", test_populate}, {"memlock", test_memlock}, CU_TEST_INFO_NULL};
+		{"populate", test_populate}, {"memlock", test_memlock}, {"file", test_file},
+		CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"secret", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

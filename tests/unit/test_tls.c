@@ -204,7 +204,9 @@ static const struct refusal {
 		{"one/ca.pem", "one/b", .says = "it wants a TLS older than 1.3"}},
 	{"server of TLS 1.2", "b",
 		{"one/ca.pem", "one/a", .says = "no common TLS version: this host speaks TLS 1.3"},
-		{"one/ca.pem", "one/b", .old_tls = true, .says = "TLS"}},
+		{"one/ca.pem", "one/b", .old_tls = true,
+			/* As if it were one of 1.3 itself, as every godwitd is. */
+			.says = "it wants a TLS older than 1.3, and nothing older is spoken"}},
 	{"no certificate", "b",
 		{"one/ca.pem", "one/a", .no_certificate = true, .says = "it wants a certificate"},
 		{"one/ca.pem", "one/b", .says = "it has no certificate"}},

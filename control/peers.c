@@ -4,8 +4,8 @@
 #include "../config/private.h"
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
+#include "expiry.h"
 #include "policy.h"
-#include "security.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -96,14 +96,14 @@ static void warn_of_end(struct gw_peers *p, const struct gw_peer *peer)
 	int64_t left_s = gw_peer_certificate_left_s(peer);
 	uint64_t now = gw_now_ns(), *warned_ns;
 
-	if (left_s >= GW_SECURITY_WARN_S || config == NULL)
+	if (left_s >= GW_EXPIRY_WARN_S || config == NULL)
 		return;
 	warned_ns = &p->warned_ns[config - p->conf.config->peers];
 	if (*warned_ns != 0 && now - *warned_ns < DAY_NS)
 		return;
 	*warned_ns = now;
 	gw_warn("peer %s (%s): its certificate ends in %lld days", gw_peer_name(peer),
-		gw_peer_address(peer), (long long)(left_s / GW_SECURITY_DAY_S));
+		gw_peer_address(peer), (long long)(left_s / GW_EXPIRY_DAY_S));
 }
 
 static void known(struct gw_peers_entry *e)

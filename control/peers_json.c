@@ -3,7 +3,7 @@
 #include "peers_internal.h"
 
 #include "../dataplane/base/clock.h"
-#include "security.h"
+#include "expiry.h"
 
 #include <string.h>
 
@@ -51,7 +51,7 @@ static json_t *entry_json(const struct gw_peers_entry *e)
 		"paths_up", (json_int_t)st.paths_up);
 	if (up && gw_peer_secure(peer))
 		json_object_set_new(o, "certificate_days_left",
-			json_integer(gw_peer_certificate_left_s(peer) / GW_SECURITY_DAY_S));
+			json_integer(gw_peer_certificate_left_s(peer) / GW_EXPIRY_DAY_S));
 	if (error[0] != '\0')
 		json_object_set_new(o, "error", gw_message_string(error));
 	if (link != NULL)

@@ -3,6 +3,7 @@
 
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
+#include "expiry.h"
 #include "message.h"
 #include "tls.h"
 
@@ -32,9 +33,9 @@ static void warn_of_ends(const struct gw_tls *tls)
 		if (e.left_s < 0)
 			gw_error("%s: %s: has ended on %s: peers refuse this host", e.key, e.file,
 				e.date);
-		else if (e.left_s < GW_SECURITY_WARN_S)
+		else if (e.left_s < GW_EXPIRY_WARN_S)
 			gw_warn("%s: %s: ends on %s, in %lld days: put a new one there", e.key,
-				e.file, e.date, (long long)(e.left_s / GW_SECURITY_DAY_S));
+				e.file, e.date, (long long)(e.left_s / GW_EXPIRY_DAY_S));
 	}
 }
 
@@ -175,7 +176,7 @@ void gw_security_json(const struct gw_security *s, json_t *o)
 			json_array_append_new(array,
 				json_pack("{s:s, s:o, s:s, s:I}", "key", e.key, "file",
 					gw_message_string(e.file), "ends", e.date, "days_left",
-					(json_int_t)(e.left_s / GW_SECURITY_DAY_S)));
+					(json_int_t)(e.left_s / GW_EXPIRY_DAY_S)));
 	}
 	gw_tls_names(s->tls, names, sizeof(names));
 	json_object_set_new(o, "certificate_names", gw_message_string(names));

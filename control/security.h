@@ -8,9 +8,6 @@
 
 #include <jansson.h>
 
-#define GW_SECURITY_DAY_S INT64_C(86400)
-#define GW_SECURITY_WARN_S (30 * GW_SECURITY_DAY_S) /* before the end of a certificate */
-
 struct gw_security;
 struct gw_tls;
 

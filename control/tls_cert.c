@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tls_cert.h"
 
+#include "expiry.h"
+
 #include <arpa/inet.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#define SECONDS_A_DAY 86400
 
 static void add(char *buf, size_t size, const char *text, size_t n)
 {
@@ -87,7 +87,7 @@ int64_t gw_cert_left_s(const ASN1_TIME *end)
 	/* A time that cannot be read is over. */
 	if (ASN1_TIME_diff(&days, &seconds, NULL, end) != 1)
 		return -1;
-	return (int64_t)days * SECONDS_A_DAY + seconds;
+	return (int64_t)days * GW_EXPIRY_DAY_S + seconds;
 }
 
 void gw_cert_date(const ASN1_TIME *end, char buf[GW_CERT_DATE])

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Certificates, as `peers` and `reload` show them. */
+#include "../expiry.h"
 #include "ctl.h"
 #include "text.h"
 
 #include <string.h>
-
-#define WARN_DAYS 30
 
 static void wrapped(const char *lead, const char *text)
 {
@@ -17,7 +16,7 @@ static void show_end(const json_t *certificate)
 	double days = text_number(certificate, "days_left", 0);
 	char text[512];
 
-	if (days >= WARN_DAYS)
+	if (days >= GW_EXPIRY_WARN_DAYS)
 		return;
 	snprintf(text, sizeof(text), "%s %s, %s%.0f days%s: put a new file there: %s",
 		days < 0 ? "has ended on" : "ends on", text_of(certificate, "ends").s,
@@ -46,10 +45,10 @@ void ctl_print_security(const json_t *result)
 
 void ctl_print_peer_end(const json_t *peer)
 {
-	double days = text_number(peer, "certificate_days_left", WARN_DAYS);
+	double days = text_number(peer, "certificate_days_left", GW_EXPIRY_WARN_DAYS);
 	char text[80];
 
-	if (days >= WARN_DAYS)
+	if (days >= GW_EXPIRY_WARN_DAYS)
 		return;
 	snprintf(text, sizeof(text), "its certificate ends in %.0f days", days);
 	wrapped(text_of(peer, "name").s, text);

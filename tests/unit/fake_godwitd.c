@@ -230,23 +230,26 @@ static void on_set(void *ctx, const json_t *params, struct gw_rpc_call *call)
 
 static json_t *certificates(void)
 {
-	return json_pack("{s:s, s:s, s:[{s:s, s:s, s:s, s:i}, {s:s, s:s, s:s, s:i}]}", "security",
-		"on", "certificate_names", "host-a, 192.0.2.1", "certificates", "key",
+	return json_pack("{s:s, s:s, s:[{s:s, s:s, s:s, s:i}, {s:s, s:s, s:s, s:i}, "
+			 "{s:s, s:s, s:s, s:i}]}",
+		"security", "on", "certificate_names", "host-a, 192.0.2.1", "certificates", "key",
 		"tls.certificate", "file", "/etc/godwit/pki/host.pem", "ends", "2026-12-01",
-		"days_left", 7, "key", "tls.ca", "file", "/etc/godwit/pki/ca.pem", "ends",
-		"2036-12-01", "days_left", 3659);
+		"days_left", 29, "key", "tls.ca", "file", "/etc/godwit/pki/ca.pem", "ends",
+		"2026-12-03", "days_left", 31, "key", "tls.crl", "file", "/etc/godwit/pki/crl.pem",
+		"ends", "2026-10-30", "days_left", -3);
 }
 
 static void on_peers(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
 	(void)ctx;
 	(void)params;
-	json_t *o =
-		json_pack("{s:[{s:s, s:s, s:b, s:i, s:s, s:i, s:i, s:i}, {s:s, s:s, s:b, s:s}]}",
-			"peers", "name", "host-b", "address", "192.0.2.2:7411", "connected", 1,
-			"rtt_us", 183, "version", "0.1.0", "paths", 4, "paths_up", 3,
-			"certificate_days_left", 11, "name", "host-c", "address", "192.0.2.3:7411",
-			"connected", 0, "error", "connection refused");
+	json_t *o = json_pack("{s:[{s:s, s:s, s:b, s:i, s:s, s:i, s:i, s:i}, {s:s, s:s, s:b, s:s}, "
+			      "{s:s, s:s, s:b, s:i}]}",
+		"peers", "name", "host-b", "address", "192.0.2.2:7411", "connected", 1, "rtt_us",
+		183, "version", "0.1.0", "paths", 4, "paths_up", 3, "certificate_days_left", 29,
+		"name", "host-c", "address", "192.0.2.3:7411", "connected", 0, "error",
+		"connection refused", "name", "host-d", "address", "192.0.2.4:7411", "connected", 1,
+		"certificate_days_left", 31);
 
 	json_object_update_new(o, certificates());
 	gw_rpc_reply(call, o);

@@ -166,10 +166,11 @@ static void test_tables(void)
 	CU_ASSERT_EQUAL(run(path, "peers"), 0);
 	CU_ASSERT_TRUE(says("host-b  192.0.2.2:7411  connected  183 us  3 of 4") &&
 		       says("host-c: connection refused") &&
-		       says("host-b: its certificate ends in 11 days") &&
+		       says("host-b: its certificate ends in 29 days") &&
+		       !says("host-d: its certificate") &&
 		       says("this host's certificate: for host-a, 192.0.2.1, until 2026-12-01") &&
-		       says("tls.certificate: ends on 2026-12-01, in 7 days: put a new file") &&
-		       !says("tls.ca"));
+		       says("tls.certificate: ends on 2026-12-01, in 29 days: put a new file") &&
+		       says("tls.crl: has ended on 2026-10-30, 3 days ago") && !says("tls.ca"));
 	CU_ASSERT_EQUAL(run(path, "reload"), 0);
 	CU_ASSERT_TRUE(says("tls.certificate: ends on 2026-12-01"));
 	CU_ASSERT_EQUAL(run(path, "reload now"), 2);

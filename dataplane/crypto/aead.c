@@ -50,11 +50,6 @@ void gw_aead_key_init(struct gw_aead_key *k, const uint8_t *key, bool aes256,
 	k->aes256 = aes256;
 }
 
-void gw_aead_key_wipe(struct gw_aead_key *k)
-{
-	explicit_bzero(k, sizeof(*k));
-}
-
 void gw_aead_seal(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
 	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out)
 {

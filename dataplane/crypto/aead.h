@@ -25,10 +25,9 @@ struct gw_aead_key {
  * errno. */
 int gw_aead_start(void);
 
-/* key: 16 or 32 bytes, as aes256 says. */
+/* key: 16 or 32 bytes, as aes256 says. Whoever owns k wipes it. */
 void gw_aead_key_init(struct gw_aead_key *k, const uint8_t *key, bool aes256,
 	const uint8_t iv[GW_AEAD_NONCE_BYTES]);
-void gw_aead_key_wipe(struct gw_aead_key *k);
 
 /* The nonce of a packet: RFC 8446 section 5.3, with what tells the packet from all others under
  * this key in the counter's place: 16 bits of path, 16 of core, 48 of packet number. */

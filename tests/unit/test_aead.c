@@ -231,18 +231,6 @@ static void test_changing(void)
 	CU_ASSERT_EQUAL(refused, 0);
 }
 
-static void test_wipe(void)
-{
-	static const struct gw_aead_key nothing;
-	uint8_t key[32] = {1}, iv[12] = {2};
-	struct gw_aead_key k;
-
-	gw_aead_key_init(&k, key, true, iv);
-	CU_ASSERT_NOT_EQUAL(memcmp(&k, &nothing, sizeof(k)), 0);
-	gw_aead_key_wipe(&k);
-	CU_ASSERT_EQUAL(memcmp(&k, &nothing, sizeof(k)), 0);
-}
-
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -251,7 +239,6 @@ int main(void)
 		{"forged", test_forged},
 		{"nonce", test_nonce},
 		{"bytes that change", test_changing},
-		{"wiped", test_wipe},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

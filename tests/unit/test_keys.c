@@ -1,5 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/crypto/keys.c and path_keys.c: published answers, keys that differ, and generations. */
+#include "wiped.h"
+
+#include <openssl/crypto.h>
+
+/* Of the stack, where nobody can look at it afterwards. */
+static unsigned int n_cleansed;
+
+static void seen_cleanse(void *p, size_t bytes)
+{
+	n_cleansed += bytes == 32 + 12; /* the longest key and its IV */
+	OPENSSL_cleanse(p, bytes);
+}
+
+#define OPENSSL_cleanse seen_cleanse
+
 #include "../../dataplane/crypto/aead.c"
 #include "../../dataplane/crypto/keys.c"
 #include "../../dataplane/crypto/path_keys.c"
@@ -158,6 +173,24 @@ static void test_both_ends(void)
 	gw_path_keys_free(&b);
 }
 
+/* Keys leave nothing behind: not those of a path, nor of a generation that another took the place
+ * of, nor what they were expanded from. */
+static void test_wiped(void)
+{
+	const struct gw_key_path p = {1, 2, 3, 4};
+	struct gw_path_keys *k;
+
+	n_given_back = n_not_wiped = n_cleansed = 0;
+	k = gw_path_keys_create(secret, true, &p);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+	CU_ASSERT_EQUAL(n_cleansed, 2 + 2 * 2);
+	take(k, &p, GW_GENERATIONS);
+	CU_ASSERT_EQUAL(n_given_back, 1);
+	gw_path_keys_free(&k);
+	CU_ASSERT_EQUAL(n_given_back, 1 + 2 + 1);
+	CU_ASSERT_EQUAL(n_not_wiped, 0);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -165,6 +198,7 @@ int main(void)
 		{"all keys differ", test_differ},
 		{"generations", test_generations},
 		{"both ends", test_both_ends},
+		{"wiped", test_wiped},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -18,14 +18,15 @@ from procs import wait_for
 from rpc import RpcError
 from wires import in_netns
 
-# Writes the payloads of UDP packets that it hears to a file, up to a number of bytes.
+# Writes the payloads of large UDP packets that it hears to a file, up to a number of bytes, and says
+# how many frames those were.
 LISTENER = """
 import socket, sys, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
 s.settimeout(2)
 print("ready", flush=True)
-left, quiet = int(sys.argv[2]), time.monotonic() + 20
+left, frames, quiet = int(sys.argv[2]), 0, time.monotonic() + 20
 with open(sys.argv[1], "wb") as f:
     while left > 0 and time.monotonic() < quiet:
         try:
@@ -35,7 +36,10 @@ with open(sys.argv[1], "wb") as f:
         if len(frame) > 1000:
             f.write(frame[42:])
             left -= len(frame)
+            frames += 1
+print("frames", frames, flush=True)
 """
+LISTENED_BYTES = 4 << 20
 IN_CLEAR = "`security` is off there and on here"
 
 
@@ -76,15 +80,20 @@ def _on_the_wire(tb, security):
     memory = source.file.read_bytes()
     tap = tb.directory / "tap"
     listener = tb.process("listener", in_netns(tb.netns, [
-        sys.executable, "-c", LISTENER, tap, str(4 << 20)]))
+        sys.executable, "-c", LISTENER, tap, str(LISTENED_BYTES)]))
     wait_for("the listener", lambda: "ready" in listener.log(), 10)
     guest.start(b, incoming=True)
     report = a.migrate("vm1", b).wait_completed()
     check_report(report)
     check_equal(listener.wait(30), 0, "the listener's end")
     heard = tap.read_bytes()
+    # Nothing is found in nothing: the pages did pass, and the pieces are of this guest.
+    frames = int(listener.log().rsplit("frames ", 1)[1].split()[0])
+    check(frames >= LISTENED_BYTES // 9000, f"frames that were heard: {frames}")
+    check(len(heard) >= LISTENED_BYTES * 9 // 10, f"bytes that were heard: {len(heard)}")
     # Pieces of pages as they were before the guest wrote on.
     pieces = [memory[at:at + 64] for at in range(2048, len(memory), 65536)]
+    check(len({p for p in pieces if len(set(p)) > 16}) > 100, "pieces that are nobody else's")
     found = sum(1 for p in pieces if p in heard)
     check_equal(report["integrity"], "aes-128-gcm" if security == "on" else "crc32c", "integrity")
     return found

@@ -54,6 +54,11 @@ def test_sockets(tb):
         code, _, err = _ctl_as(tb, a, STRANGER, GROUP, *command)
         check_equal(code, 9, f"exit code of {command[0]} by a member of the group")
         check(f"'{command[0]}'" in err and f"'{GROUP}'" in err and "list" in err, err)
+    # As the manual has it.
+    readable = err.split("may only read (")[1].split(")")[0].split(", ")
+    said = " ".join((places.TOP / "README.md").read_text().split())
+    said = said.split("may only read (")[1].split(")")[0]
+    check_equal(said, ", ".join(f"`{m}`" for m in readable), "what README says may be read")
     code, _, err = _ctl_as(tb, a, STRANGER, STRANGER, "list")
     check(code == 9 and "'list'" in err, f"a stranger: {code} {err}")
     code, _, err = _ctl_as(tb, a, NOBODY.pw_uid, STRANGER, "abort", "vm1")

@@ -515,6 +515,34 @@ static void test_own(void)
 	forget(&tls);
 }
 
+static void concatenate(const char *first, const char *second, const char *both)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "cd %s && cat %s %s >%s", pki_dir, first, second, both);
+	CU_ASSERT_EQUAL_FATAL(system(command), 0);
+}
+
+/* From one authority to another: both are believed, and where there are revocation lists each
+ * needs its own. */
+static void test_two_authorities(void)
+{
+	concatenate("one/ca.pem", "two/ca.pem", "both-ca.pem");
+	concatenate("one/crl.pem", "two/crl.pem", "both-crl.pem");
+	for (int both = 0; both < 2; both++) {
+		struct peer client = {.tls = credentials("both-ca.pem", "two/a", NULL)};
+		struct peer server = {.tls = credentials("both-ca.pem", "one/b",
+					      both ? "both-crl.pem" : "one/crl.pem")};
+
+		meet(&client, &server, "b");
+		CU_ASSERT_EQUAL(server.rc == 0, both == 1);
+		if (both == 0)
+			CU_ASSERT_PTR_NOT_NULL(strstr(server.why, "unable to get certificate CRL"));
+		forget(&client.tls);
+		forget(&server.tls);
+	}
+}
+
 /* The same key and name, but of another use than both. */
 static void issue(const char *host, const char *use)
 {
@@ -566,7 +594,8 @@ int main(void)
 	CU_TestInfo tests[] = {{"good", test_good}, {"refusals", test_refusals},
 		{"clear text", test_clear_text}, {"export", test_export}, {"bulk", test_bulk},
 		{"bad files", test_bad_files}, {"own certificate", test_own}, {"uses", test_uses},
-		{"rotation", test_rotation}, CU_TEST_INFO_NULL};
+		{"two authorities", test_two_authorities}, {"rotation", test_rotation},
+		CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"tls", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

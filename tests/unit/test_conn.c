@@ -19,8 +19,11 @@ static void seen_bzero(void *p, size_t bytes)
 
 #include <CUnit/Basic.h>
 
+#define PEER_PORT 0x0a000001u
+
 static bool initiator;
 static int link_result; /* of the next link */
+static uint32_t proposed_from = PEER_PORT;
 static enum gw_message_type sent;
 static const void *room_given; /* where the secret lay */
 static bool whole;             /* when the link got it, and not wiped before */
@@ -70,7 +73,7 @@ const char *gw_peer_version(const struct gw_peer *peer)
 
 const struct gw_dp_host *gw_peer_host(const struct gw_peer *peer)
 {
-	static const struct gw_dp_host host;
+	static const struct gw_dp_host host = {.n_ports = 1, .port[0].ipv4 = PEER_PORT};
 
 	(void)peer;
 	return &host;
@@ -119,9 +122,10 @@ struct gw_dp_link *gw_link_dp(const struct gw_link *link)
 
 const struct gw_dp_path *gw_dp_link_paths(const struct gw_dp_link *link, uint32_t *n)
 {
-	static const struct gw_dp_path path[1];
+	static struct gw_dp_path path[1];
 
 	(void)link;
+	path[0].source_ip = proposed_from;
 	*n = 1;
 	return path;
 }
@@ -211,6 +215,21 @@ static void expect(int rc, enum gw_message_type type)
 	CU_ASSERT_EQUAL(wiped_bytes, GW_DP_SECRET_BYTES);
 }
 
+/* Paths begin at ports of who proposes them. */
+static void test_of_another(void)
+{
+	struct gw_conn c = {.cb.up = up};
+	json_t *paths;
+
+	initiator = false;
+	proposed_from = PEER_PORT + 1;
+	paths = json_pack(
+		"{s:o}", "paths", gw_link_message_paths(gw_dp_link_paths(NULL, &(uint32_t){0}), 1));
+	CU_ASSERT_EQUAL(on_message(&c, NULL, GW_MESSAGE_PATHS, paths), -EPROTO);
+	json_decref(paths);
+	proposed_from = PEER_PORT;
+}
+
 static void test_planned(void)
 {
 	initiator = true;
@@ -227,8 +246,8 @@ static void test_accepted(void)
 
 int main(void)
 {
-	CU_TestInfo tests[] = {
-		{"planned", test_planned}, {"accepted", test_accepted}, CU_TEST_INFO_NULL};
+	CU_TestInfo tests[] = {{"planned", test_planned}, {"accepted", test_accepted},
+		{"of another", test_of_another}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"conn", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

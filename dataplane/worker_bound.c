@@ -122,8 +122,7 @@ static uint32_t receive(struct gw_worker *w, struct gw_queue *q)
 		uint32_t len;
 		uint8_t *to;
 
-		if (i + 1 < n)
-			gw_packet_prefetch(m[i + 1]);
+		gw_queue_reach(q, m, i, n);
 		bytes += gw_packet_bytes(m[i]);
 		/* Probes and ARP of the link are small. */
 		from = gw_packet_bytes(m[i]) < HEADER + GW_WIRE_FRAGMENT_BYTES / 2

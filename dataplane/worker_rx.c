@@ -243,8 +243,7 @@ uint32_t gw_worker_rx(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 	if (n == 0)
 		return 0;
 	for (uint16_t i = 0; i < n; i++) {
-		if (i + 1 < n)
-			gw_packet_prefetch(m[i + 1]);
+		gw_queue_reach(q, m, i, n);
 		bytes += gw_packet_bytes(m[i]);
 		rx_frame(w, q, m[i], now_ns);
 	}

@@ -39,6 +39,13 @@ static bool copies_in_tx(const char *driver, const char *device)
 	return strcmp(driver, "net_memif") == 0 && strstr(device, "zero-copy=yes") == NULL;
 }
 
+/* memif's own zero-copy mode, of its client: buffers of the receiving pool lie in memory that the
+ * other end copies into. */
+static bool shares_buffers(const char *driver, const char *device)
+{
+	return strcmp(driver, "net_memif") == 0 && strstr(device, "zero-copy=yes") != NULL;
+}
+
 /* As its own argument says; DPDK has refused one that is too large. */
 static uint32_t memif_rsize(const char *driver, const char *device)
 {
@@ -101,6 +108,7 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	p->if_index = sits_on_kernel(p->driver) ? info.if_index : 0;
 	p->standby = conf->standby;
 	p->zero_copy = copies_in_tx(p->driver, p->device);
+	p->shared_buffers = shares_buffers(p->driver, p->device);
 	p->memif_rsize = memif_rsize(p->driver, p->device);
 	p->ip = conf->ipv4;
 	p->prefix = conf->prefix;

@@ -112,6 +112,12 @@ static inline void gw_packet_prefetch(const gw_packet *p)
 	(void)p;
 }
 
+static inline void gw_packet_own(gw_packet *p, const gw_packet *next)
+{
+	(void)p;
+	(void)next;
+}
+
 static inline void gw_packet_attach_ram(
 	gw_packet *p, gw_packet *tail, gw_packet_ram *ram, const uint8_t *data, uint16_t len)
 {

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <linux/capability.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,8 @@ static void in_child(const char *(*fn)(void))
 }
 
 static int go; /* atomic: 1: look, 2: end */
+static int slow;
+static bool more_waited;
 static int sockets_refused;
 
 static void *early_thread(void *arg)
@@ -180,10 +183,58 @@ static const char *dropped(void)
 	return sockets_refused == 3 ? "" : "a thread could still make packet sockets";
 }
 
+/* Takes the first of the signals that ask it, and the others when the filter is on. */
+static void *slow_thread(void *arg)
+{
+	sigset_t one, none;
+
+	(void)arg;
+	sigemptyset(&none);
+	sigemptyset(&one);
+	sigaddset(&one, SIGRTMAX);
+	pthread_sigmask(SIG_BLOCK, &one, NULL);
+	__atomic_store_n(&slow, 1, __ATOMIC_RELEASE);
+	usleep(50000); /* ten rounds */
+	sigsuspend(&none);
+	while (__atomic_load_n(&go, __ATOMIC_ACQUIRE) == 0)
+		usleep(1000);
+	sigpending(&none);
+	more_waited = sigismember(&none, SIGRTMAX) == 1;
+	pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+	return NULL;
+}
+
+static const char *asked_often(void)
+{
+	struct gw_harden_watch *watch = NULL;
+	struct gw_loop *loop = NULL;
+	struct gw_err err;
+	pthread_t thread;
+
+	if (gw_loop_create(&loop) != 0 || pthread_create(&thread, NULL, slow_thread, NULL) != 0)
+		return "cannot be set up";
+	while (__atomic_load_n(&slow, __ATOMIC_ACQUIRE) == 0)
+		usleep(1000);
+	if (gw_harden_capabilities(0, "", &err) != 0 ||
+		gw_harden_syscalls(loop, NULL, 0, &watch, &err) != 0)
+		return "cannot be confined";
+	__atomic_store_n(&go, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	if (!more_waited)
+		return "it was asked once only";
+	return gw_harden_refused() == 0 ? "" : "it is refused what it has done before";
+}
+
 static void test_capabilities(void)
 {
 	if (geteuid() == 0) /* else there are none */
 		in_child(dropped);
+}
+
+static void test_asked_often(void)
+{
+	if (geteuid() == 0)
+		in_child(asked_often);
 }
 
 static const char *filtered(void)
@@ -207,7 +258,7 @@ static void test_dumps(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {{"system calls", test_syscalls}, {"capabilities", test_capabilities},
-		{"dumps", test_dumps}, CU_TEST_INFO_NULL};
+		{"asked often", test_asked_often}, {"dumps", test_dumps}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"harden", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

@@ -589,13 +589,45 @@ static void test_uses(void)
 	forget(&tls);
 }
 
+/* Without certificates nobody far away is let in or asked in, whatever a name turned into. */
+static void test_reach(void)
+{
+	static const struct {
+		const char *address;
+		enum gw_reach reach;
+		int rc;
+	} tries[] = {
+		{"198.51.100.7:0", GW_REACH_PRIVATE, -EPERM},
+		{"0.0.0.0:0", GW_REACH_PRIVATE, -EPERM},
+		{"[2001:db8::7]:0", GW_REACH_PRIVATE, -EPERM},
+		{"127.0.0.1:0", GW_REACH_PRIVATE, 0},
+		{"10.213.0.7:0", GW_REACH_LOOPBACK, -EPERM},
+		/* Allowed, and of no interface here. */
+		{"10.213.0.7:0", GW_REACH_PRIVATE, -EADDRNOTAVAIL},
+		{"198.51.100.7:0", GW_REACH_ANY, -EADDRNOTAVAIL},
+	};
+	struct gw_transport t;
+	struct gw_err err;
+
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		int fd = -1;
+
+		CU_ASSERT_EQUAL(gw_transport_listen(tries[i].address, tries[i].reach, &fd, &err),
+			tries[i].rc);
+		if (fd >= 0)
+			close(fd);
+	}
+	CU_ASSERT_EQUAL(gw_transport_connect("198.51.100.7:9", NULL, NULL, &t, &err), -EPERM);
+	CU_ASSERT(strstr(err.text, "only private addresses are allowed") != NULL);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {{"good", test_good}, {"refusals", test_refusals},
 		{"clear text", test_clear_text}, {"export", test_export}, {"bulk", test_bulk},
 		{"bad files", test_bad_files}, {"own certificate", test_own}, {"uses", test_uses},
 		{"two authorities", test_two_authorities}, {"rotation", test_rotation},
-		CU_TEST_INFO_NULL};
+		{"reach", test_reach}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"tls", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	unsigned int failures;
 

@@ -66,7 +66,7 @@ static bool locks_its_own(void)
 /* The kernel takes nothing out of locked memory, also where it is told that it may. */
 static void hold(void *start, size_t bytes)
 {
-	if (!may_lock || mlock(start, bytes) != 0)
+	if (!may_lock || mlock2(start, bytes, 0) != 0)
 		madvise(start, bytes, MADV_POPULATE_WRITE);
 }
 

@@ -256,6 +256,21 @@ static bool has_descriptor(pid_t pid, unsigned int fd)
 	return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
+/* Until it waits for the next request: what it does behind an answer is done. */
+static void wait_asleep(pid_t pid)
+{
+	char path[64], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	for (int i = 0; i < 10000 && state != 'S'; i++) {
+		FILE *f = fopen(path, "re");
+
+		CU_ASSERT_FATAL(f != NULL && fscanf(f, "%*d (%*[^)]) %c", &state) == 1);
+		fclose(f);
+		usleep(1000);
+	}
+}
+
 /* It may have run out of descriptors for one guest: that costs this brake, and no others. */
 static void test_no_descriptor_left(void)
 {
@@ -267,6 +282,7 @@ static void test_no_descriptor_left(void)
 	CU_ASSERT_EQUAL_FATAL(brake_create(victim, &b), 0);
 	gw_brake_lift(b);
 	wait_answer(); /* it has started */
+	wait_asleep(attendant->pid);
 	while (has_descriptor(attendant->pid, (unsigned int)limit.rlim_cur))
 		limit.rlim_cur++;
 	limit.rlim_max = limit.rlim_cur;

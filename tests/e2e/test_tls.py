@@ -454,12 +454,24 @@ def test_flood(tb):
     wait_for("A to get in", lambda: _error(a, b) is None, 30, 0.2)
 
 
+def _free_descriptor(pid):
+    """The lowest that the process does not use, or uses for a moment only."""
+    def now():
+        used = {int(n) for n in os.listdir(f"/proc/{pid}/fd")}
+        return min(set(range(len(used) + 1)) - used)
+
+    lowest = now()
+    for _ in range(50):
+        time.sleep(0.01)
+        lowest = min(lowest, now())
+    return lowest
+
+
 def test_no_descriptors(tb):
     """A connection for which there is no descriptor left is looked at once a second."""
     a, b = _hosts(tb)
     old = resource.prlimit(b.daemon.pid, resource.RLIMIT_NOFILE)
-    used = {int(n) for n in os.listdir(f"/proc/{b.daemon.pid}/fd")}
-    free = min(set(range(len(used) + 1)) - used)
+    free = _free_descriptor(b.daemon.pid)
     resource.prlimit(b.daemon.pid, resource.RLIMIT_NOFILE, (free, old[1]))
     with socket.create_connection(("127.0.0.1", b.port)):
         time.sleep(2.5)

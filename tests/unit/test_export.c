@@ -314,7 +314,7 @@ static bool present(const uint8_t *page)
  * stays a hole; and a VMM that has its memory elsewhere by now lives on. */
 static void test_touch(void)
 {
-	const size_t work_bytes = 64 << 10;
+	const size_t work_bytes = 64 << 10, all_bytes = work_bytes + 2 * 4096;
 	static const uint32_t data_page = 5000;
 	static struct peer p;
 	uint8_t *ram, *work;
@@ -329,15 +329,18 @@ static void test_touch(void)
 	gw_exporter_free(&p.x);
 	f.mapped = ram;
 	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
-	work = mmap(NULL, work_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* Between two pages without access: no part of a larger mapping beside it. */
+	work = mmap(NULL, all_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CU_ASSERT_FATAL(work != MAP_FAILED);
+	work += 4096;
+	CU_ASSERT_EQUAL_FATAL(mprotect(work, work_bytes, PROT_READ | PROT_WRITE), 0);
 	CU_ASSERT_FALSE(present(ram + data_page * 4096));
 	CU_ASSERT_FALSE(present(work + 8 * 4096));
 	CU_ASSERT_EQUAL(gw_exporter_touch(p.x), 0);
 	CU_ASSERT_EQUAL(gw_exporter_touch(p.x), -EALREADY);
 	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_TOUCHED);
 	CU_ASSERT_TRUE(present(work + 8 * 4096));
-	munmap(work, work_bytes);
+	munmap(work - 4096, all_bytes);
 	CU_ASSERT_TRUE(present(ram + data_page * 4096));
 	CU_ASSERT_EQUAL(lseek(f.ram_fd, 0, SEEK_DATA), data_page * 4096);
 	munmap(ram, RAM_PAGES * 4096);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "touch.h"
 
+#include "../base/huge_page.h"
+
 #include <sys/mman.h>
 #include <unistd.h>
-
-#define HUGE_BYTES (2ull << 20)
-#define PAGE_BYTES 4096u
 
 /* One page stands for its 2 MiB. A hole is skipped: it would be filled. As if for writing, though
  * nothing is written: a hypervisor that shadows page tables maps a clean huge page in small ones,
@@ -13,10 +12,11 @@
 static void touch_data(const uint8_t *base, uint64_t at, uint64_t end)
 {
 	while (at < end) {
-		uint64_t next = ((uintptr_t)base + at) / HUGE_BYTES * HUGE_BYTES + HUGE_BYTES;
+		uint64_t next = ((uintptr_t)base + at) / GW_HUGE_PAGE_BYTES * GW_HUGE_PAGE_BYTES +
+				GW_HUGE_PAGE_BYTES;
 
 		/* The kernel looks whether it is mapped; a load of ours would be a SIGSEGV. */
-		madvise((void *)(base + at), PAGE_BYTES, MADV_POPULATE_WRITE);
+		madvise((void *)(base + at), GW_SMALL_PAGE_BYTES, MADV_POPULATE_WRITE);
 		at = next - (uintptr_t)base;
 	}
 }

@@ -4,8 +4,8 @@
 #include "../../control/acceptor.h"
 
 #include "loop_run.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <sys/resource.h>
@@ -133,12 +133,6 @@ int main(void)
 		{"acceptor", setup, teardown, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -4,8 +4,8 @@
 #include "../../dataplane/crypto/aead.c"
 
 #include "random.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -245,13 +245,8 @@ int main(void)
 		{"aead", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (gw_aead_start() != 0 || CU_initialize_registry() != CUE_SUCCESS ||
-		CU_register_suites(suites) != CUE_SUCCESS)
+	if (gw_aead_start() != 0)
 		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -3,8 +3,8 @@
  */
 #include "../../control/announce/announcer.h"
 #include "../../control/announce/frame.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -308,16 +308,18 @@ static void test_wire(void)
 
 int main(void)
 {
-	CU_pSuite suite;
+	CU_TestInfo tests[] = {
+		{"frames", test_frames},
+		{"addresses", test_addresses},
+		{"lists", test_lists},
+		{"delays", test_delays},
+		{"on a wire", test_wire},
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{"announce", NULL, NULL, NULL, NULL, tests},
+		CU_SUITE_INFO_NULL,
+	};
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return EXIT_FAILURE;
-	suite = CU_add_suite("announce", NULL, NULL);
-	CU_add_test(suite, "frames", test_frames);
-	CU_add_test(suite, "addresses", test_addresses);
-	CU_add_test(suite, "lists", test_lists);
-	CU_add_test(suite, "delays", test_delays);
-	CU_add_test(suite, "on a wire", test_wire);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suites(suites);
 }

@@ -2,8 +2,8 @@
 /* control/attendant/attendant.h: a real attendant, a real victim, and whatever of them is killed.
  */
 #include "../../control/attendant/attendant_internal.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -671,33 +671,42 @@ static void test_nonsense(void)
 
 int main(void)
 {
-	CU_pSuite suite;
+	CU_TestInfo tests[] = {
+		{"brakes on and off", test_brake},
+		{"a number that is another's now", test_number_of_another},
+		{"no descriptor left", test_no_descriptor_left},
+		{"the attendant is killed", test_attendant_killed},
+		{"godwitd is killed", test_parent_killed},
+		{"both are killed", test_both_killed},
+		{"its name", test_looks},
+		{"hooks are run", test_hooks},
+		{"a slow hook is killed", test_slow_hook},
+		{"a hook that prints much", test_chatty_hook},
+		{"hooks that others may write", test_not_trusted},
+		{"no attendant, no hooks", test_hooks_without_attendant},
+		{"nonsense on its socket", test_nonsense},
+		CU_TEST_INFO_NULL,
+	};
+	CU_TestInfo without_cgroups[] = {
+		{"threads stand still by turns", test_turns},
+		{"the attendant is killed", test_turns_attendant_killed},
+		{"godwitd is killed", test_turns_parent_killed},
+		{"both are killed", test_turns_both_killed},
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{"attendant", NULL, NULL, NULL, NULL, tests},
+		{"attendant without cgroups", hide_cgroups, NULL, NULL, NULL, without_cgroups},
+		CU_SUITE_INFO_NULL,
+	};
+	int failed;
 
 	snprintf(hooks, sizeof(hooks), "/tmp/godwit-hooks-XXXXXX");
-	if (mkdtemp(hooks) == NULL || CU_initialize_registry() != CUE_SUCCESS)
-		return EXIT_FAILURE;
+	if (mkdtemp(hooks) == NULL)
+		return 2;
 	signal(SIGPIPE, SIG_IGN);
-	suite = CU_add_suite("attendant", NULL, NULL);
-	CU_add_test(suite, "brakes on and off", test_brake);
-	CU_add_test(suite, "a number that is another's now", test_number_of_another);
-	CU_add_test(suite, "no descriptor left", test_no_descriptor_left);
-	CU_add_test(suite, "the attendant is killed", test_attendant_killed);
-	CU_add_test(suite, "godwitd is killed", test_parent_killed);
-	CU_add_test(suite, "both are killed", test_both_killed);
-	CU_add_test(suite, "its name", test_looks);
-	CU_add_test(suite, "hooks are run", test_hooks);
-	CU_add_test(suite, "a slow hook is killed", test_slow_hook);
-	CU_add_test(suite, "a hook that prints much", test_chatty_hook);
-	CU_add_test(suite, "hooks that others may write", test_not_trusted);
-	CU_add_test(suite, "no attendant, no hooks", test_hooks_without_attendant);
-	CU_add_test(suite, "nonsense on its socket", test_nonsense);
-	suite = CU_add_suite("attendant without cgroups", hide_cgroups, NULL);
-	CU_add_test(suite, "threads stand still by turns", test_turns);
-	CU_add_test(suite, "the attendant is killed", test_turns_attendant_killed);
-	CU_add_test(suite, "godwitd is killed", test_turns_parent_killed);
-	CU_add_test(suite, "both are killed", test_turns_both_killed);
-	CU_basic_run_tests();
+	failed = run_suites(suites);
 	clear_hooks();
 	rmdir(hooks);
-	return CU_get_number_of_failures() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return failed;
 }

@@ -2,8 +2,8 @@
 /* control/bench/result.c and snapshot_json.c: counters made up, rates and cycles by hand; and a
  * peer's counters that are nonsense. */
 #include "../../control/bench/result.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,12 +212,6 @@ int main(void)
 		{"bench result", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* control/bench/search.h: the highest rate without loss, on made-up ports. */
 #include "../../control/bench/search.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 /* A port that loses above `capacity`. The rate found; *trials counts. */
 static double find(double max, double capacity, double resolution, unsigned int *trials)
@@ -58,12 +57,6 @@ int main(void)
 		{"search", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -9,8 +9,8 @@
 #include "../../dataplane/export/msg.c"
 #include "../../dataplane/export/producer.c"
 #include "../../dataplane/export/trust.c"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
@@ -686,14 +686,10 @@ int main(void)
 		{"client", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
+	int failed;
 
 	snprintf(path, sizeof(path), "/tmp/godwit-test-%d.client", getpid());
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
+	failed = run_suites(suites);
 	unlink(path);
-	return failed != 0;
+	return failed;
 }

@@ -5,8 +5,7 @@
 #include "../../config/options.h"
 #include "../../config/value.h"
 #include "../../dataplane/base/log.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -522,14 +521,8 @@ int main(void)
 		{"cpu list", test_cpu_list}, {"examples", test_examples}, {"table", test_table},
 		{"files", test_files}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"config", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
 	for (int cpu = 0; cpu < 4; cpu++)
 		CPU_SET(cpu, &cpus);
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

@@ -16,8 +16,7 @@ static void seen_bzero(void *p, size_t bytes)
 #define explicit_bzero seen_bzero
 
 #include "../../control/conn.c"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #define PEER_PORT 0x0a000001u
 
@@ -249,12 +248,6 @@ int main(void)
 	CU_TestInfo tests[] = {{"planned", test_planned}, {"accepted", test_accepted},
 		{"of another", test_of_another}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"conn", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

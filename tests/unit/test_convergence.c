@@ -3,8 +3,7 @@
 #include "../../control/convergence.h"
 
 #include "../../dataplane/base/clock.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 static const struct gw_convergence_limits limits = {
 	.blackout_ns = 50 * GW_NS_PER_MS, .min_epoch_ns = 250 * GW_NS_PER_MS, .label_max = 65000};
@@ -207,12 +206,6 @@ int main(void)
 		{"convergence", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

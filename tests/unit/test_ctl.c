@@ -2,8 +2,7 @@
 /* control/ctl/: godwitctl as a process against a played godwitd; argv[1] is its path. With "serve
  * SOCKET [PORTS]" only the daemon is played, to look at by hand. */
 #include "fake_godwitd.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -297,7 +296,7 @@ int main(int argc, char **argv)
 		{"interrupt", test_interrupt}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"ctl", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 	bool by_hand = argc > 2 && strcmp(argv[1], "serve") == 0;
-	unsigned int failures;
+	int failed;
 	static struct gw_rpc *rpc; /* the loop serves it until the process ends: not a leak */
 	struct gw_err err;
 	pthread_t thread;
@@ -313,13 +312,9 @@ int main(int argc, char **argv)
 	if (by_hand)
 		return gw_loop_run(loop);
 	godwitctl = argv[1];
-	if (pthread_create(&thread, NULL, serve, NULL) != 0 ||
-		CU_initialize_registry() != CUE_SUCCESS ||
-		CU_register_suites(suites) != CUE_SUCCESS)
+	if (pthread_create(&thread, NULL, serve, NULL) != 0)
 		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
+	failed = run_suites(suites);
 	unlink(path);
-	return failures == 0 ? 0 : 1;
+	return failed;
 }

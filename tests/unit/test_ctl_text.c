@@ -4,8 +4,7 @@
 #include "../../control/ctl/plot.h"
 #include "../../control/ctl/progress.h"
 #include "../../control/ctl/text.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -174,12 +173,6 @@ int main(void)
 		{"wrap", test_wrap}, {"table", test_table}, {"progress", test_progress},
 		{"plot script", test_plot_script}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"ctl_text", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

@@ -2,8 +2,8 @@
 /* control/dirty_log.c: distinct pages by window. control/forecast.c: what follows from them. */
 #include "../../control/dirty_log.c"
 #include "../../control/forecast.c"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -209,13 +209,6 @@ int main(void)
 		{"dirty log", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

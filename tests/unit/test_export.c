@@ -3,8 +3,8 @@
 #include "../../dataplane/export/exporter.h"
 #include "../../dataplane/export/work_memory.h"
 #include "export_peer.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -775,12 +775,6 @@ int main(void)
 		{"export", make_dir, remove_dir, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

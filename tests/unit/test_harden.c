@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* control/harden/: what a process that has given it up can still do. For good, so in a child. */
 #include "../../control/harden/harden.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -260,12 +260,6 @@ int main(void)
 	CU_TestInfo tests[] = {{"system calls", test_syscalls}, {"capabilities", test_capabilities},
 		{"asked often", test_asked_often}, {"dumps", test_dumps}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"harden", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

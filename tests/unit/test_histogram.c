@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/base/histogram.h: buckets, percentiles, intervals. */
 #include "../../dataplane/base/histogram.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -95,12 +95,6 @@ int main(void)
 		{"histogram", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

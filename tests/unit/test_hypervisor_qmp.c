@@ -5,8 +5,8 @@
 #include "../../dataplane/base/clock.h"
 
 #include "loop_run.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -307,16 +307,12 @@ int main(void)
 		{"hypervisor qmp", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
+	int failed;
 
 	signal(SIGPIPE, SIG_IGN); /* the client closes while the flood is written */
 	if (gw_loop_create(&loop) != 0)
 		return 2;
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
+	failed = run_suites(suites);
 	gw_loop_free(&loop);
-	return failed != 0;
+	return failed;
 }

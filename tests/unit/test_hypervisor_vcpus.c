@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* control/hypervisor/vcpus.c: an answer of QEMU's that is not trusted. */
 #include "../../control/hypervisor/vcpus.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 static pid_t tids[GW_VCPU_MAX_THREADS];
 
@@ -65,13 +64,6 @@ int main(void)
 		{"vcpus", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

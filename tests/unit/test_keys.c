@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/crypto/keys.c and path_keys.c: published answers, keys that differ, and generations. */
+#include "run.h"
 #include "wiped.h"
 
 #include <openssl/crypto.h>
@@ -18,8 +19,6 @@ static void seen_cleanse(void *p, size_t bytes)
 #include "../../dataplane/crypto/aead.c"
 #include "../../dataplane/crypto/keys.c"
 #include "../../dataplane/crypto/path_keys.c"
-
-#include <CUnit/Basic.h>
 
 static const uint8_t secret[GW_SECRET_BYTES] = "thirty-two bytes from TLS, once";
 
@@ -205,12 +204,6 @@ int main(void)
 		{"keys", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/link_keys.c: the secret of a link is copied, and wiped with it. */
+#include "run.h"
 #include "wiped.h"
 
 #include "../../dataplane/link_keys.c"
-
-#include <CUnit/Basic.h>
 
 void gw_dp_command(
 	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value)
@@ -55,12 +54,6 @@ int main(void)
 	CU_TestInfo tests[] = {{"copied and wiped", test_copied_and_wiped}, {"none", test_none},
 		CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"link keys", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

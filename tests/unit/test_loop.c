@@ -5,8 +5,8 @@
 #include "../../dataplane/base/clock.h"
 
 #include "loop_run.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -284,12 +284,6 @@ int main(void)
 		{"loop", setup, teardown, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

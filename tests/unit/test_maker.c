@@ -8,8 +8,8 @@
 #include "../../dataplane/export/maker.c"
 #include "../../dataplane/export/msg.c"
 #include "../../dataplane/export/trust.c"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -178,12 +178,6 @@ int main(void)
 		{"maker", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

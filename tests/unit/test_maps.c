@@ -3,8 +3,7 @@
 #include "../../dataplane/export/maps.c"
 
 #include "../../dataplane/export/qemu_args.c"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #define CAP 4
 
@@ -147,12 +146,6 @@ int main(void)
 		{"maps", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -3,8 +3,8 @@
 #include "../../control/link_message.h"
 #include "../../control/message.h"
 #include "../../control/reasons.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -371,12 +371,6 @@ int main(void)
 		{"message", begin, end, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/path/mtu.c: which size a path is found to carry. Time is made up. */
 #include "../../dataplane/path/mtu.c"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #define MS 1000000ull
 
@@ -150,12 +149,6 @@ int main(void)
 		{"mtu", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

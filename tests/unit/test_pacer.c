@@ -4,8 +4,7 @@
 #include "../../dataplane/port/ring.h"
 
 #include "random.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 /* Bytes that one sender gets through in ns, polling every poll_ns. */
 static uint64_t run(
@@ -159,12 +158,6 @@ int main(void)
 		{"pacer", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

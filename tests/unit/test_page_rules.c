@@ -12,8 +12,8 @@
 #include "../../dataplane/wire/encode.h"
 
 #include "random.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -942,12 +942,6 @@ int main(void)
 		{"page rules", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -8,8 +8,8 @@
 #include "../../control/tls.h"
 #include "loop_run.h"
 #include "pki.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -440,15 +440,9 @@ int main(void)
 		{"versions apart", test_versions_apart}, {"no hello", test_no_hello},
 		{"late itself", test_late_itself}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"peer", setup, teardown, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (pki_make() != 0)
 		return 1;
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

@@ -2,8 +2,7 @@
 /* control/policy.c, door.c */
 #include "../../control/door.c"
 #include "../../control/policy.c"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #define S(text) ((char[]){text})
 
@@ -102,12 +101,6 @@ int main(void)
 	CU_TestInfo tests[] = {{"policy", test_policy}, {"places of a source", test_per_source},
 		{"eviction", test_eviction}, {"rate", test_rate}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"policy", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

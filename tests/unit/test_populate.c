@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* control/populate.c: what is made to be there, kept or given back, and how far that has come. */
 #include "../../control/populate.c"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -231,12 +231,6 @@ int main(void)
 		{"populate", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* control/attendant/pulse.c: a real thread of another process, and the signals that it gets. */
 #include "../../control/attendant/pulse.c"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -262,21 +262,25 @@ static void test_tracer_killed(void)
 
 int main(void)
 {
-	CU_pSuite suite;
+	CU_TestInfo tests[] = {
+		{"how long a turn is", test_turns_of},
+		{"running and standing by turns", test_by_turns},
+		{"signals get through", test_signals},
+		{"stopped by another", test_stopped_by_another},
+		{"somebody has it already", test_taken},
+		{"killed while it stands", test_killed_while_it_stands},
+		{"its tracer is killed", test_tracer_killed},
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{"pulse", NULL, NULL, NULL, NULL, tests},
+		CU_SUITE_INFO_NULL,
+	};
 	void *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (shared == MAP_FAILED || CU_initialize_registry() != CUE_SUCCESS)
-		return EXIT_FAILURE;
+	if (shared == MAP_FAILED)
+		return 2;
 	signals = shared;
 	turns = signals + 1;
-	suite = CU_add_suite("pulse", NULL, NULL);
-	CU_add_test(suite, "how long a turn is", test_turns_of);
-	CU_add_test(suite, "running and standing by turns", test_by_turns);
-	CU_add_test(suite, "signals get through", test_signals);
-	CU_add_test(suite, "stopped by another", test_stopped_by_another);
-	CU_add_test(suite, "somebody has it already", test_taken);
-	CU_add_test(suite, "killed while it stands", test_killed_while_it_stands);
-	CU_add_test(suite, "its tracer is killed", test_tracer_killed);
-	CU_basic_run_tests();
-	return CU_get_number_of_failures() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suites(suites);
 }

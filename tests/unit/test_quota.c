@@ -39,8 +39,7 @@ static int fake_unlinkat(int dir, const char *name, int flags)
 #undef mkdirat
 #undef unlinkat
 #include "../../control/attendant/cgroup.c"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 static const char *const v1_files[] = {"tasks", "cpu.cfs_quota_us", "cpu.cfs_period_us", NULL};
 static const char *const v2_files[] = {
@@ -294,24 +293,28 @@ static void test_left_behind(void)
 
 int main(void)
 {
-	CU_pSuite suite;
+	CU_TestInfo tests[] = {
+		{"which cgroup limits a thread", test_where},
+		{"v1", test_v1},
+		{"v2", test_v2},
+		{"what cannot be done leaves nothing", test_failures},
+		{"what was left behind is found", test_left_behind},
+		CU_TEST_INFO_NULL,
+	};
+	CU_SuiteInfo suites[] = {
+		{"quota", NULL, NULL, NULL, NULL, tests},
+		CU_SUITE_INFO_NULL,
+	};
+	int failed;
 
 	snprintf(top, sizeof(top), "/tmp/godwit-quota-XXXXXX");
 	if (mkdtemp(top) == NULL)
-		return EXIT_FAILURE;
+		return 2;
 	snprintf(proc, sizeof(proc), "%s/proc", top);
 	snprintf(mounts, sizeof(mounts), "%s/mountinfo", top);
 	root = (struct gw_cgroup_root){proc, mounts};
-	if (CU_initialize_registry() != CUE_SUCCESS)
-		return EXIT_FAILURE;
-	suite = CU_add_suite("quota", NULL, NULL);
-	CU_add_test(suite, "which cgroup limits a thread", test_where);
-	CU_add_test(suite, "v1", test_v1);
-	CU_add_test(suite, "v2", test_v2);
-	CU_add_test(suite, "what cannot be done leaves nothing", test_failures);
-	CU_add_test(suite, "what was left behind is found", test_left_behind);
-	CU_basic_run_tests();
+	failed = run_suites(suites);
 	clear();
 	rmdir(top);
-	return CU_get_number_of_failures() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return failed;
 }

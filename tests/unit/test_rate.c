@@ -3,8 +3,7 @@
 #include "../../dataplane/path/rate.c"
 
 #include "link_model.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #define US 1000u
 #define GBPS 1000000000ull
@@ -424,12 +423,6 @@ int main(void)
 		{"rate", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -3,8 +3,8 @@
 #include "../../dataplane/export/producer.c"
 
 #include "../../dataplane/export/ring.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -201,12 +201,6 @@ int main(void)
 		{"ring", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* control/rpc*.c: a server on a loop of its own thread, clients here. */
 #include "../../control/rpc_internal.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -540,12 +539,6 @@ int main(void)
 		{"rights", test_rights}, {"users", test_users}, {"socket", test_socket},
 		CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"rpc", setup, teardown, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

@@ -5,8 +5,7 @@
 
 #include "../../dataplane/wire/decode.h"
 #include "../../dataplane/wire/encode.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #define ROOM 9000u
 
@@ -167,14 +166,9 @@ int main(void)
 		CU_SUITE_INFO_NULL,
 	};
 	static const uint8_t bytes[32] = "a key", iv[GW_AEAD_NONCE_BYTES] = "an IV";
-	unsigned int failed;
 
-	if (gw_aead_start() != 0 || CU_initialize_registry() != CUE_SUCCESS ||
-		CU_register_suites(suites) != CUE_SUCCESS)
+	if (gw_aead_start() != 0)
 		return 2;
 	gw_aead_key_init(&key, bytes, true, iv);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -2,9 +2,9 @@
 /* dataplane/base/secret.c: what the kernel says of the memory. */
 #include "../../dataplane/base/secret.h"
 
+#include "run.h"
 #include "smaps.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -135,12 +135,6 @@ int main(void)
 		{"populate", test_populate}, {"memlock", test_memlock}, {"file", test_file},
 		CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"secret", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

@@ -3,8 +3,8 @@
 #include "../../control/security.h"
 
 #include "pki.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -99,15 +99,11 @@ int main(void)
 {
 	CU_TestInfo tests[] = {{"ends", test_ends}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"security", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
+	int failed;
 
 	if (pki_begin() != 0 || gw_loop_create(&loop) != 0)
 		return 1;
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
+	failed = run_suites(suites);
 	gw_loop_free(&loop);
-	return failures == 0 ? 0 : 1;
+	return failed;
 }

@@ -2,8 +2,8 @@
 /* control/session*.c: the ways of both machines, one by one. test_session_all.c looks at every
  * event in every state. */
 #include "../../control/session.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -985,12 +985,6 @@ int main(void)
 		{"session", NULL, teardown, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

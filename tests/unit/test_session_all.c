@@ -4,8 +4,8 @@
  * after each step, and no state may be a dead end. */
 #include "../../control/session_sink.h"
 #include "../../control/session_source.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -645,13 +645,6 @@ int main(void)
 		{"every event in every state", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

@@ -3,8 +3,8 @@
 #include "../../dataplane/stream/share.h"
 
 #include "random.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <stdlib.h>
 
 #define ROUNDS 200000u
@@ -205,13 +205,7 @@ int main(void)
 		{"share", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
 	rng.state = random_seed("shares");
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

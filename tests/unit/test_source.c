@@ -4,8 +4,8 @@
 #include "../../dataplane/stream/take.c"
 
 #include "random.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -786,12 +786,6 @@ int main(void)
 		{"source", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

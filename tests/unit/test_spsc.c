@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/base/spsc.h: order, full, empty, wrap, two threads. */
 #include "../../dataplane/base/spsc.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -81,12 +81,6 @@ int main(void)
 		{"spsc", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

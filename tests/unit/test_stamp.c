@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/memory/stamp.h: newest wins, whatever order copies come in. */
 #include "../../dataplane/memory/stamp.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #define COPIES 6u
 
@@ -119,12 +118,6 @@ int main(void)
 		{"stamp", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

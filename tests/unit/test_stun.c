@@ -3,8 +3,7 @@
 #include "../../control/stun.h"
 
 #include "../../dataplane/base/clock.h"
-
-#include <CUnit/Basic.h>
+#include "run.h"
 
 #define MIB (1ull << 20)
 #define WIRE_BPS 1000000000ull
@@ -187,13 +186,6 @@ int main(void)
 		{"stun", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suites(suites);
 }

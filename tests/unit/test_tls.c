@@ -4,8 +4,8 @@
 
 #include "../../dataplane/base/clock.h"
 #include "pki.h"
+#include "run.h"
 
-#include <CUnit/Basic.h>
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -629,15 +629,9 @@ int main(void)
 		{"two authorities", test_two_authorities}, {"rotation", test_rotation},
 		{"reach", test_reach}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"tls", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
 	signal(SIGPIPE, SIG_IGN); /* as in every main() */
 	if (pki_make() != 0)
 		return 1;
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

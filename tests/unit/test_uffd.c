@@ -4,9 +4,9 @@
 #include "../../dataplane/export/uffd_wp.h"
 
 #include "export_peer.h"
+#include "run.h"
 #include "smaps.h"
 
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/filter.h>
@@ -497,16 +497,12 @@ int main(void)
 		{"uffd", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
+	int failed;
 	int ret = open_ram();
 
 	if (ret != 0)
 		return ret;
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
+	failed = run_suites(suites);
 	gw_uffd_source_free(&ram.source);
-	return failed != 0;
+	return failed;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* dataplane/export/uffd_wp.c on transparent huge pages of shared memory: no write is lost, and
  * pages are named one by one. */
+#include "run.h"
 #include "tracked.h"
 #include "random.h"
 #include "smaps.h"
@@ -153,7 +154,7 @@ int main(void)
 		CU_SUITE_INFO_NULL,
 	};
 	const char *why = open_ram();
-	unsigned int failed;
+	int failed;
 
 	if (why == NULL && tracked_open(&huge, huge.ram) < 0)
 		why = huge.why.text;
@@ -161,12 +162,8 @@ int main(void)
 		printf("skipped: %s\n", why);
 		return 77;
 	}
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
+	failed = run_suites(suites);
 	tracked_close(&huge);
 	close(ram_fd);
-	return failed != 0;
+	return failed;
 }

@@ -3,6 +3,7 @@
  * the kernel is asked to write there. */
 #include "tracked.h"
 #include "random.h"
+#include "run.h"
 #include "smaps.h"
 
 #include <errno.h>
@@ -159,11 +160,7 @@ static int run_tests(void)
 		printf("skipped: the kernel swaps no shared memory out\n");
 		return 77;
 	}
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures() != 0;
-	CU_cleanup_registry();
+	failed = run_suites(suites);
 	tracked_close(&ram);
 	close(fd);
 	return failed;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* export/work_memory.c: what stays while it is held, and is as it was afterwards. */
 #include "../../dataplane/export/work_memory.c"
+#include "run.h"
 #include "smaps.h"
-
-#include <CUnit/Basic.h>
 
 #define PAGE 4096u
 #define WORK (1u << 20)
@@ -80,12 +79,6 @@ int main(void)
 		{"hold", test_hold}, {"locks its own", test_locks_its_own}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {
 		{"work memory", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
-	CU_initialize_registry();
-	CU_register_suites(suites);
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures != 0;
+	return run_suites(suites);
 }

@@ -7,7 +7,7 @@
 #include "../../dataplane/export/sink.h"
 #include "../../dataplane/export/uffd_wp.h"
 
-#include <CUnit/Basic.h>
+#include <CUnit/CUnit.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

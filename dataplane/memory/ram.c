@@ -30,7 +30,7 @@ static bool in_memory(int fd)
 /* Where the file may have huge pages, they need the same place within one here. */
 static void *map_file(const struct gw_ram_region *r, int fd, int prot)
 {
-	uint64_t room = r->size + GW_RAM_HUGE_BYTES;
+	uint64_t room = r->size + GW_HUGE_PAGE_BYTES;
 	uint8_t *base =
 		mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	uint64_t skip;
@@ -38,7 +38,7 @@ static void *map_file(const struct gw_ram_region *r, int fd, int prot)
 
 	if (base == MAP_FAILED)
 		return base;
-	skip = (r->file_offset - (uintptr_t)base) % GW_RAM_HUGE_BYTES;
+	skip = (r->file_offset - (uintptr_t)base) % GW_HUGE_PAGE_BYTES;
 	at = mmap(base + skip, r->size, prot, MAP_SHARED | MAP_FIXED, fd, (off_t)r->file_offset);
 	if (at == MAP_FAILED) { /* hugetlbfs with pages of 1 GiB wants a place of its own */
 		munmap(base, room);

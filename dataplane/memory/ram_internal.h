@@ -2,11 +2,11 @@
 /* A guest's memory as ram.c maps it and ram_pages.c looks at it. */
 #pragma once
 
+#include "../base/huge_page.h"
 #include "../dataplane.h"
 
 #define PAGE_BYTES 4096u
-#define GW_RAM_HUGE_PAGES 512u
-#define GW_RAM_HUGE_BYTES (GW_RAM_HUGE_PAGES * PAGE_BYTES)
+#define GW_RAM_HUGE_PAGES ((uint32_t)(GW_HUGE_PAGE_BYTES / PAGE_BYTES))
 
 struct mapping {
 	uint8_t *base;

@@ -144,7 +144,7 @@ static bool gather(struct gw_ram *ram, const struct mapping *m, uint64_t page, u
 	int ret;
 
 	if (!ram->writable || __atomic_load_n(&ram->no_huge, __ATOMIC_RELAXED) ||
-		end - page < GW_RAM_HUGE_PAGES || m->file_offset % GW_RAM_HUGE_BYTES != 0 ||
+		end - page < GW_RAM_HUGE_PAGES || m->file_offset % GW_HUGE_PAGE_BYTES != 0 ||
 		page % GW_RAM_HUGE_PAGES != 0)
 		return false;
 	ret = gw_huge_page_gather(m->base + page * PAGE_BYTES);

@@ -6,9 +6,9 @@
 #include "../../dataplane/memory/guard.c"
 #include "../../dataplane/memory/ram_pages.c"
 
+#include "run.h"
 #include "smaps.h"
 
-#include <CUnit/Basic.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
@@ -213,13 +213,13 @@ static void test_gather(void)
 	uint8_t *theirs = gw_ram_region(reader, 0, NULL, NULL);
 	uint64_t kib;
 
-	CU_ASSERT_EQUAL((uintptr_t)base % GW_RAM_HUGE_BYTES, 0);
+	CU_ASSERT_EQUAL((uintptr_t)base % GW_HUGE_PAGE_BYTES, 0);
 	base[5 * 4096] = 7;
 	/* A page of the second half is left out: that half has a hole. */
 	CU_ASSERT_EQUAL(gw_ram_populate(ram, 0, 0, PAGES - 1), 0);
 	kib = smaps_kib(base, "ShmemPmdMapped:");
 	if (!ram->no_huge)
-		CU_ASSERT_EQUAL(kib, GW_RAM_HUGE_BYTES >> 10);
+		CU_ASSERT_EQUAL(kib, GW_HUGE_PAGE_BYTES >> 10);
 	CU_ASSERT_EQUAL(theirs[5 * 4096], 7);
 	CU_ASSERT_EQUAL(theirs[6 * 4096], 0);
 	CU_ASSERT_EQUAL(lseek(fd, 0, SEEK_HOLE), (off_t)(BYTES - 4096));
@@ -245,7 +245,7 @@ static void test_gather(void)
 	CU_ASSERT_EQUAL(gw_ram_populate_data(ram, 0, GW_RAM_HUGE_PAGES, GW_RAM_HUGE_PAGES), 0);
 	kib = smaps_kib(base, "ShmemPmdMapped:");
 	if (!ram->no_huge)
-		CU_ASSERT_EQUAL(kib, GW_RAM_HUGE_BYTES >> 10);
+		CU_ASSERT_EQUAL(kib, GW_HUGE_PAGE_BYTES >> 10);
 	CU_ASSERT_EQUAL(base[(GW_RAM_HUGE_PAGES + 3) * 4096], 'x');
 	/* A huge page gives back a small one. */
 	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, GW_RAM_HUGE_PAGES + 3, 1), 0);
@@ -325,12 +325,6 @@ int main(void)
 		{"shrinks under system calls", test_shrinks_under_calls},
 		{"wrong descriptors", test_wrong_descriptors}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {{"ram", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failures;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_run_tests();
-	failures = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failures == 0 ? 0 : 1;
+	return run_suites(suites);
 }

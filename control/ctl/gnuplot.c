@@ -4,6 +4,8 @@
 #include "gnuplot.h"
 #include "text.h"
 
+#include "../../dataplane/base/clean.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -56,7 +58,7 @@ static void first_message(FILE *messages, char *error, size_t size)
 	rewind(messages);
 	while (fgets(line, sizeof(line), messages) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
-		text_clean(line);
+		gw_text_clean(line);
 		if (line[strspn(line, " ?^")] != '\0') {
 			snprintf(error, size, "gnuplot: %s", line);
 			return;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "text.h"
 
+#include "../../dataplane/base/clean.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -15,15 +17,8 @@ struct text text_format(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(t.s, sizeof(t.s), fmt, ap);
 	va_end(ap);
-	text_clean(t.s);
+	gw_text_clean(t.s);
 	return t;
-}
-
-void text_clean(char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
 }
 
 /* Three digits that matter: 1.25, 12.5, 125. */

@@ -24,8 +24,6 @@ struct text text_of(const json_t *object, const char *key);
 /* A number of a JSON object; fallback where there is none. */
 double text_number(const json_t *object, const char *key, double fallback);
 
-/* Printable: control characters become '?'. */
-void text_clean(char *s);
 /* Words of s from column indent on, lines up to width columns; the first line begins at column
  * first. */
 void text_wrap(FILE *f, const char *s, int first, int indent, int width);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "qmp_queue.h"
 
+#include "../../dataplane/base/clean.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -157,14 +159,6 @@ fail:
 	return rc;
 }
 
-/* What QEMU says ends up in logs and on terminals. */
-static void text_clean(char *text)
-{
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = ' ';
-}
-
 void gw_qmp_queue_answer(struct gw_qmp_queue *q, const struct gw_qmp_message *m)
 {
 	struct gw_qmp_request *r = q->first;
@@ -181,7 +175,7 @@ void gw_qmp_queue_answer(struct gw_qmp_queue *q, const struct gw_qmp_message *m)
 	if (m->kind == GW_QMP_ERROR) {
 		result = strcmp(m->error_class, "CommandNotFound") == 0 ? -EOPNOTSUPP : -EREMOTEIO;
 		gw_err(&err, result, "QEMU refused '%s': %s", r->name, m->error_desc);
-		text_clean(err.text);
+		gw_text_clean(err.text); /* it ends up on terminals too */
 	}
 	done = r->done;
 	arg = r->arg;

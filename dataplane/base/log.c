@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "log.h"
 
+#include "clean.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,7 @@ void gw_log(enum gw_log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
 	va_end(ap);
+	gw_text_clean(line); /* what others sent may be in it */
 	/* One write per line keeps lines of several threads whole. */
 	dprintf(STDERR_FILENO, "%s\n", line);
 }

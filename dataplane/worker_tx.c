@@ -8,8 +8,9 @@
 
 /* A page makes at most this many packets, so a burst stops short of its end. */
 #define PACKETS_PER_TAKE GW_WIRE_QUARTERS
+#define LINE 64u
 /* The payload starts on a cache line of the buffer: the copy's stores are aligned. */
-#define FRAME_START (2 * 64 - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
+#define FRAME_START (2 * LINE - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
 _Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == GW_PACKET_HEADROOM,
 	"fits the headroom");
 
@@ -112,6 +113,14 @@ static void put_ram(struct gw_worker *w, const struct gw_path_out *p, gw_packet 
 			bytes, gw_packet_data(m) + GW_FRAME_HEADER);
 }
 
+/* The pages behind, which most likely come next where a packet is full, are read from memory while
+ * these are copied and summed or encrypted. */
+static void fetch_next(const uint8_t *data, uint32_t bytes)
+{
+	for (uint32_t i = 0; i < bytes; i += LINE)
+		__builtin_prefetch(data + bytes + i, 0, 2);
+}
+
 /* Encrypts, where paths do, the payload that was composed. */
 static void seal_payload(
 	struct gw_worker *w, const struct gw_path_out *p, gw_packet *m, uint32_t bytes)
@@ -164,13 +173,16 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 		gw_packet *ram = p->queue->port->zero_copy ? gw_packet_alloc(w->ram_pool) : NULL;
 
 		out[0] = begin(w, p, &h, &d);
-		if (ram != NULL)
+		if (ram != NULL) {
 			/* The RAM is read when the driver takes the packet, which is after the
 			 * label was read, as page rule 2 wants. */
 			gw_packet_attach_ram(
 				out[0], ram, &w->ram_shinfo, taken->data, (uint16_t)bytes);
-		else
+		} else {
+			if (taken->count == p->max_pages)
+				fetch_next(taken->data, bytes);
 			put_ram(w, p, out[0], taken->data, bytes);
+		}
 		finish(p, tally, out[0], &h, &d, &r, now_ns);
 		return 1;
 	}

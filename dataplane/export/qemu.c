@@ -14,6 +14,7 @@
 #include "qemu_ram.h"
 #include "qemu_version.h"
 #include "uffd_wp.h"
+#include "work_memory.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -118,6 +119,7 @@ static int start(const struct gw_qemu_options *options)
 
 	if (q->server != NULL) /* by LD_PRELOAD and as a plugin at once */
 		return 0;
+	gw_work_memory_reserve();
 	if (strlen(options->socket) >= sizeof(q->socket_path)) {
 		fprintf(stderr, "godwit-qemu: socket path '%s' is too long\n", options->socket);
 		return -ENAMETOOLONG;

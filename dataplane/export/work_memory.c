@@ -2,6 +2,7 @@
 #include "work_memory.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,9 +15,21 @@
 /* A thread's heap, a ROM; not a stack of 8 MiB, most of which is never used. */
 #define OTHER_MAX (4ull << 20)
 
+/* As large as a disk's bounce buffer. */
+#define MMAP_THRESHOLD (1 << 20)
+
 /* Of the process, as its memory is. */
 static atomic_bool held;
 static bool may_lock;
+
+void gw_work_memory_reserve(void)
+{
+	mallopt(M_TOP_PAD, (int)GW_WORK_MEMORY_THREAD_HEAP);
+	/* Setting one of these fixes them all at their defaults; by itself malloc() would raise
+	 * the thresholds with the first larger buffers that are freed. */
+	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+	mallopt(M_TRIM_THRESHOLD, 2 * MMAP_THRESHOLD);
+}
 
 static bool is_work_memory(const char *line, uint64_t *start, uint64_t *end)
 {

@@ -8,6 +8,12 @@
 
 #include <stdbool.h>
 
+/* Before the process has threads: the heap of each one that comes begins with THREAD_HEAP bytes that
+ * hold() finds, where malloc() would else ask the kernel for each page that a vCPU's thread needs in
+ * its first milliseconds here. Nothing is mapped or locked by this. */
+#define GW_WORK_MEMORY_THREAD_HEAP (1u << 20)
+void gw_work_memory_reserve(void);
+
 /* Maps all of it, and keeps it where the limit of locked memory allows: what the allocator gives
  * back meanwhile stays. */
 void gw_work_memory_hold(void);

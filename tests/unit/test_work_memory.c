@@ -4,6 +4,8 @@
 #include "run.h"
 #include "smaps.h"
 
+#include <pthread.h>
+
 #define PAGE 4096u
 #define WORK (1u << 20)
 #define STACK (8u << 20)
@@ -73,10 +75,38 @@ static void test_locks_its_own(void)
 	unmap(work, WORK);
 }
 
+static void *allocate(void *arg)
+{
+	(void)arg;
+	return malloc(PAGE);
+}
+
+/* Where a new thread's heap begins. */
+static void test_reserve(void)
+{
+	pthread_t thread;
+	void *p = NULL;
+
+	gw_work_memory_reserve();
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, allocate, NULL), 0);
+	pthread_join(thread, &p);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+#ifndef __SANITIZE_ADDRESS__ /* which has an allocator of its own */
+	uintptr_t beginning = (uintptr_t)p / PAGE * PAGE;
+	const uint8_t *end = (uint8_t *)beginning + GW_WORK_MEMORY_THREAD_HEAP - PAGE;
+
+	CU_ASSERT(!is_there(end));
+	gw_work_memory_hold();
+	CU_ASSERT(is_there(end));
+	gw_work_memory_release();
+#endif
+	free(p);
+}
+
 int main(void)
 {
-	CU_TestInfo tests[] = {
-		{"hold", test_hold}, {"locks its own", test_locks_its_own}, CU_TEST_INFO_NULL};
+	CU_TestInfo tests[] = {{"hold", test_hold}, {"locks its own", test_locks_its_own},
+		{"reserve", test_reserve}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {
 		{"work memory", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 

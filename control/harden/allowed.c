@@ -69,6 +69,7 @@ const int gw_allowed_calls[] = {
 	SCMP_SYS(statx),
 	SCMP_SYS(unlink),
 	SCMP_SYS(unlinkat),
+	SCMP_SYS(vmsplice),
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
 	/* events and time */

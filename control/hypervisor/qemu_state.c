@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * QEMU: device state out of one process and into another. It goes through one end of a socket pair
- * that QEMU is handed over QMP (getfd): no path is left behind, and an unprivileged QEMU can use
- * it.
+ * or of a pipe that QEMU is handed over QMP (getfd): no path is left behind, and an unprivileged
+ * QEMU can use it.
+ *
+ * Into QEMU it is a pipe, which takes the pages themselves: a socket copies them into fresh ones,
+ * at some 15 us each where a page's first access is slow, and the guest stands meanwhile.
  *
  * Out of QEMU it starts while the guest still runs: QEMU's migration logs dirty pages and sends its
  * own ROMs before it stops the guest (that takes milliseconds, for a large guest many) and saves
@@ -20,10 +23,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define FD_NAME "godwit-state"
 #define SOCKET_BUFFER_BYTES (4 << 20)
+#define PIPE_BYTES (1 << 20) /* what anyone may have (/proc/sys/fs/pipe-max-size) */
 #define FIRST_CAPACITY (1u << 20)
 #define BYTES_PER_TURN (8u << 20) /* other sessions want the control core too */
 
@@ -144,8 +149,9 @@ static void load_io(void *ctx, uint32_t events)
 
 	(void)events;
 	while (s->size < hv->op->size && s->size < stop_at) {
-		ssize_t n = send(s->fd, hv->op->load + s->size, hv->op->size - s->size,
-			MSG_NOSIGNAL | MSG_DONTWAIT);
+		struct iovec rest = {
+			(void *)(uintptr_t)(hv->op->load + s->size), hv->op->size - s->size};
+		ssize_t n = vmsplice(s->fd, &rest, 1, SPLICE_F_NONBLOCK);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -244,14 +250,39 @@ static bool stream_watch(struct gw_qemu_stream *s)
 	return s->watch != NULL;
 }
 
+/* fd[0] ours, fd[1] QEMU's. */
+static int open_out(int fd[2])
+{
+	int bytes = SOCKET_BUFFER_BYTES;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
+		return -errno;
+	/* Larger buffers only save turns of the loop. */
+	for (int i = 0; i < 2; i++)
+		setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	return 0;
+}
+
+static int open_in(int fd[2])
+{
+	int pipe[2];
+
+	if (pipe2(pipe, O_CLOEXEC) != 0)
+		return -errno;
+	fd[0] = pipe[1];
+	fd[1] = pipe[0];
+	fcntl(fd[0], F_SETPIPE_SZ, PIPE_BYTES); /* as above */
+	return 0;
+}
+
 static void stream_start(struct gw_hv *hv, bool save)
 {
 	struct gw_qemu_stream *s = calloc(1, sizeof(*s));
-	int bytes = SOCKET_BUFFER_BYTES;
 	int pair[2];
+	int rc = s == NULL ? -ENOMEM : save ? open_out(pair) : open_in(pair);
 
-	if (s == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-		gw_hv_fail(hv, -errno, "no socket for the device state: %s", strerror(errno));
+	if (rc != 0) {
+		gw_hv_fail(hv, rc, "no descriptor for the device state: %s", strerror(-rc));
 		free(s);
 		return;
 	}
@@ -264,9 +295,6 @@ static void stream_start(struct gw_hv *hv, bool save)
 		hv->qemu->state_room = NULL;
 	}
 	hv->qemu->stream = s;
-	/* Larger buffers only save turns of the loop. */
-	for (int i = 0; i < 2; i++)
-		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	fcntl(s->fd, F_SETFL, O_NONBLOCK);
 	if (save && !stream_watch(s)) {
 		close(pair[1]);

@@ -39,6 +39,14 @@ def test_above_4_gib(tb):
     check(used < 1 << 30, f"holes stayed holes at the destination ({used >> 20} MiB are used)")
 
 
+def test_large_state(tb):
+    """Device state that no pipe holds at once: a card's ROM, which QEMU saves with it."""
+    rom = tb.directory / "rom.bin"
+    rom.write_bytes(os.urandom(3 << 20))
+    _, report = _move_once(tb, extra=["-device", f"virtio-rng-pci,romfile={rom}"])
+    check(report["state_bytes"] > 3 << 20, f"the ROM went along ({report['state_bytes']} bytes)")
+
+
 def test_dirty_destination_file(tb):
     """What lay in the destination's RAM file before is gone: holes of the source read as zero."""
     a, b = tb.hosts(tb.memifs(2, 9000))

@@ -75,8 +75,9 @@ static void median(const struct gw_experience_place *p, uint32_t n, size_t offse
 	*out = n % 2 != 0 ? value[n / 2] : value[n / 2 - 1] + (value[n / 2] - value[n / 2 - 1]) / 2;
 }
 
-void gw_experience_recall(const struct gw_experience *e, const char *peer, const char *kind,
-	struct gw_experience_costs *costs)
+/* NULL: nobody has been to one of this kind. */
+static const struct gw_experience_place *best_place(
+	const struct gw_experience *e, const char *peer, const char *kind)
 {
 	const struct gw_experience_place *best = NULL;
 
@@ -85,13 +86,19 @@ void gw_experience_recall(const struct gw_experience *e, const char *peer, const
 
 		if (p->used == 0 || strcmp(p->kind, kind) != 0)
 			continue;
-		if (strcmp(p->peer, peer) == 0) {
-			best = p;
-			break;
-		}
+		if (strcmp(p->peer, peer) == 0)
+			return p;
 		if (best == NULL || p->used > best->used)
 			best = p;
 	}
+	return best;
+}
+
+void gw_experience_recall(const struct gw_experience *e, const char *peer, const char *kind,
+	struct gw_experience_costs *costs)
+{
+	const struct gw_experience_place *best = best_place(e, peer, kind);
+
 	if (best == NULL)
 		return;
 #define MEDIAN(field, n) median(best, n, offsetof(struct gw_experience_costs, field), &costs->field)
@@ -102,4 +109,29 @@ void gw_experience_recall(const struct gw_experience *e, const char *peer, const
 	MEDIAN(rate_bps, best->n);
 	MEDIAN(verify_ns_per_gib, best->n_verified);
 #undef MEDIAN
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+void gw_experience_recall_least(const struct gw_experience *e, const char *peer, const char *kind,
+	struct gw_experience_costs *costs)
+{
+	const struct gw_experience_place *best = best_place(e, peer, kind);
+	struct gw_experience_costs least;
+
+	if (best == NULL || best->n < GW_EXPERIENCE_SURE)
+		return;
+	least = best->kept[0];
+	for (uint32_t i = 1; i < best->n && i < GW_EXPERIENCE_KEPT; i++) {
+		least.state_bytes = smaller(least.state_bytes, best->kept[i].state_bytes);
+		least.fixed_ns = smaller(least.fixed_ns, best->kept[i].fixed_ns);
+		least.save_ns = smaller(least.save_ns, best->kept[i].save_ns);
+		least.gap_ns = smaller(least.gap_ns, best->kept[i].gap_ns);
+	}
+	least.verify_ns_per_gib = costs->verify_ns_per_gib;
+	least.rate_bps = costs->rate_bps;
+	*costs = least;
 }

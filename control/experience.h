@@ -46,3 +46,10 @@ void gw_experience_learn(struct gw_experience *e, const char *peer, const char *
 /* Fills what is known; what is not stays as the caller set it. */
 void gw_experience_recall(const struct gw_experience *e, const char *peer, const char *kind,
 	struct gw_experience_costs *costs);
+/* The same with the least of what is kept, and only what GW_EXPERIENCE_SURE sessions or more bear
+ * out: what a limit has to be above before it is called impossible. Whoever waits for one learns
+ * nothing new, so a few odd sessions would keep all that follow waiting. Verify's share, which the
+ * memory gives, and the rate are left as they are. */
+#define GW_EXPERIENCE_SURE 3u
+void gw_experience_recall_least(const struct gw_experience *e, const char *peer, const char *kind,
+	struct gw_experience_costs *costs);

@@ -6,19 +6,31 @@
 
 #define GIB (1ull << 30)
 
-/* Before a save nobody knows: what earlier sessions measured. */
+static void take_costs(const struct gw_experience_costs *c, struct gw_convergence_sample *sample)
+{
+	sample->state_bytes = c->state_bytes;
+	sample->save_ns = c->save_ns;
+	sample->state_ns = c->fixed_ns;
+	sample->gap_ns = c->gap_ns;
+}
+
+/* Before a save nobody knows: what earlier sessions measured. Where that leaves the limit no room,
+ * what they surely say. */
 static void estimate_costs(const struct gw_src_run *s, struct gw_convergence_sample *sample)
 {
-	struct gw_experience_costs c = gw_experience_default(gw_hv_kind(s->run.hv));
+	const struct gw_experience *e = s->run.env->experience;
+	const char *kind = gw_hv_kind(s->run.hv);
+	struct gw_experience_costs least = gw_experience_default(kind), c = least;
 
-	gw_experience_recall(s->run.env->experience, s->run.peer, gw_hv_kind(s->run.hv), &c);
-	sample->state_bytes = c.state_bytes;
-	sample->save_ns = c.save_ns;
-	sample->state_ns = c.fixed_ns;
-	sample->gap_ns = c.gap_ns;
+	gw_experience_recall(e, s->run.peer, kind, &c);
+	take_costs(&c, sample);
 	if (s->run.conf.verify)
 		sample->verify_ns = (uint64_t)((double)c.verify_ns_per_gib *
 					       (double)gw_meter_total_bytes(s->run.meter) / GIB);
+	if (gw_convergence_room_ns(s->run.conf.limits.blackout_ns, sample) > 0)
+		return;
+	gw_experience_recall_least(e, s->run.peer, kind, &least);
+	take_costs(&least, sample);
 }
 
 void gw_src_run_learn(struct gw_src_run *s)

@@ -66,6 +66,38 @@ static void test_median(void)
 	}
 }
 
+static struct gw_experience_costs least(void)
+{
+	struct gw_experience_costs c = {.state_bytes = 1,
+		.fixed_ns = 2,
+		.gap_ns = 3,
+		.verify_ns_per_gib = 4,
+		.rate_bps = 5,
+		.save_ns = 6};
+
+	gw_experience_recall_least(&e, "a", "qemu", &c);
+	return c;
+}
+
+/* One or two sessions rule nothing out; later all that are kept have to. */
+static void test_least(void)
+{
+	const uint64_t ns[] = {9000, 9500, 9100, 300, 9300, 9400, 9200, 9600, 9700};
+	const uint64_t want[] = {2, 2, 9000, 300, 300, 300, 300, 300, 9200};
+
+	memset(&e, 0, sizeof(e));
+	CU_ASSERT_EQUAL(least().fixed_ns, 2);
+	for (uint32_t i = 0; i < sizeof(ns) / sizeof(ns[0]); i++) {
+		learn("a", "qemu", ns[i]);
+		CU_ASSERT_EQUAL(least().fixed_ns, want[i]);
+		CU_ASSERT_EQUAL(least().rate_bps, 5);
+		CU_ASSERT_EQUAL(least().verify_ns_per_gib, 4);
+	}
+	CU_ASSERT_EQUAL(least().state_bytes, 92000);
+	CU_ASSERT_EQUAL(least().gap_ns, 920000);
+	CU_ASSERT_EQUAL(least().save_ns, 27600);
+}
+
 static void test_verify(void)
 {
 	struct gw_experience_costs c = {.verify_ns_per_gib = 900};
@@ -98,6 +130,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{"whose experience counts", test_whose},
 		{"the median", test_median},
+		{"the least", test_least},
 		{"verify", test_verify},
 		{"more peers than there is room for", test_many},
 		CU_TEST_INFO_NULL,

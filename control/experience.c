@@ -60,19 +60,34 @@ static int ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Of the figure at `offset` of the first n kept. */
+/* The figure at `offset` of the first n kept, in order; how many that are. */
+static uint32_t sorted(const struct gw_experience_place *p, uint32_t n, size_t offset,
+	uint64_t value[GW_EXPERIENCE_KEPT])
+{
+	if (n > GW_EXPERIENCE_KEPT)
+		n = GW_EXPERIENCE_KEPT;
+	for (uint32_t i = 0; i < n; i++)
+		memcpy(&value[i], (const char *)&p->kept[i] + offset, sizeof(value[i]));
+	qsort(value, n, sizeof(value[0]), ascending);
+	return n;
+}
+
 static void median(const struct gw_experience_place *p, uint32_t n, size_t offset, uint64_t *out)
 {
 	uint64_t value[GW_EXPERIENCE_KEPT];
 
-	if (n > GW_EXPERIENCE_KEPT)
-		n = GW_EXPERIENCE_KEPT;
+	n = sorted(p, n, offset, value);
 	if (n == 0)
 		return;
-	for (uint32_t i = 0; i < n; i++)
-		memcpy(&value[i], (const char *)&p->kept[i] + offset, sizeof(value[i]));
-	qsort(value, n, sizeof(value[0]), ascending);
 	*out = n % 2 != 0 ? value[n / 2] : value[n / 2 - 1] + (value[n / 2] - value[n / 2 - 1]) / 2;
+}
+
+static void least(const struct gw_experience_place *p, size_t offset, uint64_t *out)
+{
+	uint64_t value[GW_EXPERIENCE_KEPT];
+
+	if (sorted(p, p->n, offset, value) != 0)
+		*out = value[0];
 }
 
 /* NULL: nobody has been to one of this kind. */
@@ -111,27 +126,17 @@ void gw_experience_recall(const struct gw_experience *e, const char *peer, const
 #undef MEDIAN
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 void gw_experience_recall_least(const struct gw_experience *e, const char *peer, const char *kind,
 	struct gw_experience_costs *costs)
 {
 	const struct gw_experience_place *best = best_place(e, peer, kind);
-	struct gw_experience_costs least;
 
 	if (best == NULL || best->n < GW_EXPERIENCE_SURE)
 		return;
-	least = best->kept[0];
-	for (uint32_t i = 1; i < best->n && i < GW_EXPERIENCE_KEPT; i++) {
-		least.state_bytes = smaller(least.state_bytes, best->kept[i].state_bytes);
-		least.fixed_ns = smaller(least.fixed_ns, best->kept[i].fixed_ns);
-		least.save_ns = smaller(least.save_ns, best->kept[i].save_ns);
-		least.gap_ns = smaller(least.gap_ns, best->kept[i].gap_ns);
-	}
-	least.verify_ns_per_gib = costs->verify_ns_per_gib;
-	least.rate_bps = costs->rate_bps;
-	*costs = least;
+#define LEAST(field) least(best, offsetof(struct gw_experience_costs, field), &costs->field)
+	LEAST(state_bytes);
+	LEAST(fixed_ns);
+	LEAST(save_ns);
+	LEAST(gap_ns);
+#undef LEAST
 }

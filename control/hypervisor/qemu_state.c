@@ -271,7 +271,7 @@ static int open_in(int fd[2])
 		return -errno;
 	fd[0] = pipe[1];
 	fd[1] = pipe[0];
-	fcntl(fd[0], F_SETPIPE_SZ, PIPE_BYTES); /* as above */
+	fcntl(fd[0], F_SETPIPE_SZ, PIPE_BYTES); /* this too only saves turns */
 	return 0;
 }
 

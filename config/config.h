@@ -78,7 +78,7 @@ struct gw_config {
 	struct {
 		uint32_t *workers; /* CPU of each poll worker, default [1] */
 		uint32_t n_workers;
-		uint32_t priority; /* of the workers: nice minus this; default 0 */
+		uint32_t priority; /* theirs and the control thread's: nice minus this; default 0 */
 		enum gw_config_cipher cipher;       /* with security on */
 		enum gw_config_integrity integrity; /* with security off */
 		bool zero_copy;         /* default true: where the driver is safe for it and integrity is none */

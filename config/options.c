@@ -79,8 +79,9 @@ static const struct gw_option dataplane[] = {
 		.max = 1023, .fallback = "[1]",
 		.help = "CPU of each poll worker, 1 to 16 of them."},
 	{"priority", NUMBER, IN(struct gw_config, dataplane, priority), .max = 20, .fallback = "0",
-		.help = "Of the workers against other threads, where their CPUs are not theirs "
-			"alone: nice minus this. A worker without work sleeps."},
+		.help = "Of the workers and the control thread against other threads, where their "
+			"CPUs are not theirs alone: nice minus this. A worker without work "
+			"sleeps."},
 	{"cipher", GW_OPTION_CHOICE, IN(struct gw_config, dataplane, cipher), CHOICES(ciphers),
 		.fallback = "aes-128-gcm",
 		.help = "Encrypts every packet, with security on; the same at both ends."},

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -46,6 +47,7 @@ int gw_loop_create(struct gw_loop **out)
 		goto fail;
 	if (sched_getaffinity(0, sizeof(loop->job_cpus), &loop->job_cpus) != 0)
 		CPU_ZERO(&loop->job_cpus);
+	loop->job_nice = getpriority(PRIO_PROCESS, 0); /* Linux: of this thread alone */
 	*out = loop;
 	return 0;
 fail:

@@ -20,6 +20,7 @@ struct gw_loop {
 	size_t n_timers; /* the heap has room for every timer, so that setting one cannot fail */
 
 	cpu_set_t job_cpus;
+	int job_nice;
 	unsigned int jobs_running;
 	int finished_fd; /* eventfd */
 	struct gw_watch *finished_watch;

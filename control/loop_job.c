@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct gw_job {
@@ -23,6 +24,8 @@ static void *job_main(void *arg)
 	uint64_t one = 1;
 	int fd = loop->finished_fd;
 
+	/* Has what the control thread has now: less is always granted. */
+	setpriority(PRIO_PROCESS, 0, loop->job_nice);
 	job->work(job, job->arg);
 	pthread_mutex_lock(&loop->finished_lock);
 	job->next_finished = loop->finished;
@@ -35,7 +38,7 @@ static void *job_main(void *arg)
 }
 
 struct gw_job *gw_job_start(struct gw_loop *loop, void (*work)(struct gw_job *job, void *arg),
-        void (*done)(void *arg), void *arg)
+	void (*done)(void *arg), void *arg)
 {
 	struct gw_job *job = calloc(1, sizeof(*job));
 	pthread_attr_t attr;

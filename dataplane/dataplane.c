@@ -170,20 +170,28 @@ static int raise_priority(void *arg)
 	return setpriority(PRIO_PROCESS, 0, -(int)dp->conf.priority) == 0 ? 0 : -errno;
 }
 
-/* While this thread may still do that: later the daemon has no capabilities left. */
+/* While this thread may still do that: later the daemon has no capabilities left. Its own too: one
+ * that waits for a CPU behind poll cores answers no peer, and the session is given up. */
 static int raise_priorities(struct gw_dp *dp, struct gw_err *err)
 {
-	for (uint32_t i = 0; i < dp->n_workers && dp->conf.priority != 0; i++) {
-		uint32_t lcore = dp->worker[i]->lcore;
-		int rc = rte_eal_remote_launch(raise_priority, dp, lcore);
+	int rc;
 
+	if (dp->conf.priority == 0)
+		return 0;
+	for (uint32_t i = 0; i < dp->n_workers; i++) {
+		uint32_t lcore = dp->worker[i]->lcore;
+
+		rc = rte_eal_remote_launch(raise_priority, dp, lcore);
 		if (rc == 0)
 			rc = rte_eal_wait_lcore(lcore);
 		if (rc != 0)
 			return gw_err(err, rc, "worker %u: cannot have nice -%u: %s", i,
 				dp->conf.priority, strerror(-rc));
 	}
-	return 0;
+	rc = raise_priority(dp);
+	return rc == 0 ? 0
+		       : gw_err(err, rc, "control thread: cannot have nice -%u: %s",
+				 dp->conf.priority, strerror(-rc));
 }
 
 int gw_dp_create(const struct gw_dp_conf *conf, struct gw_dp **out, struct gw_err *err)

@@ -48,7 +48,7 @@ struct gw_dp_conf {
 	uint32_t control_cpu;
 	uint32_t worker_cpu[GW_DP_MAX_WORKERS];
 	uint32_t n_workers;
-	uint32_t priority; /* of their threads: nice minus this, 0 to 20 */
+	uint32_t priority; /* of their threads and the one that creates: nice minus this, 0 to 20 */
 	enum gw_dp_integrity integrity;
 	bool zero_copy; /* transmit from guest RAM where the driver is safe for it and integrity is
 			   none */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int setup(void)
@@ -211,6 +212,7 @@ struct work {
 	struct gw_job *job;
 	pthread_t ran_on;
 	bool until_cancelled;
+	int nice;
 	unsigned int done;
 };
 
@@ -219,6 +221,7 @@ static void work(struct gw_job *job, void *arg)
 	struct work *w = arg;
 
 	w->ran_on = pthread_self();
+	w->nice = getpriority(PRIO_PROCESS, 0);
 	while (w->until_cancelled && !gw_job_cancelled(job))
 		usleep(100);
 }
@@ -255,6 +258,20 @@ static void test_job_cancel(void)
 	CU_ASSERT_EQUAL(w.done, 1);
 }
 
+/* The control thread may have been raised since. */
+static void test_job_priority(void)
+{
+	int before = getpriority(PRIO_PROCESS, 0);
+	struct work w = {0};
+
+	CU_ASSERT_EQUAL_FATAL(setpriority(PRIO_PROCESS, 0, before - 3), 0);
+	w.job = gw_job_start(loop, work, work_done, &w);
+	run(50);
+	CU_ASSERT_EQUAL(setpriority(PRIO_PROCESS, 0, before), 0);
+	CU_ASSERT_EQUAL(w.done, 1);
+	CU_ASSERT_EQUAL(w.nice, before);
+}
+
 static void test_free_waits_for_jobs(void)
 {
 	struct gw_loop *own = NULL;
@@ -277,6 +294,7 @@ int main(void)
 		{"signal", test_signal},
 		{"jobs", test_jobs},
 		{"cancelled job", test_job_cancel},
+		{"jobs do not have the control thread's priority", test_job_priority},
 		{"free waits for jobs", test_free_waits_for_jobs},
 		CU_TEST_INFO_NULL,
 	};

@@ -297,14 +297,16 @@ void gw_path_use_mtu(struct gw_path_out *p, uint32_t mtu, uint8_t flags);
 void gw_path_settle(void *ctx, const struct gw_tx_path *p, const struct gw_tx_record *r, bool lost);
 void gw_path_reply(struct gw_worker *w, struct gw_path_out *p, const struct gw_wire_packet *reply,
 	uint64_t now_ns);
-/* Before packet i of n that came in over the queue is looked at. */
+/* Before packet i of n that came in over the queue is looked at. Of the next one as much is fetched
+ * as a core waits for at a time. */
+#define GW_REACH_BYTES 1536u
 static inline void gw_queue_reach(
 	const struct gw_queue *q, gw_packet *const *m, uint16_t i, uint16_t n)
 {
-	if (q->port->shared_buffers)
+	if (q->port->owns_lines)
 		gw_packet_own(m[i], m[i + 1 < n ? i + 1 : i]);
 	else if (i + 1 < n)
-		gw_packet_prefetch(m[i + 1]);
+		gw_packet_prefetch(m[i + 1], GW_REACH_BYTES);
 }
 /* Where a packet for this buffer is composed: in it, unless it is to be sealed (crypto/sealed.h).
  */

@@ -4,6 +4,7 @@
 #include "worker.h"
 
 #include "internal.h"
+#include "memory/copy.h"
 
 #include <string.h>
 
@@ -44,7 +45,7 @@ static void build(struct gw_worker *w, struct gw_path_out *p, gw_packet *m, uint
 	gw_frame_put(frame, &p->frame, (uint32_t)sizeof(struct gw_wire_data) + bytes);
 	memset(frame + GW_FRAME_HEADER, 0, sizeof(struct gw_wire_data));
 	if (ram == NULL)
-		memcpy(frame + HEADER, from, bytes);
+		gw_copy_out(frame + HEADER, from, bytes, from + bytes);
 	else
 		gw_packet_attach_ram(m, ram, &w->ram_shinfo, from, (uint16_t)bytes);
 }
@@ -132,11 +133,12 @@ static uint32_t receive(struct gw_worker *w, struct gw_queue *q)
 			continue;
 		len = gw_packet_bytes(m[i]) - HEADER;
 		to = next_bytes(w, &len);
-		memcpy(to, from + HEADER, len);
+		gw_copy_in(to, from + HEADER, len);
 		payload += len;
 	}
 	if (n == 0)
 		return 0;
+	gw_copy_in_end();
 	gw_packet_free_bulk(m, n);
 	gw_count(&q->rx_packets, n);
 	gw_count(&q->rx_bytes, bytes);

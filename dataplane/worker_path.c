@@ -40,7 +40,7 @@ size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, size_t len, const struc
 	if (key == NULL)
 		return gw_wire_seal(out, len, h);
 	clear = gw_wire_clear_bytes((enum gw_wire_type)(w->composed[0] & 0xf));
-	return gw_sealed_put(key, w->composed, w->composed + clear, len - clear, out);
+	return gw_sealed_put(key, w->composed, w->composed + clear, len - clear, out, NULL);
 }
 
 /* Sends the small godwit packet of len bytes that was composed. */

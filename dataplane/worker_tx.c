@@ -3,6 +3,7 @@
 
 #include "crypto/sealed.h"
 #include "internal.h"
+#include "memory/copy.h"
 
 #include <string.h>
 
@@ -13,6 +14,10 @@
 #define FRAME_START (2 * LINE - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
 _Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == GW_PACKET_HEADROOM,
 	"fits the headroom");
+
+/* Measured, see fetch_ahead(). */
+#define FETCH_PAGES_AHEAD 4u
+#define FETCH_BYTES 512u
 
 /* Duplicates: a few at once, and a part of the window, so that new work does not wait for long. */
 #define COPIES_AT_ONCE 8u
@@ -102,23 +107,15 @@ static uint8_t *payload(struct gw_worker *w, const struct gw_path_out *p, gw_pac
 }
 
 /* Guest RAM becomes the payload of a packet whose header was composed: by a copy, or by encryption,
- * which is one. */
+ * which is one. As much at next, unless it is NULL, comes soon. */
 static void put_ram(struct gw_worker *w, const struct gw_path_out *p, gw_packet *m,
-	const uint8_t *data, uint32_t bytes)
+	const uint8_t *data, uint32_t bytes, const uint8_t *next)
 {
 	if (p->keys == NULL)
-		memcpy(payload(w, p, m), data, bytes);
+		gw_copy_out(payload(w, p, m), data, bytes, next);
 	else
 		gw_sealed_put(&gw_path_keys_at(p->keys, p->tx.next_psn)->data, w->composed, data,
-			bytes, gw_packet_data(m) + GW_FRAME_HEADER);
-}
-
-/* The pages behind, which most likely come next where a packet is full, are read from memory while
- * these are copied and summed or encrypted. */
-static void fetch_next(const uint8_t *data, uint32_t bytes)
-{
-	for (uint32_t i = 0; i < bytes; i += LINE)
-		__builtin_prefetch(data + bytes + i, 0, 2);
+			bytes, gw_packet_data(m) + GW_FRAME_HEADER, next);
 }
 
 /* Encrypts, where paths do, the payload that was composed. */
@@ -126,7 +123,7 @@ static void seal_payload(
 	struct gw_worker *w, const struct gw_path_out *p, gw_packet *m, uint32_t bytes)
 {
 	if (p->keys != NULL)
-		put_ram(w, p, m, payload(w, p, m), bytes);
+		put_ram(w, p, m, payload(w, p, m), bytes, NULL);
 }
 
 /* Ends the packet and enters it into the path's books. */
@@ -141,6 +138,17 @@ static void finish(struct gw_path_out *p, struct gw_source_tally *tally, gw_pack
 	gw_tx_path_sent(&p->tx, r);
 	gw_tally_add(&tally->wire_bytes, gw_packet_bytes(m));
 	gw_pacer_spend(&p->queue->port->pacer, gw_packet_bytes(m) + GW_WIRE_L1_BYTES, now_ns);
+}
+
+/* Pages that the driver reads itself, a burst of them later: their first lines, which are looked at
+ * before, and enough for the CPU to see a stream in each. More would only be waited for. */
+static void fetch_ahead(const struct gw_taken *taken)
+{
+	if (taken->next == NULL)
+		return;
+	for (uint32_t i = 0; i < taken->count; i++)
+		gw_copy_fetch(
+			taken->next + (FETCH_PAGES_AHEAD + i) * GW_WIRE_PAGE_BYTES, FETCH_BYTES);
 }
 
 static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_dp_source *s,
@@ -178,10 +186,9 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 			 * label was read, as page rule 2 wants. */
 			gw_packet_attach_ram(
 				out[0], ram, &w->ram_shinfo, taken->data, (uint16_t)bytes);
+			fetch_ahead(taken);
 		} else {
-			if (taken->count == p->max_pages)
-				fetch_next(taken->data, bytes);
-			put_ram(w, p, out[0], taken->data, bytes);
+			put_ram(w, p, out[0], taken->data, bytes, taken->next);
 		}
 		finish(p, tally, out[0], &h, &d, &r, now_ns);
 		return 1;
@@ -195,7 +202,8 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 		d.offset = gw_wire_fragment_offset(d.fragment);
 		d.length = gw_wire_fragment_length(d.fragment);
 		out[i] = begin(w, p, &h, &d);
-		put_ram(w, p, out[i], taken->data + d.offset, d.length);
+		put_ram(w, p, out[i], taken->data + d.offset, d.length,
+			taken->next != NULL ? taken->next + d.offset : NULL);
 		finish(p, tally, out[i], &h, &d, &r, now_ns);
 	}
 	return p->n_fragments;
@@ -332,7 +340,7 @@ static gw_packet *put_copy(
 		seal_payload(w, p, m, d.length);
 	} else {
 		put_ram(w, p, m, region->base + (uint64_t)of->page * GW_WIRE_PAGE_BYTES + d.offset,
-			d.length);
+			d.length, NULL);
 	}
 	finish(p, &c->source->core.tally[w->index], m, &h, &d, &r, now_ns);
 	p->tx.copy_bytes += r.wire_bytes;

@@ -46,9 +46,11 @@ static inline void gw_aead_nonce(uint8_t nonce[GW_AEAD_NONCE_BYTES], const struc
 
 /* Encrypts len bytes at plain to out, which has room for the tag behind them; plain may be out.
  * Each byte of plain is read once, so it may change meanwhile, as guest RAM does: out and tag still
- * belong together. */
+ * belong together. next: as many bytes that are asked for meanwhile because they will be sealed
+ * soon; NULL: none. */
 void gw_aead_seal(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
-	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out);
+	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out,
+	const uint8_t *next);
 
 /* Decrypts len bytes at sealed, behind which the tag stands, to out, which may be that very place.
  * False: not sealed under this key with this nonce and aad; out is then worth nothing. */

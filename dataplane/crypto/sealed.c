@@ -22,7 +22,7 @@ static void nonce_of(
 }
 
 size_t gw_sealed_put(const struct gw_aead_key *k, const uint8_t *head, const uint8_t *text,
-	size_t len, uint8_t *out)
+	size_t len, uint8_t *out, const uint8_t *next)
 {
 	size_t clear = gw_wire_clear_bytes(type_of(head));
 	uint8_t nonce[GW_AEAD_NONCE_BYTES];
@@ -30,7 +30,7 @@ size_t gw_sealed_put(const struct gw_aead_key *k, const uint8_t *head, const uin
 	nonce_of(nonce, k, head);
 	if (out != head)
 		memcpy(out, head, clear);
-	gw_aead_seal(k, nonce, head, clear, text, len, out + clear);
+	gw_aead_seal(k, nonce, head, clear, text, len, out + clear, next);
 	return clear + len + GW_AEAD_TAG_BYTES;
 }
 

@@ -12,9 +12,9 @@
 
 /* Seals to out the packet whose header stands at head: the len bytes at text become the encrypted
  * part behind it, and the tag follows (room for GW_WIRE_TAG_BYTES). out may be head, and text its
- * end. Returns the packet's length. */
+ * end. next: of gw_aead_seal(). Returns the packet's length. */
 size_t gw_sealed_put(const struct gw_aead_key *k, const uint8_t *head, const uint8_t *text,
-	size_t len, uint8_t *out);
+	size_t len, uint8_t *out, const uint8_t *next);
 
 /* Opens a packet of len bytes without its tag, of a type whose length was checked: what is sealed
  * in it from `from` to its place behind the header at packet, which was copied and judged. from may

@@ -9,6 +9,7 @@
 
 #define GW_FRAME_HEADER 42u /* Ethernet 14, IPv4 20, UDP 8 */
 #define GW_FRAME_ETHERNET 14u
+#define GW_FRAME_IPV4 20u /* without options */
 #define GW_FRAME_ARP 42u
 
 struct gw_frame_template {

@@ -37,7 +37,7 @@ struct gw_port {
 	uint32_t memif_rsize; /* log2 of its rings, where it is a memif; else 0 */
 	bool zero_copy; /* transmit straight from guest RAM: the driver is known to be safe for it
 			 */
-	bool shared_buffers; /* another core writes what is received into the buffers themselves */
+	bool owns_lines; /* packets are taken away from the core that wrote them: gw_packet_own() */
 	struct gw_neighbors neighbors;
 	_Alignas(64) struct gw_pacer pacer;
 	uint32_t down; /* enum above, ORed; control writes, workers read */

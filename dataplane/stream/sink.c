@@ -5,6 +5,7 @@
 #include "../base/secret.h"
 #include "../memory/bitmap.h"
 #include "../memory/stamp.h"
+#include "../memory/copy.h"
 #include "../memory/zero.h"
 
 #include <errno.h>
@@ -86,7 +87,7 @@ static void apply_raw(struct gw_sink *s, struct gw_sink_tally *t, const struct g
 			add(&t->superseded, 1);
 			continue;
 		}
-		memcpy(to, from, bytes);
+		gw_copy_in(to, from, bytes);
 		add(&t->bytes, bytes);
 		add(&t->pages, whole || p->data.offset == 0);
 		if (gw_bitmap_get(s->punch, r->first + p->data.page + i))

@@ -43,5 +43,6 @@ enum gw_apply {
 	GW_APPLY_WRONG_CORE, /* the page's chunk is not this core's */
 };
 
-/* Applies a decoded DATA packet that core received. Only GW_APPLY_DONE may touch memory. */
+/* Applies a decoded DATA packet that core received. Only GW_APPLY_DONE may touch memory, and its
+ * caller ends it by gw_copy_in_end(). */
 enum gw_apply gw_sink_apply(struct gw_sink *s, uint32_t core, const struct gw_wire_packet *p);

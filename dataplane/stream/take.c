@@ -132,20 +132,16 @@ static uint8_t classify(struct gw_source *s, uint64_t flat, const uint8_t *data,
 	return zero ? GW_WIRE_ZERO_RUNS : GW_WIRE_RAW;
 }
 
-/* Guest pages come from memory, not from a cache: the next ones are asked for while these are sent,
- * into the L1 cache: from L2 on, the copy that follows takes as long as without. */
-static void prefetch_hand(const struct gw_source *s, const struct gw_take *t, uint32_t pages)
+/* The first page that is left in hand. */
+static const uint8_t *next_in_hand(const struct gw_source *s, const struct gw_take *t)
 {
 	const struct gw_space_region *r = &s->space.region[t->hand_region];
-	uint64_t hand = t->hand;
+	uint64_t flat;
 
-	for (uint32_t n = 0; n < pages && hand != 0; n++, hand &= hand - 1) {
-		uint64_t flat = t->hand_word * 64 + (unsigned int)__builtin_ctzll(hand);
-		const uint8_t *page = r->base + (flat - r->first) * GW_WIRE_PAGE_BYTES;
-
-		for (uint32_t i = 0; i < GW_WIRE_PAGE_BYTES; i += 64)
-			__builtin_prefetch(page + i, 0, 3);
-	}
+	if (t->hand == 0)
+		return NULL;
+	flat = t->hand_word * 64 + (unsigned int)__builtin_ctzll(t->hand);
+	return r->base + (flat - r->first) * GW_WIRE_PAGE_BYTES;
 }
 
 void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint32_t core,
@@ -202,7 +198,7 @@ void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint3
 			out->count++;
 		}
 		gw_tally_add(&tally->pages, out->count);
-		prefetch_hand(s, t, max_pages);
+		out->next = next_in_hand(s, t);
 		return;
 	}
 }

@@ -38,6 +38,7 @@ struct gw_taken {
 	uint32_t region; /* index in the space */
 	uint32_t page, count;
 	const uint8_t *data;
+	const uint8_t *next; /* what most likely goes with the next packet; NULL: not known */
 };
 
 /* The next packet's content for `core`: at most max_pages whole pages. Bounded work; NOTHING may

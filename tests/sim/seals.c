@@ -93,12 +93,15 @@ static void check(const struct gw_aead_key *k, const uint8_t *nonce, uint64_t te
 }
 
 void __wrap_gw_aead_seal(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
-	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out);
+	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out,
+	const uint8_t *next);
 void __real_gw_aead_seal(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
-	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out);
+	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out,
+	const uint8_t *next);
 
 void __wrap_gw_aead_seal(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],
-	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out)
+	const uint8_t *aad, size_t aad_len, const uint8_t *plain, size_t len, uint8_t *out,
+	const uint8_t *next)
 {
 	uint8_t used[GW_AEAD_NONCE_BYTES];
 
@@ -107,7 +110,7 @@ void __wrap_gw_aead_seal(const struct gw_aead_key *k, const uint8_t nonce[GW_AEA
 	if (sim_breaks(SIM_BREAK_REUSE_NONCE) && sim_chance(0.001))
 		used[GW_AEAD_NONCE_BYTES - 1] ^= 1;
 	check(k, used, XXH3_64bits(aad, aad_len) ^ XXH3_64bits_withSeed(plain, len, 1));
-	__real_gw_aead_seal(k, used, aad, aad_len, plain, len, out);
+	__real_gw_aead_seal(k, used, aad, aad_len, plain, len, out, next);
 }
 
 bool __wrap_gw_aead_open(const struct gw_aead_key *k, const uint8_t nonce[GW_AEAD_NONCE_BYTES],

@@ -68,12 +68,12 @@ static void test_known(void)
 		hex(known[i].cipher, want);
 		hex(known[i].tag, want + len);
 		gw_aead_key_init(&k, key, key_len == 32, iv);
-		gw_aead_seal(&k, iv, aad, aad_len, plain, len, out);
+		gw_aead_seal(&k, iv, aad, aad_len, plain, len, out, NULL);
 		CU_ASSERT_EQUAL(memcmp(out, want, len + 16), 0);
 		CU_ASSERT_TRUE(gw_aead_open(&k, iv, aad, aad_len, out, len, out));
 		CU_ASSERT_EQUAL(memcmp(out, plain, len), 0);
 		memcpy(out, plain, len);
-		gw_aead_seal(&k, iv, aad, aad_len, out, len, out);
+		gw_aead_seal(&k, iv, aad, aad_len, out, len, out, NULL);
 		CU_ASSERT_EQUAL(memcmp(out, want, len + 16), 0);
 	}
 }
@@ -92,15 +92,16 @@ static void openssl_seal(const uint8_t *key, bool aes256, const uint8_t *iv, con
 	EVP_CIPHER_CTX_free(c);
 }
 
-/* Lengths around every block, and those of packets, at every alignment. */
+/* Lengths around every block, and those of packets, at every alignment, in one go and in pieces. */
 static void test_openssl(void)
 {
 	static uint8_t plain[ROOM], mine[ROOM], theirs[ROOM];
 	struct random r = {random_seed("openssl")};
 
 	random_fill(&r, plain, sizeof(plain));
-	for (unsigned int i = 0; i < 3000; i++) {
-		size_t len = i < 1200 ? i : random_below(&r, 9000), aad_len = random_below(&r, 40);
+	for (unsigned int i = 0; i < 4200; i++) {
+		size_t len = i < 2400 ? i / 2 : random_below(&r, 9000),
+		       aad_len = random_below(&r, 40);
 		const uint8_t *from = plain + random_below(&r, 64);
 		uint8_t *out = mine + random_below(&r, 64), key[32], iv[12], aad[40];
 		bool aes256 = random_below(&r, 2);
@@ -110,7 +111,7 @@ static void test_openssl(void)
 		random_fill(&r, iv, sizeof(iv));
 		random_fill(&r, aad, sizeof(aad));
 		gw_aead_key_init(&k, key, aes256, iv);
-		gw_aead_seal(&k, iv, aad, aad_len, from, len, out);
+		gw_aead_seal(&k, iv, aad, aad_len, from, len, out, i % 2 ? plain : NULL);
 		openssl_seal(key, aes256, iv, aad, aad_len, from, len, theirs);
 		CU_ASSERT_EQUAL(memcmp(out, theirs, len + 16), 0);
 		CU_ASSERT_TRUE(gw_aead_open(&k, iv, aad, aad_len, out, len, out));
@@ -141,7 +142,7 @@ static void test_forged(void)
 	random_fill(&r, plain, sizeof(plain));
 	for (int aes256 = 0; aes256 < 2; aes256++) {
 		gw_aead_key_init(&k, key, aes256, iv);
-		gw_aead_seal(&k, iv, aad, sizeof(aad), plain, sizeof(plain), sealed);
+		gw_aead_seal(&k, iv, aad, sizeof(aad), plain, sizeof(plain), sealed, NULL);
 		CU_ASSERT_TRUE(opens(&k, iv, aad, sizeof(aad), sealed, sizeof(plain)));
 		for (size_t bit = 0; bit < (sizeof(plain) + 16) * 8; bit++) {
 			sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
@@ -223,7 +224,7 @@ static void test_changing(void)
 		if (i % 20000 == 0)
 			gw_aead_key_init(&k, key, i != 0, iv);
 		iv[0] = (uint8_t)i;
-		gw_aead_seal(&k, iv, key, 14, page, sizeof(page), out);
+		gw_aead_seal(&k, iv, key, 14, page, sizeof(page), out, NULL);
 		refused += !gw_aead_open(&k, iv, key, 14, out, sizeof(page), out);
 	}
 	atomic_store(&w.stop, true);

@@ -161,7 +161,7 @@ static void test_both_ends(void)
 
 	CU_ASSERT_FATAL(a != NULL && b != NULL);
 	gw_aead_nonce(nonce, &gw_path_keys_at(a, 77)->data, 1, 0, 77);
-	gw_aead_seal(&gw_path_keys_at(a, 77)->data, nonce, secret, 14, bytes, 20, bytes);
+	gw_aead_seal(&gw_path_keys_at(a, 77)->data, nonce, secret, 14, bytes, 20, bytes, NULL);
 	gw_aead_nonce(nonce, &gw_path_keys_at(b, 77)->data, 1, 0, 77);
 	CU_ASSERT_FALSE(
 		gw_aead_open(&b->probe, nonce, secret, 14, (uint8_t[36]){0}, 20, (uint8_t[20]){0}));

@@ -37,7 +37,7 @@ static size_t seal(uint8_t *packet, size_t len, enum gw_wire_type type)
 {
 	size_t clear = gw_wire_clear_bytes(type);
 
-	return gw_sealed_put(&key, packet, packet + clear, len - clear, packet);
+	return gw_sealed_put(&key, packet, packet + clear, len - clear, packet, NULL);
 }
 
 static bool opens(const uint8_t *sealed, size_t len)
@@ -78,7 +78,7 @@ static void test_from_elsewhere(void)
 	size_t len = make(plain, GW_WIRE_DATA), clear = sizeof(struct gw_wire_data);
 
 	memcpy(packet, plain, clear);
-	gw_sealed_put(&key, packet, plain + clear, len - clear, packet);
+	gw_sealed_put(&key, packet, plain + clear, len - clear, packet, NULL);
 	seal(plain, len, GW_WIRE_DATA);
 	CU_ASSERT_EQUAL(memcmp(packet, plain, len + GW_WIRE_TAG_BYTES), 0);
 }
@@ -92,7 +92,8 @@ static void test_to_elsewhere(void)
 		enum gw_wire_type type = (enum gw_wire_type)t;
 		size_t len = make(plain, type), clear = gw_wire_clear_bytes(type);
 
-		CU_ASSERT_EQUAL(gw_sealed_put(&key, plain, plain + clear, len - clear, sealed),
+		CU_ASSERT_EQUAL(
+			gw_sealed_put(&key, plain, plain + clear, len - clear, sealed, NULL),
 			len + GW_WIRE_TAG_BYTES);
 		memcpy(before, sealed, sizeof(before));
 		memcpy(opened, sealed, clear);

@@ -90,9 +90,14 @@ static inline const uint8_t *gw_packet_whole(const gw_packet *p, uint8_t *scratc
 	return p->pkt_len <= room ? rte_pktmbuf_read(p, 0, p->pkt_len, scratch) : NULL;
 }
 
-static inline void gw_packet_prefetch(const gw_packet *p)
+/* Its first bytes, at most max of them. */
+static inline void gw_packet_prefetch(const gw_packet *p, uint32_t max)
 {
-	rte_prefetch0(rte_pktmbuf_mtod(p, void *));
+	const uint8_t *data = rte_pktmbuf_mtod(p, const uint8_t *);
+	uint32_t bytes = p->data_len < max ? p->data_len : max;
+
+	for (uint32_t i = 0; i < bytes; i += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(data + i);
 }
 
 /* Takes the lines of a packet away from the core that wrote them, and asks for those of the one

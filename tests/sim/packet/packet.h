@@ -107,9 +107,10 @@ static inline const uint8_t *gw_packet_whole(const gw_packet *p, uint8_t *scratc
 	return scratch;
 }
 
-static inline void gw_packet_prefetch(const gw_packet *p)
+static inline void gw_packet_prefetch(const gw_packet *p, uint32_t max)
 {
 	(void)p;
+	(void)max;
 }
 
 static inline void gw_packet_own(gw_packet *p, const gw_packet *next)

@@ -80,10 +80,11 @@ void gw_worker_send_now(struct gw_worker *w, struct gw_queue *q, gw_packet *m, u
 	gw_count(&q->tx_bytes, bytes);
 }
 
-/* Frame, header and books of one packet whose payload of d->length bytes is written by the caller
- * at the result. */
+/* Frame and header of one packet whose payload of d->length bytes the caller writes. Its record r
+ * is complete before that: reading at once what was written in parts would wait for the payload
+ * too. */
 static gw_packet *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wire_head *h,
-	const struct gw_wire_data_head *d)
+	const struct gw_wire_data_head *d, struct gw_tx_record *r, uint64_t now_ns)
 {
 	gw_packet *m = w->stash[--w->n_stash];
 	uint32_t len =
@@ -91,6 +92,8 @@ static gw_packet *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wi
 
 	gw_packet_set_start(m, FRAME_START);
 	gw_packet_set_bytes(m, GW_FRAME_HEADER + len);
+	r->sent_ns = now_ns;
+	r->wire_bytes = (uint16_t)(GW_FRAME_HEADER + len);
 	gw_frame_put(gw_packet_data(m), &p->frame, len);
 	*h = (struct gw_wire_head){.path = p->peer_slot,
 		.key_id = p->key_id,
@@ -126,18 +129,23 @@ static void seal_payload(
 		put_ram(w, p, m, payload(w, p, m), bytes, NULL);
 }
 
-/* Ends the packet and enters it into the path's books. */
-static void finish(struct gw_path_out *p, struct gw_source_tally *tally, gw_packet *m,
-	const struct gw_wire_head *h, const struct gw_wire_data_head *d, struct gw_tx_record *r,
-	uint64_t now_ns)
+/* Ends packets of the same flags, those of a page together: what was just stored would have to be
+ * waited for. */
+static void sum(gw_packet *const *m, uint16_t n, const struct gw_wire_head *h)
 {
-	gw_wire_seal(
-		gw_packet_data(m) + GW_FRAME_HEADER, sizeof(struct gw_wire_data) + d->length, h);
-	r->sent_ns = now_ns;
-	r->wire_bytes = (uint16_t)gw_packet_bytes(m);
+	uint32_t rest = GW_FRAME_HEADER + gw_wire_trailer_bytes(h->flags);
+
+	for (uint16_t i = 0; i < n; i++)
+		gw_wire_seal(
+			gw_packet_data(m[i]) + GW_FRAME_HEADER, gw_packet_bytes(m[i]) - rest, h);
+}
+
+/* Enters a packet into the path's books. */
+static void book(struct gw_path_out *p, struct gw_source_tally *tally, const struct gw_tx_record *r)
+{
 	gw_tx_path_sent(&p->tx, r);
-	gw_tally_add(&tally->wire_bytes, gw_packet_bytes(m));
-	gw_pacer_spend(&p->queue->port->pacer, gw_packet_bytes(m) + GW_WIRE_L1_BYTES, now_ns);
+	gw_tally_add(&tally->wire_bytes, r->wire_bytes);
+	gw_pacer_spend(&p->queue->port->pacer, r->wire_bytes + GW_WIRE_L1_BYTES, r->sent_ns);
 }
 
 /* Pages that the driver reads itself, a burst of them later: their first lines, which are looked at
@@ -180,7 +188,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 	if (p->max_pages != 0) {
 		gw_packet *ram = p->queue->port->zero_copy ? gw_packet_alloc(w->ram_pool) : NULL;
 
-		out[0] = begin(w, p, &h, &d);
+		out[0] = begin(w, p, &h, &d, &r, now_ns);
 		if (ram != NULL) {
 			/* The RAM is read when the driver takes the packet, which is after the
 			 * label was read, as page rule 2 wants. */
@@ -190,7 +198,8 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 		} else {
 			put_ram(w, p, out[0], taken->data, bytes, taken->next);
 		}
-		finish(p, tally, out[0], &h, &d, &r, now_ns);
+		sum(out, 1, &h);
+		book(p, tally, &r);
 		return 1;
 	}
 	/* The page's one unit in hand becomes one per fragment, before the first can be settled. */
@@ -201,11 +210,12 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 		r.fragment = d.fragment;
 		d.offset = gw_wire_fragment_offset(d.fragment);
 		d.length = gw_wire_fragment_length(d.fragment);
-		out[i] = begin(w, p, &h, &d);
+		out[i] = begin(w, p, &h, &d, &r, now_ns);
 		put_ram(w, p, out[i], taken->data + d.offset, d.length,
 			taken->next != NULL ? taken->next + d.offset : NULL);
-		finish(p, tally, out[i], &h, &d, &r, now_ns);
+		book(p, tally, &r);
 	}
+	sum(out, p->n_fragments, &h);
 	return p->n_fragments;
 }
 
@@ -232,14 +242,15 @@ static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_d
 	};
 	struct gw_wire_head h;
 
-	out[0] = begin(w, p, &h, &d);
+	out[0] = begin(w, p, &h, &d, &r, now_ns);
 	for (uint32_t i = 0; i < take->n_runs; i++) {
 		gw_wire_put_run(payload(w, p, out[0]) + i * sizeof(struct gw_wire_run),
 			take->run[i].page, take->run[i].count);
 		gw_tx_path_push_run(&p->tx, take->run[i].page, take->run[i].count);
 	}
 	seal_payload(w, p, out[0], d.length);
-	finish(p, &s->core.tally[w->index], out[0], &h, &d, &r, now_ns);
+	sum(out, 1, &h);
+	book(p, &s->core.tally[w->index], &r);
 	gw_take_runs_done(&s->core, take, w->index);
 	return 1;
 }
@@ -329,7 +340,7 @@ static gw_packet *put_copy(
 	} else {
 		d.length = (uint16_t)(of->count * GW_WIRE_PAGE_BYTES);
 	}
-	m = begin(w, p, &h, &d);
+	m = begin(w, p, &h, &d, &r, now_ns);
 	if (of->kind == GW_TX_RUN_LIST) {
 		for (uint32_t i = 0; i < of->count; i++) {
 			const struct gw_tx_run *run = gw_tx_path_run(&c->of->tx, of->page + i);
@@ -342,7 +353,8 @@ static gw_packet *put_copy(
 		put_ram(w, p, m, region->base + (uint64_t)of->page * GW_WIRE_PAGE_BYTES + d.offset,
 			d.length, NULL);
 	}
-	finish(p, &c->source->core.tally[w->index], m, &h, &d, &r, now_ns);
+	sum(&m, 1, &h);
+	book(p, &c->source->core.tally[w->index], &r);
 	p->tx.copy_bytes += r.wire_bytes;
 	gw_drop(w, GW_DROP_tail_copy);
 	return m;

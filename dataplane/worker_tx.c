@@ -145,7 +145,6 @@ static void book(struct gw_path_out *p, struct gw_source_tally *tally, const str
 {
 	gw_tx_path_sent(&p->tx, r);
 	gw_tally_add(&tally->wire_bytes, r->wire_bytes);
-	gw_pacer_spend(&p->queue->port->pacer, r->wire_bytes + GW_WIRE_L1_BYTES, r->sent_ns);
 }
 
 /* Pages that the driver reads itself, a burst of them later: their first lines, which are looked at
@@ -295,7 +294,9 @@ static uint16_t fill(struct gw_worker *w, struct gw_queue *q, struct gw_worker_s
 	return 0;
 }
 
-/* The session's cap and its share of the queue: of what these packets take at layer 1. */
+/* The port's and the session's cap, and the session's share of the queue: of what these packets
+ * take at layer 1. Not for each alone: the pacers' atomic additions wait for all that was stored.
+ */
 static void charge(struct gw_queue *q, struct gw_dp_source *s, gw_packet *const *m, uint16_t n,
 	uint64_t now_ns)
 {
@@ -304,6 +305,7 @@ static void charge(struct gw_queue *q, struct gw_dp_source *s, gw_packet *const 
 	for (uint16_t i = 0; i < n; i++)
 		bytes += gw_packet_bytes(m[i]) + GW_WIRE_L1_BYTES;
 	gw_share_spend(&q->share, (uint8_t)s->slot, bytes);
+	gw_pacer_spend(&q->port->pacer, bytes, now_ns);
 	gw_pacer_spend(&s->pacer, bytes, now_ns);
 }
 

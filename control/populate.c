@@ -138,6 +138,8 @@ static int populate_chunk(struct hand *h, uint64_t chunk)
 	uint64_t unit = chunk * CHUNK_UNITS, end = unit + CHUNK_UNITS;
 	int rc = 0;
 
+	if (extents == NULL && h->p->conf.again)
+		return populate_held(h, chunk * CHUNK_PAGES, CHUNK_PAGES);
 	if (extents == NULL)
 		return gw_ram_unmapped(
 			h->p->conf.ram, h->n, chunk * CHUNK_PAGES, CHUNK_PAGES, populate_held, h);

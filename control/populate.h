@@ -14,6 +14,7 @@ struct gw_populate_conf { /* all borrowed */
 	/* Where the destination's files held data before: pages that arrive are kept, and the sink
 	 * told; the others are given back. NULL: they held none. */
 	struct gw_dp_sink *sink;
+	bool again; /* extents NULL: what is mapped already too */
 };
 
 int gw_populate_create(const struct gw_populate_conf *conf, struct gw_populate **out);

@@ -64,6 +64,7 @@ void gw_run_free(struct gw_run **r)
 		gw_ram_free(&run->ram);
 	gw_populate_free(&run->ahead);
 	gw_populate_free(&run->populate);
+	gw_populate_free(&run->again);
 	gw_link_put(&run->link);
 	gw_meter_free(&run->meter);
 	json_decref(run->reasons);

@@ -108,8 +108,8 @@ struct gw_run {
 	uint32_t jobs;
 	void (*when_free)(struct gw_run *run); /* waits for the last job */
 	/* Of what the files hold, while the session is being prepared; then of what is to be sent,
-	 * which mostly finds it done. */
-	struct gw_populate *ahead, *populate;
+	 * which mostly finds it done; then, where that was long ago, of all of it once more. */
+	struct gw_populate *ahead, *populate, *again;
 };
 
 /* ---- for the manager ---- */

@@ -53,6 +53,7 @@ struct gw_src_run {
 	bool telling;                          /* extents go out as the connection takes them */
 	uint64_t populated[GW_DP_MAX_REGIONS]; /* by the destination, as it says */
 	bool all_populated;                    /* by both */
+	uint64_t mapped_ns;                    /* since when all of it is mapped here; 0: is not */
 
 	uint8_t *state;
 	struct gw_digest128 state_digest;

@@ -9,7 +9,8 @@
 
 #define SLOW_NS (10 * GW_NS_PER_MS)
 #define STALL_NS (5 * GW_NS_PER_S) /* re-sends get through late rather than never */
-#define TELL_BACKLOG (4u << 20)    /* large transfers leave room for what is urgent */
+#define STALE_NS (300 * GW_NS_PER_MS)
+#define TELL_BACKLOG (4u << 20) /* large transfers leave room for what is urgent */
 
 void gw_src_run_link_text(struct gw_src_run *s, char *text, size_t size)
 {
@@ -102,10 +103,19 @@ static void tell(struct gw_src_run *s)
 	}
 }
 
+/* Whether it has been so long since all was accessed that it must be once more, before anything is
+ * sent: hypervisors that shadow page tables drop entries that nobody uses, and poll cores would
+ * make them anew, 1.5 us a page. */
+static bool is_stale(const struct gw_src_run *s, uint64_t now_ns)
+{
+	return s->run.conf.populate_first && s->run.again == NULL &&
+	       now_ns - s->mapped_ns > STALE_NS;
+}
+
 void gw_src_run_let_out(struct gw_src_run *s, uint64_t now_ns)
 {
-	struct gw_populate *own = s->run.populate;
-	bool all = true;
+	struct gw_populate *own = s->run.again != NULL ? s->run.again : s->run.populate;
+	bool mapped = true, all = true;
 
 	if (own == NULL || s->stream == NULL || s->all_populated)
 		return;
@@ -120,12 +130,19 @@ void gw_src_run_let_out(struct gw_src_run *s, uint64_t now_ns)
 		uint64_t mark = gw_populate_mark(own, i), pages;
 
 		gw_ram_region(s->run.ram, i, NULL, &pages);
+		mapped = mapped && mark == pages;
 		if (mark > s->populated[i])
 			mark = s->populated[i];
 		gw_dp_source_limit(s->stream, i, mark);
 		all = all && mark == pages;
 	}
-	if (all) {
+	if (mapped && s->mapped_ns == 0)
+		s->mapped_ns = now_ns;
+	if (all && is_stale(s, now_ns)) {
+		const struct gw_populate_conf conf = {.ram = s->run.ram, .again = true};
+
+		gw_run_populate(&s->run, &conf, &s->run.again);
+	} else if (all) {
 		s->all_populated = true;
 		gw_run_feed(&s->run, GW_EV_POPULATED, 0, 0, NULL);
 	}

@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* control/populate.c: what is made to be there, kept or given back, and how far that has come. */
+#include "../../dataplane/dataplane.h"
+
+static uint64_t asked_pages;
+
+static int count_populate_data(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)
+{
+	asked_pages += count;
+	return gw_ram_populate_data(ram, n, first, count);
+}
+
+#define gw_ram_populate_data count_populate_data
 #include "../../control/populate.c"
+#undef gw_ram_populate_data
 #include "run.h"
 
 #include <fcntl.h>
@@ -167,6 +179,32 @@ static void test_what_files_hold(void)
 	teardown(&w);
 }
 
+/* Once more: only what is not mapped yet, or all that there is, and never a hole. */
+static void test_again(void)
+{
+	struct world w;
+	struct gw_populate_conf conf;
+
+	setup(&w);
+	fill(&w, 0, 10, 10);
+	fill(&w, 0, CHUNK_PAGES - 5, 10);
+	conf = (struct gw_populate_conf){.ram = w.ram};
+	asked_pages = 0;
+	run(&w, &conf);
+	CU_ASSERT_EQUAL(asked_pages, 20);
+	gw_populate_free(&w.populate);
+	asked_pages = 0;
+	run(&w, &conf);
+	CU_ASSERT_EQUAL(asked_pages, 0);
+	gw_populate_free(&w.populate);
+	conf.again = true;
+	run(&w, &conf);
+	CU_ASSERT_EQUAL(asked_pages, 20);
+	CU_ASSERT_EQUAL(data(&w, 0, 0, UINT64_MAX), 20);
+	CU_ASSERT_EQUAL(gw_populate_mark(w.populate, 0), PAGES);
+	teardown(&w);
+}
+
 /* The mark is what is done without a gap; who is stopped or cancelled leaves it there. */
 static void test_mark(void)
 {
@@ -223,6 +261,7 @@ int main(void)
 		{"empty files", test_empty},
 		{"files that held something", test_held},
 		{"what files hold", test_what_files_hold},
+		{"again", test_again},
 		{"mark", test_mark},
 		{"file cut off", test_cut_off},
 		CU_TEST_INFO_NULL,

@@ -156,6 +156,7 @@ static void list(FILE *f, const struct mode *mode, const struct gw_section *sect
 
 static int print(FILE *f, const struct mode *mode)
 {
+	fprintf(f, "# SPDX-License-Identifier: BSD-3-Clause\n");
 	fprintf(f, "# godwit: example configuration, mode %s\n#\n", mode->name);
 	for (const char *const *line = mode->intro; *line != NULL; line++)
 		fprintf(f, "# %s\n", *line);

@@ -35,7 +35,12 @@ BACK = [(SOURCE, "U_PEER"), (SOURCE, "U_RESUMING"), (SOURCE, "U_STOPPING"), (SOU
         (DESTINATION, "ALONE"), (DESTINATION, "U_QUITTING"), (DESTINATION, "U_PUNCHING"),
         (DESTINATION, "RECORDING_REFUSE"), (DESTINATION, "REFUSING"), (DESTINATION, "REFUSED")]
 # One of every fault, and the commit from all sides: what CI has time for.
-SHORT = ["godwitd-source@source:SENDING", "qemu-destination@destination:RECEIVING",
+# Each daemon in each phase (prepare, trace, precopy, switchover, done), and one of each other fault.
+SHORT = ["godwitd-source@source:CHECKING", "godwitd-destination@destination:MAPPING",
+         "godwitd-source@source:STARTING", "godwitd-destination@source:STARTING",
+         "godwitd-source@source:SENDING", "godwitd-destination@source:SENDING",
+         "godwitd-source@source:CLOSING", "godwitd-destination@source:QUITTING",
+         "qemu-destination@destination:RECEIVING",
          "data-links@source:FINAL", "disk-source@source:RECORDING_PAUSE",
          "qemu-source@source:COMMITTING", "godwitd-destination@destination:LOADING",
          "control-link@destination:READY", "godwitd-source@source:GONE",

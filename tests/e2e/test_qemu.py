@@ -26,6 +26,17 @@ def test_one_backend(tb):
     check(steps, "disk steps are printed")
 
 
+def test_there_and_back_and_there(tb):
+    """A to B to A to B, over four ports with a small MTU."""
+    a, b = tb.hosts(tb.memifs(4, 1500))
+    guest = tb.qemu("vm1", load=LOAD)
+    at = guest.start(a)
+    at.wait_ready()
+    b.wait_peer(a)
+    for here, there in ((a, b), (b, a), (a, b)):
+        at, _ = move(guest, at, here, there)
+
+
 def test_two_backends(tb):
     """Two memory backends, a NUMA node each."""
     _move_once(tb, backends=(64, 96))

@@ -9,9 +9,8 @@
 
 /* A page makes at most this many packets, so a burst stops short of its end. */
 #define PACKETS_PER_TAKE GW_WIRE_QUARTERS
-#define LINE 64u
 /* The payload starts on a cache line of the buffer: the copy's stores are aligned. */
-#define FRAME_START (2 * LINE - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
+#define FRAME_START (2 * GW_COPY_LINE - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
 _Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == GW_PACKET_HEADROOM,
 	"fits the headroom");
 

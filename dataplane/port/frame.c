@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define ETH_BYTES 14u
-#define IP_BYTES 20u
 #define UDP_BYTES 8u
 #define TYPE_IPV4 0x0800u
 #define TYPE_ARP 0x0806u
@@ -34,7 +32,7 @@ static uint16_t fold(uint32_t sum)
 void gw_frame_template(struct gw_frame_template *t, const uint8_t *from_mac, const uint8_t *to_mac,
 	uint32_t from_ip, uint32_t to_ip, uint16_t from_port, uint16_t to_port)
 {
-	uint8_t *eth = t->bytes, *ip = eth + ETH_BYTES, *udp = ip + IP_BYTES;
+	uint8_t *eth = t->bytes, *ip = eth + GW_FRAME_ETHERNET, *udp = ip + GW_FRAME_IPV4;
 
 	memset(t, 0, sizeof(*t));
 	memcpy(eth, to_mac, 6);
@@ -49,40 +47,41 @@ void gw_frame_template(struct gw_frame_template *t, const uint8_t *from_mac, con
 	gw_put16(udp, from_port);
 	gw_put16(udp + 2, to_port);
 	/* The UDP checksum stays 0 (none, RFC 768): CRC32C or a tag covers the payload. */
-	t->ip_sum = sum_words(ip, IP_BYTES);
+	t->ip_sum = sum_words(ip, GW_FRAME_IPV4);
 }
 
 void gw_frame_template_ect(struct gw_frame_template *t)
 {
-	t->bytes[ETH_BYTES + 1] |= ECN_ECT0;
-	t->ip_sum = sum_words(t->bytes + ETH_BYTES, IP_BYTES);
+	t->bytes[GW_FRAME_ETHERNET + 1] |= ECN_ECT0;
+	t->ip_sum = sum_words(t->bytes + GW_FRAME_ETHERNET, GW_FRAME_IPV4);
 }
 
 void gw_frame_put(uint8_t *out, const struct gw_frame_template *t, uint32_t len)
 {
-	uint16_t total = (uint16_t)(IP_BYTES + UDP_BYTES + len);
+	uint16_t total = (uint16_t)(GW_FRAME_IPV4 + UDP_BYTES + len);
 
 	memcpy(out, t->bytes, GW_FRAME_HEADER);
-	gw_put16(out + ETH_BYTES + 2, total);
-	gw_put16(out + ETH_BYTES + 10, (uint16_t)~fold(t->ip_sum + total));
-	gw_put16(out + ETH_BYTES + IP_BYTES + 4, (uint16_t)(UDP_BYTES + len));
+	gw_put16(out + GW_FRAME_ETHERNET + 2, total);
+	gw_put16(out + GW_FRAME_ETHERNET + 10, (uint16_t)~fold(t->ip_sum + total));
+	gw_put16(out + GW_FRAME_ETHERNET + GW_FRAME_IPV4 + 4, (uint16_t)(UDP_BYTES + len));
 }
 
 static enum gw_frame_kind parse_ipv4(
 	const uint8_t *ip, size_t len, uint32_t own_ip, struct gw_frame_in *in)
 {
-	const uint8_t *udp = ip + IP_BYTES;
+	const uint8_t *udp = ip + GW_FRAME_IPV4;
 	uint16_t total, udp_len;
 
-	if (len < IP_BYTES + UDP_BYTES || ip[0] != 0x45) /* options are never ours */
+	if (len < GW_FRAME_IPV4 + UDP_BYTES || ip[0] != 0x45) /* options are never ours */
 		return GW_FRAME_OTHER;
 	total = gw_get16(ip + 2);
 	if (ip[9] != PROTO_UDP || gw_get32(ip + 16) != own_ip || (gw_get16(ip + 6) & 0x3fff) != 0)
 		return GW_FRAME_OTHER;
-	if (total > len || total < IP_BYTES + UDP_BYTES || fold(sum_words(ip, IP_BYTES)) != 0xffff)
+	if (total > len || total < GW_FRAME_IPV4 + UDP_BYTES ||
+		fold(sum_words(ip, GW_FRAME_IPV4)) != 0xffff)
 		return GW_FRAME_INVALID;
 	udp_len = gw_get16(udp + 4);
-	if (udp_len < UDP_BYTES || udp_len != total - IP_BYTES)
+	if (udp_len < UDP_BYTES || udp_len != total - GW_FRAME_IPV4)
 		return GW_FRAME_INVALID;
 	in->ce = (ip[1] & ECN_CE) == ECN_CE;
 	in->from_ip = gw_get32(ip + 12);
@@ -100,13 +99,13 @@ static enum gw_frame_kind parse_ipv4(
 enum gw_frame_kind gw_frame_parse(
 	const uint8_t *frame, size_t len, uint32_t ip, struct gw_frame_in *in)
 {
-	const uint8_t *arp = frame + ETH_BYTES;
+	const uint8_t *arp = frame + GW_FRAME_ETHERNET;
 
-	if (len < ETH_BYTES)
+	if (len < GW_FRAME_ETHERNET)
 		return GW_FRAME_INVALID;
 	switch (gw_get16(frame + 12)) {
 	case TYPE_IPV4:
-		return parse_ipv4(frame + ETH_BYTES, len - ETH_BYTES, ip, in);
+		return parse_ipv4(frame + GW_FRAME_ETHERNET, len - GW_FRAME_ETHERNET, ip, in);
 	case TYPE_ARP:
 		if (len < GW_FRAME_ARP || gw_get16(arp) != 1 || gw_get16(arp + 2) != TYPE_IPV4 ||
 			arp[4] != 6 || arp[5] != 4)
@@ -119,7 +118,7 @@ enum gw_frame_kind gw_frame_parse(
 
 void gw_frame_turn(uint8_t *frame, const uint8_t *own_mac, uint32_t len)
 {
-	uint8_t *ip = frame + ETH_BYTES, *udp = ip + IP_BYTES, t[4];
+	uint8_t *ip = frame + GW_FRAME_ETHERNET, *udp = ip + GW_FRAME_IPV4, t[4];
 
 	memcpy(frame, frame + 6, 6);
 	memcpy(frame + 6, own_mac, 6);
@@ -129,17 +128,17 @@ void gw_frame_turn(uint8_t *frame, const uint8_t *own_mac, uint32_t len)
 	memcpy(t, udp, 2);
 	memcpy(udp, udp + 2, 2);
 	memcpy(udp + 2, t, 2);
-	gw_put16(ip + 2, (uint16_t)(IP_BYTES + UDP_BYTES + len));
+	gw_put16(ip + 2, (uint16_t)(GW_FRAME_IPV4 + UDP_BYTES + len));
 	gw_put16(udp + 4, (uint16_t)(UDP_BYTES + len));
 	ip[1] &= (uint8_t)~ECN_CE;
 	gw_put16(ip + 10, 0);
-	gw_put16(ip + 10, (uint16_t)~fold(sum_words(ip, IP_BYTES)));
+	gw_put16(ip + 10, (uint16_t)~fold(sum_words(ip, GW_FRAME_IPV4)));
 }
 
 static void put_arp(uint8_t *out, uint16_t op, const uint8_t *own_mac, uint32_t own_ip,
 	const uint8_t *to_mac, uint32_t to_ip)
 {
-	uint8_t *arp = out + ETH_BYTES;
+	uint8_t *arp = out + GW_FRAME_ETHERNET;
 
 	gw_put16(out + 12, TYPE_ARP);
 	memcpy(out + 6, own_mac, 6);
@@ -164,7 +163,7 @@ void gw_frame_arp_request(uint8_t *out, const uint8_t *own_mac, uint32_t own_ip,
 
 bool gw_frame_arp_wants(const uint8_t *frame, uint32_t own_ip)
 {
-	const uint8_t *arp = frame + ETH_BYTES;
+	const uint8_t *arp = frame + GW_FRAME_ETHERNET;
 
 	return gw_get16(arp + 6) == 1 && gw_get32(arp + 24) == own_ip;
 }
@@ -172,15 +171,15 @@ bool gw_frame_arp_wants(const uint8_t *frame, uint32_t own_ip)
 void gw_frame_arp_answer(uint8_t *frame, const uint8_t *own_mac, uint32_t own_ip)
 {
 	uint8_t to_mac[6];
-	uint32_t to_ip = gw_get32(frame + ETH_BYTES + 14);
+	uint32_t to_ip = gw_get32(frame + GW_FRAME_ETHERNET + 14);
 
-	memcpy(to_mac, frame + ETH_BYTES + 8, 6);
+	memcpy(to_mac, frame + GW_FRAME_ETHERNET + 8, 6);
 	memcpy(frame, to_mac, 6);
 	put_arp(frame, 2, own_mac, own_ip, to_mac, to_ip);
 }
 
 uint32_t gw_frame_arp_sender(const uint8_t *frame, const uint8_t **mac)
 {
-	*mac = frame + ETH_BYTES + 8;
-	return gw_get32(frame + ETH_BYTES + 14);
+	*mac = frame + GW_FRAME_ETHERNET + 8;
+	return gw_get32(frame + GW_FRAME_ETHERNET + 14);
 }

@@ -4,8 +4,8 @@
 #include "../base/prefault.h"
 #include "../base/secret.h"
 #include "../memory/bitmap.h"
-#include "../memory/stamp.h"
 #include "../memory/copy.h"
+#include "../memory/stamp.h"
 #include "../memory/zero.h"
 
 #include <errno.h>

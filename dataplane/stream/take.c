@@ -132,16 +132,10 @@ static uint8_t classify(struct gw_source *s, uint64_t flat, const uint8_t *data,
 	return zero ? GW_WIRE_ZERO_RUNS : GW_WIRE_RAW;
 }
 
-/* The first page that is left in hand. */
-static const uint8_t *next_in_hand(const struct gw_source *s, const struct gw_take *t)
+/* The first page that is left in hand, which is not empty. */
+static uint64_t first_in_hand(const struct gw_take *t)
 {
-	const struct gw_space_region *r = &s->space.region[t->hand_region];
-	uint64_t flat;
-
-	if (t->hand == 0)
-		return NULL;
-	flat = t->hand_word * 64 + (unsigned int)__builtin_ctzll(t->hand);
-	return r->base + (flat - r->first) * GW_WIRE_PAGE_BYTES;
+	return t->hand_word * 64 + (unsigned int)__builtin_ctzll(t->hand);
 }
 
 void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint32_t core,
@@ -166,7 +160,7 @@ void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint3
 			return;
 		}
 		r = &s->space.region[t->hand_region];
-		flat = t->hand_word * 64 + (unsigned int)__builtin_ctzll(t->hand);
+		flat = first_in_hand(t);
 		page = (uint32_t)(flat - r->first);
 		encoding = classify(
 			s, flat, r->base + (uint64_t)page * GW_WIRE_PAGE_BYTES, t->hand_region);
@@ -189,8 +183,7 @@ void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint3
 		out->count = 1;
 		t->hand &= t->hand - 1;
 		while (out->count < max_pages && t->hand != 0 &&
-			t->hand_word * 64 + (unsigned int)__builtin_ctzll(t->hand) ==
-				flat + out->count &&
+			first_in_hand(t) == flat + out->count &&
 			classify(s, flat + out->count,
 				out->data + (uint64_t)out->count * GW_WIRE_PAGE_BYTES,
 				t->hand_region) == GW_WIRE_RAW) {
@@ -198,7 +191,9 @@ void gw_take_next(struct gw_source *s, struct gw_take *t, uint32_t worker, uint3
 			out->count++;
 		}
 		gw_tally_add(&tally->pages, out->count);
-		out->next = next_in_hand(s, t);
+		out->next = NULL;
+		if (t->hand != 0)
+			out->next = r->base + (first_in_hand(t) - r->first) * GW_WIRE_PAGE_BYTES;
 		return;
 	}
 }

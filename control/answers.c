@@ -48,8 +48,9 @@ void gw_answer_for_ended(const char *run_dir, struct gw_conn *conn, enum gw_mess
 	/* Another host's word about this session counts for nothing. */
 	if (r.step != GW_STEP_NONE && strcmp(r.peer, gw_peer_name(gw_conn_peer(conn))) != 0)
 		r.step = GW_STEP_NONE;
-	/* What the record says next is not yet true. */
-	if (settling && r.step != GW_STEP_NONE)
+	/* What the record says next is not yet true. (Of one that was only prepared it says
+	 * nothing.) */
+	if (settling && r.step != GW_STEP_NONE && r.step != GW_STEP_PREPARED)
 		r.step = GW_STEP_STARTING;
 	switch (type) {
 	case GW_MESSAGE_ASK:
@@ -63,7 +64,7 @@ void gw_answer_for_ended(const char *run_dir, struct gw_conn *conn, enum gw_mess
 		break;
 	case GW_MESSAGE_ABORT:
 		/* A source aborts before GO, so nothing of this session was started here. */
-		if (r.step == GW_STEP_PREPARED || r.step == GW_STEP_REFUSED)
+		if (!settling && (r.step == GW_STEP_PREPARED || r.step == GW_STEP_REFUSED))
 			gw_record_remove(run_dir, id);
 		if (r.step == GW_STEP_NONE || r.step == GW_STEP_PREPARED ||
 			r.step == GW_STEP_REFUSED) {

@@ -15,14 +15,22 @@
 
 #define RETRY_NS GW_NS_PER_S
 
-/* A destination's session that had reached LOADING or STARTING. */
+/* A destination's session that had reached PREPARED, LOADING or STARTING. */
 struct settle {
 	LIST_ENTRY(settle) link;
 	struct gw_recovery *r;
 	struct gw_record record;
 	struct gw_hv *hv;
 	struct gw_timer *timer; /* the next attempt */
+	struct give_back *memory;
 	bool over;
+};
+
+/* Memory that no guest will run on, and what arrived in it. */
+struct give_back {
+	struct settle *settle; /* NULL: it does not wait for the job any more */
+	struct gw_ram *ram;
+	int result;
 };
 
 struct gw_recovery {
@@ -68,12 +76,93 @@ static void resumed(void *arg, int result, const struct gw_err *err)
 	}
 }
 
+/* ---- memory ---- */
+
+static void cannot_give_back(const struct settle *s, const char *why)
+{
+	gw_warn("session %s (%s): what arrived here cannot be given back: %s", s->record.id,
+		s->record.vm, why);
+}
+
+static void map_memory(struct settle *s)
+{
+	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->hv));
+	struct gw_ram_region region[GW_EXPORT_MAX_REGIONS];
+	struct gw_err err = {.text = "out of memory"};
+
+	if (s->memory != NULL)
+		return; /* another attempt */
+	for (uint32_t i = 0; i < info->n_regions && i < GW_EXPORT_MAX_REGIONS; i++)
+		region[i] = (struct gw_ram_region){.id = (uint8_t)i,
+			.size = info->region[i].size,
+			.file_offset = info->region[i].file_offset,
+			.fd = info->region_fd[i]};
+	s->memory = calloc(1, sizeof(*s->memory));
+	if (s->memory == NULL ||
+		gw_ram_map(region, info->n_regions, true, &s->memory->ram, &err) != 0) {
+		cannot_give_back(s, err.text);
+		free(s->memory);
+		s->memory = NULL;
+	}
+}
+
+static void let_go(struct give_back *m)
+{
+	gw_ram_free(&m->ram);
+	free(m);
+}
+
+static void punch(struct gw_job *job, void *arg)
+{
+	struct give_back *m = arg;
+
+	(void)job; /* runs to its end: nothing is left behind */
+	m->result = gw_ram_punch_all(m->ram);
+}
+
+static void forget(struct settle *s)
+{
+	if (s->record.step == GW_STEP_PREPARED)
+		gw_record_remove(s->r->config->run_dir, s->record.id);
+	over(s, "the guest never ran here");
+}
+
+static void punched(void *arg)
+{
+	struct give_back *m = arg;
+	struct settle *s = m->settle;
+
+	if (s != NULL) {
+		s->memory = NULL;
+		if (m->result != 0)
+			cannot_give_back(s, strerror(-m->result));
+		forget(s);
+	}
+	let_go(m);
+}
+
+/* Its export socket stays ours until that is done: no other session begins meanwhile. */
+static void empty(struct settle *s)
+{
+	if (s->memory == NULL) {
+		forget(s);
+		return;
+	}
+	s->memory->settle = s;
+	if (gw_job_start(s->r->loop, punch, punched, s->memory) == NULL) {
+		s->memory->settle = NULL;
+		gw_timer_set(s->timer, RETRY_NS, 0);
+	}
+}
+
+/* ---- steps ---- */
+
 static void quit_done(void *arg, int result, const struct gw_err *err)
 {
 	struct settle *s = arg;
 
 	if (result == 0) {
-		over(s, "the guest never ran here, its hypervisor has been ended");
+		empty(s);
 		return;
 	}
 	gw_warn("session %s (%s): cannot end the hypervisor: %s", s->record.id, s->record.vm,
@@ -81,23 +170,45 @@ static void quit_done(void *arg, int result, const struct gw_err *err)
 	gw_timer_set(s->timer, RETRY_NS, 0);
 }
 
+/* Whoever else uses a hypervisor that waits keeps what it has. */
+static void checked(void *arg, int result, json_t *reasons, const struct gw_err *err)
+{
+	struct settle *s = arg;
+
+	if (result != 0)
+		cannot_give_back(s, err->text);
+	else if (json_array_size(reasons) > 0)
+		cannot_give_back(s,
+			json_string_value(json_object_get(json_array_get(reasons, 0), "message")));
+	else
+		map_memory(s);
+	json_decref(reasons);
+	empty(s);
+}
+
 static void gone(struct settle *s)
 {
-	bool started = s->record.step == GW_STEP_STARTING;
-
-	step_to(s, started ? GW_STEP_CRASHED : GW_STEP_REFUSED);
-	over(s, started ? "the hypervisor ended while the guest was starting"
-			: "the guest never ran here, its hypervisor is gone");
+	if (s->record.step == GW_STEP_STARTING) {
+		step_to(s, GW_STEP_CRASHED);
+		over(s, "the hypervisor ended while the guest was starting");
+		return;
+	}
+	if (s->record.step != GW_STEP_PREPARED)
+		step_to(s, GW_STEP_REFUSED);
+	empty(s);
 }
 
 static void proceed(struct settle *s)
 {
 	if (gw_exporter_info(gw_hv_exporter(s->hv))->pid != s->record.pid) {
 		gone(s);
+	} else if (s->record.step == GW_STEP_PREPARED) {
+		gw_hv_check(s->hv, checked, s);
 	} else if (s->record.step == GW_STEP_LOADING || s->record.step == GW_STEP_REFUSED) {
 		/* STARTING was never recorded, so no cont was sent. Recorded before the hypervisor
 		 * is ended. */
 		step_to(s, GW_STEP_REFUSED);
+		map_memory(s);
 		gw_hv_quit(s->hv, quit_done, s);
 	} else if (s->record.was_paused) {
 		step_to(s, GW_STEP_RUNNING);
@@ -119,6 +230,12 @@ static void opened(void *arg, int result, const struct gw_err *err)
 		gone(s);
 		return;
 	}
+	/* Nobody waits for what becomes of this one. */
+	if (s->record.step == GW_STEP_PREPARED) {
+		cannot_give_back(s, err->text);
+		empty(s);
+		return;
+	}
 	gw_warn("session %s (%s): cannot reach the hypervisor: %s", s->record.id, s->record.vm,
 		err->text);
 	gw_timer_set(s->timer, RETRY_NS, 0);
@@ -137,6 +254,20 @@ static void on_exporter(void *ctx, const struct gw_exporter_event *ev)
 	(void)ev;
 }
 
+/* A job that still empties its memory goes on. */
+static void drop(struct settle *s)
+{
+	if (s->hv != NULL)
+		gw_hv_free(&s->hv);
+	if (s->memory != NULL && s->memory->settle != NULL)
+		s->memory->settle = NULL;
+	else if (s->memory != NULL)
+		let_go(s->memory);
+	gw_timer_free(&s->timer);
+	LIST_REMOVE(s, link);
+	free(s);
+}
+
 static void attempt(void *ctx)
 {
 	struct settle *s = ctx;
@@ -148,9 +279,7 @@ static void attempt(void *ctx)
 	if (s->hv != NULL)
 		gw_hv_free(&s->hv);
 	if (s->over) {
-		gw_timer_free(&s->timer);
-		LIST_REMOVE(s, link);
-		free(s);
+		drop(s);
 		return;
 	}
 	gw_place_of(s->r->config, &place);
@@ -190,10 +319,6 @@ static void found(void *ctx, const struct gw_record *record)
 		gw_manager_recover_source(r->manager, record);
 		break;
 	case GW_STEP_PREPARED:
-		/* Its hypervisor was only asked to wait, and the next session trusts no memory that
-		 * it finds. */
-		gw_record_remove(r->config->run_dir, record->id);
-		break;
 	case GW_STEP_LOADING:
 	case GW_STEP_STARTING:
 	case GW_STEP_REFUSED:
@@ -237,13 +362,8 @@ void gw_recovery_free(struct gw_recovery **recovery)
 
 	if (r == NULL)
 		return;
-	while ((s = LIST_FIRST(&r->list)) != NULL) {
-		if (s->hv != NULL)
-			gw_hv_free(&s->hv);
-		gw_timer_free(&s->timer);
-		LIST_REMOVE(s, link);
-		free(s);
-	}
+	while ((s = LIST_FIRST(&r->list)) != NULL)
+		drop(s);
 	free(r);
 	*recovery = NULL;
 }

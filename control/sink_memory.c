@@ -216,17 +216,7 @@ static void punch(struct gw_job *job, void *arg)
 	struct gw_dst_run *s = arg;
 
 	(void)job; /* runs to its end: nothing is left behind */
-	s->job_result = 0;
-	for (uint32_t i = 0; i < gw_ram_regions(s->run.ram); i++) {
-		uint64_t pages;
-		uint8_t id;
-		int rc;
-
-		gw_ram_region(s->run.ram, i, &id, &pages);
-		rc = gw_ram_punch(s->run.ram, i, 0, pages);
-		if (rc != 0)
-			s->job_result = rc;
-	}
+	s->job_result = gw_ram_punch_all(s->run.ram);
 }
 
 static void punched(void *arg)

@@ -215,6 +215,8 @@ int gw_ram_unmapped(const struct gw_ram *ram, uint32_t n, uint64_t first, uint64
 bool gw_ram_empty(const struct gw_ram *ram);
 /* Gives pages back to the file (they read as zero and are holes). */
 int gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);
+/* All of them; what cannot be given back does not keep the rest from it. */
+int gw_ram_punch_all(struct gw_ram *ram);
 /* Faults pages in, writable where the mapping is, on the calling (helper) thread. Where it is
  * writable, 512 pages that are populated together become a huge page if the kernel has one
  * (MADV_COLLAPSE, Linux 6.1): whoever maps the file has fewer faults and TLB misses from then on.

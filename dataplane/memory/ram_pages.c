@@ -127,6 +127,18 @@ int gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)
 	return 0;
 }
 
+int gw_ram_punch_all(struct gw_ram *ram)
+{
+	int ret = 0, rc;
+
+	for (uint32_t i = 0; i < ram->n; i++) {
+		rc = gw_ram_punch(ram, i, 0, ram->region[i].bytes / PAGE_BYTES);
+		if (rc != 0)
+			ret = rc;
+	}
+	return ret;
+}
+
 static void access_first(const struct mapping *m, uint64_t first, uint64_t end)
 {
 	gw_prefault(m->base + first * PAGE_BYTES, (end - first) * PAGE_BYTES);

@@ -223,6 +223,8 @@ class Arena:
             raise Lost(f"the guest runs at the {runners[0]}, yet a person is asked: {by_hand}")
         if not runners:
             self._judge_death(ran_there, by_hand)
+        elif runners == [SOURCE]:
+            self.destination.wait_given_back()
         self._clear(runners, by_hand)
         return {(): "died", (SOURCE,): "stayed", (DESTINATION,): "moved"}[tuple(runners)]
 

@@ -10,7 +10,7 @@ import signal
 import uuid
 
 import places
-from guestpage import GuestPage
+from guestpage import GuestPage, data_bytes
 from procs import Failed, wait_for
 from qmp import Qmp
 
@@ -108,6 +108,14 @@ class Instance:
     def read(self):
         """The guest's page as this end's memory holds it, or None."""
         return self.guest.page.read(self.ram_paths())
+
+    def left_behind(self):
+        """Bytes of data in its memory; 0 when its process has ended."""
+        return 0 if self.state() == "gone" else sum(data_bytes(p) for p in self.ram_paths())
+
+    def wait_given_back(self):
+        """Waits until nothing of a migration is left in its memory."""
+        wait_for("the destination's memory to be given back", lambda: self.left_behind() == 0, 30)
 
     def wait_advance(self, by=20, timeout_s=60):
         """Until the guest runs here: its counter grows, and the hypervisor says running."""

@@ -6,7 +6,6 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts" / "lib"))
 
-import guestpage  # noqa: E402  pylint: disable=wrong-import-position
 from procs import wait_for  # noqa: E402  pylint: disable=wrong-import-position
 
 # Small and quick to check as a whole, so that a test can wait for full checks.
@@ -67,13 +66,6 @@ def move(guest, source, a, b, **params):
 def check_stays(source, destination, a):
     """After an abort: the guest lives at the source, nothing is left at the destination."""
     check_lives(source)
-    wait_for("the destination's memory to be given back", lambda: left_behind(destination) == 0, 30)
+    destination.wait_given_back()
     check(destination.state() != "running", "the destination does not run the guest")
     check_equal([s for s in a.sessions() if not s["result"]], [], "sessions that go on")
-
-
-def left_behind(instance):
-    """Bytes of data in an instance's memory; 0 when its process has ended."""
-    if instance.state() == "gone":
-        return 0
-    return sum(guestpage.data_bytes(p) for p in instance.ram_paths())

@@ -3,7 +3,7 @@
 
 import signal
 
-from common import LOAD, check, check_equal, check_lives, check_stays, left_behind, move
+from common import LOAD, check, check_equal, check_lives, check_stays, move
 from procs import wait_for
 
 
@@ -16,7 +16,7 @@ def _under_way(tb, rate="100M", wires=None, **hosts):
     destination = guest.start(b, incoming=True)
     session = a.migrate("vm1", b)
     session.wait_phase("precopy")
-    wait_for("memory to arrive", lambda: left_behind(destination) > 1 << 20, 60)
+    wait_for("memory to arrive", lambda: destination.left_behind() > 1 << 20, 60)
     return a, b, guest, source, destination, session
 
 
@@ -39,12 +39,17 @@ def test_retry(tb):
 
 
 def test_destination_daemon_dies(tb):
-    """The destination's godwitd crashes in pre-copy."""
-    a, b, _, source, destination, session = _under_way(tb)
+    """The destination's godwitd crashes in pre-copy; restarted, it gives back what had arrived."""
+    a, b, guest, source, destination, session = _under_way(tb, wires=tb.veths(2, 1500, "200M"))
     b.daemon.kill()
     check(session.wait_end()["result"] in ("aborted", "failed"), "the session has ended")
     check_lives(source)
-    check(destination.state() != "running", "the destination does not run the guest")
+    check(destination.left_behind() > 0, "nobody has given back what arrived")
+    b.start()
+    check_stays(source, destination, a)
+    destination.stop()
+    a.wait_peer(b)
+    move(guest, source, a, b)
 
 
 def test_source_daemon_dies(tb):
@@ -53,7 +58,7 @@ def test_source_daemon_dies(tb):
     a.daemon.kill()
     check_lives(source)
     wait_for("the destination to give up", lambda: all(s["result"] for s in b.sessions()), 60)
-    wait_for("the destination's memory to be given back", lambda: left_behind(destination) == 0, 30)
+    destination.wait_given_back()
     check(destination.state() != "running", "the destination does not run the guest")
 
 

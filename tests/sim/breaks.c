@@ -115,12 +115,12 @@ int64_t __wrap_gw_dp_source_find_holes(struct gw_dp_source *s)
 	return sim_breaks(SIM_BREAK_SKIP_HOLES) ? 0 : __real_gw_dp_source_find_holes(s);
 }
 
-int __wrap_gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);
-int __real_gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count);
+int __wrap_gw_ram_punch_all(struct gw_ram *ram);
+int __real_gw_ram_punch_all(struct gw_ram *ram);
 
-int __wrap_gw_ram_punch(struct gw_ram *ram, uint32_t n, uint64_t first, uint64_t count)
+int __wrap_gw_ram_punch_all(struct gw_ram *ram)
 {
-	return sim_breaks(SIM_BREAK_KEEP_MEMORY) ? 0 : __real_gw_ram_punch(ram, n, first, count);
+	return sim_breaks(SIM_BREAK_KEEP_MEMORY) ? 0 : __real_gw_ram_punch_all(ram);
 }
 
 /* ---- promises ---- */

@@ -294,8 +294,7 @@ void sim_check_rest(void)
 	for (uint32_t n = 0; n < sim_instances(); n++) {
 		const struct sim_instance *i = sim_instance(n);
 
-		/* After a restart the next session empties it. */
-		if (i->alive && i->incoming && !i->daemon_died && !sim_instance_empty(i))
+		if (i->alive && i->incoming && sim_daemon_alive(i->host) && !sim_instance_empty(i))
 			sim_broken("%s waits on host %u, no session is left, and its memory holds "
 				   "data",
 				i->vm->name, i->host);

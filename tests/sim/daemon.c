@@ -150,8 +150,6 @@ void sim_daemon_kill(uint32_t n)
 	if (h->manager == NULL)
 		return;
 	sim_trace("godwitd ends on host %u", n);
-	for (uint32_t i = 0; i < sim_instances(); i++)
-		sim_instance(i)->daemon_died |= sim_instance(i)->host == n;
 	h->asked = 0;
 	sim_loop_kill(h->loop);
 	sim_plane_stop(h->plane);

@@ -63,7 +63,6 @@ struct sim_instance {
 	uint64_t cursor;        /* of the sequential writer */
 	uint64_t fence_hash;
 	bool fenced;
-	bool daemon_died; /* of its host, since it exists */
 	struct sim_event writer;
 	struct gw_exporter *client;
 	bool client_paused, saved_for_client;

@@ -170,7 +170,7 @@ static void test_data(void)
 	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, 120, 1), 0);
 	CU_ASSERT_EQUAL(count_extents(ram, 0, UINT64_MAX), PAGES - 1);
 	CU_ASSERT_EQUAL(count_extents(ram, 100, 50), 49);
-	CU_ASSERT_EQUAL(gw_ram_punch(ram, 0, 0, PAGES), 0);
+	CU_ASSERT_EQUAL(gw_ram_punch_all(ram), 0);
 	CU_ASSERT_TRUE(gw_ram_empty(ram));
 	gw_ram_free(&ram);
 	close(fd);

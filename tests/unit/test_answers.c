@@ -82,11 +82,23 @@ static void test_settling(void)
 	CU_ASSERT_EQUAL(ask(GW_MESSAGE_ASK, true), GW_MESSAGE_UNKNOWN);
 }
 
+/* A source need not wait for memory that is given back; the record goes when it is. */
+static void test_giving_back(void)
+{
+	keep(GW_STEP_PREPARED);
+	CU_ASSERT_EQUAL(ask(GW_MESSAGE_ASK, true), GW_MESSAGE_UNKNOWN);
+	CU_ASSERT_EQUAL(ask(GW_MESSAGE_ABORT, true), GW_MESSAGE_ABORTED);
+	CU_ASSERT(kept());
+	CU_ASSERT_EQUAL(ask(GW_MESSAGE_ABORT, false), GW_MESSAGE_ABORTED);
+	CU_ASSERT(!kept());
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 		{"outcome", test_outcome},
 		{"settling", test_settling},
+		{"giving back", test_giving_back},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -107,17 +107,26 @@ def test_preallocated_is_gathered(tb):
     move(guest, running, a, b)
 
 
-def test_qemu_10(tb):
-    """The newer QEMU that was unpacked beside this system, if any."""
+def _qemu10():
     root = places.qemu10_root()
     if not root:
         raise Skip("no QEMU 10: scripts/qemu10 gets it")
-    _move_once(tb, qemu=root)
+    return root
+
+
+def test_qemu_10(tb):
+    """The newer QEMU that was unpacked beside this system, if any."""
+    _move_once(tb, qemu=_qemu10())
 
 
 def test_preload(tb):
     """Attached by LD_PRELOAD, as for a QEMU without plugins."""
     _move_once(tb, attach="preload")
+
+
+def test_qemu_10_preload(tb):
+    """Both: the newer QEMU, with what the preloaded library finds in it by name."""
+    _move_once(tb, qemu=_qemu10(), attach="preload")
 
 
 def test_balloon_in_precopy(tb):

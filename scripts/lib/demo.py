@@ -11,7 +11,7 @@ import sys
 import time
 
 import places
-from procs import Failed
+from procs import Failed, end_with_parent_at_once
 from rpc import RpcError
 from testbed import Testbed
 
@@ -69,7 +69,8 @@ def say(text):
 def ctl(host, *args):
     """Runs godwitctl for the viewer, with its own output; its exit code."""
     argv = [str(places.GODWITCTL), "--socket", str(host.run_dir / "control.sock"), *map(str, args)]
-    return subprocess.run(argv, check=False).returncode
+    # Else it waits for its daemon to come back when this program was killed.
+    return subprocess.run(argv, check=False, preexec_fn=end_with_parent_at_once).returncode
 
 
 def find_number(report, *path):
@@ -188,7 +189,9 @@ def main():
     except KeyboardInterrupt:
         print("\ndemo: interrupted; everything is cleaned up", file=sys.stderr)
         return 130
-    say(f"cleaned up; {time.monotonic() - start:.0f} s in all")
+    # Standard output may be what failed: a pipe whose reader has left.
+    print(f"demo: cleaned up; {time.monotonic() - start:.0f} s in all",
+          file=sys.stdout if good else sys.stderr)
     return 0 if good else 1
 
 

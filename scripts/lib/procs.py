@@ -36,7 +36,8 @@ def end_with_parent(number=signal.SIGTERM):
     _libc.prctl(_PR_SET_PDEATHSIG, number)
 
 
-def _die_with_parent():
+def end_with_parent_at_once():
+    """The same as a preexec_fn: for children that have nothing to clean up."""
     end_with_parent(signal.SIGKILL)
 
 
@@ -54,7 +55,7 @@ class Process:
             self.popen = subprocess.Popen(
                 self.argv, stdin=stdin, stdout=stdout or log, stderr=log,
                 env={**os.environ, **(env or {})}, start_new_session=True,
-                preexec_fn=_die_with_parent)
+                preexec_fn=end_with_parent_at_once)
 
     @property
     def pid(self):

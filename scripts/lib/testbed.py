@@ -60,6 +60,11 @@ def sweep():
 
 
 def _interrupted(number, _frame):
+    # Once: by whoever cannot wait, neither the cleaning nor the end after it is interrupted.
+    for other in (*ENDING, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     sys.exit(128 + number)
 
 
@@ -77,10 +82,9 @@ class Testbed:
         self.closers = []
 
     def __enter__(self):
-        for number in ENDING:
+        # SIGINT too: a shell's background jobs start with it ignored.
+        for number in (*ENDING, signal.SIGINT):
             signal.signal(number, _interrupted)
-        # Explicit: a shell's background jobs start with it ignored.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         sweep()
         self.directory.mkdir(mode=0o755)
         self.ram_directory.mkdir()

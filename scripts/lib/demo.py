@@ -121,8 +121,10 @@ def run(tb, o):
     report["blackout_ms"] = {**(blackout if isinstance(blackout, dict) else {"total": blackout}),
                              "guest": seen["moves"][-1]["gap_ms"] if seen["moves"] else None}
     report["observer"] = seen
+    good = judge(report, seen, source.state(), destination.state())
     keep(o, a, report)
-    return judge(report, seen, source.state(), destination.state())
+    say("all is well" if good else "NOT well, see above")
+    return good
 
 
 def keep(o, host, report):
@@ -158,7 +160,6 @@ def judge(report, seen, source_state, destination_state):
         ("  full checks of its memory and errors", f"{at_b['checks']}, {at_b['errors']}"),
         ("guest at A", source_state),
     ])
-    say("all is well" if good else "NOT well, see above")
     return good
 
 

@@ -142,13 +142,14 @@ static const struct gw_node *valid(const struct check *c, const struct gw_node *
 /* What two entries of a list must not share, brought into one spelling. */
 static void spelling(const struct gw_option *option, const char *text, char *buf, size_t size)
 {
-	uint32_t ip, prefix;
+	uint32_t prefix;
+	struct gw_ip ip;
 
 	if (option->type == GW_OPTION_DEVICE) {
 		gw_value_device(text, buf, size);
 	} else if (option->type == GW_OPTION_ADDRESS) {
 		gw_value_address(text, &ip, &prefix);
-		snprintf(buf, size, "%u", ip);
+		gw_ip_text(&ip, buf);
 	} else {
 		snprintf(buf, size, "%s", text);
 	}
@@ -193,7 +194,8 @@ static void gateways(struct check *c)
 	const struct gw_node *list =
 		gw_outline_get(c->outline, gw_outline_root(c->outline), "ports");
 	const struct gw_node *item = NULL, *address, *gateway;
-	uint32_t ip, prefix, router, host;
+	struct gw_ip ip, router;
+	uint32_t prefix;
 	char path[PATH_BYTES];
 
 	if (list == NULL || list->kind != GW_NODE_LIST)
@@ -204,10 +206,17 @@ static void gateways(struct check *c)
 		if (address == NULL || gateway == NULL)
 			continue;
 		gw_value_address(address->text, &ip, &prefix);
-		gw_value_ipv4(gateway->text, &router);
-		host = UINT32_MAX >> prefix;
+		gw_value_ip(gateway->text, &router);
 		gw_node_path(gateway, path, sizeof(path));
-		if ((ip & ~host) != (router & ~host) || ip == router)
+		if (gw_ip_is_v4(&ip) != gw_ip_is_v4(&router))
+			gw_problem(c->problems, gateway->line,
+				"%s: '%s' is of another family than the port's address %s; "
+				"allowed: an %s address",
+				path, gateway->text, address->text,
+				gw_ip_is_v4(&ip) ? "IPv4" : "IPv6");
+		/* An IPv6 router's link-local address is on every link of its. */
+		else if (gw_ip_equal(&ip, &router) ||
+			 !(gw_ip_same_subnet(&ip, &router, prefix) || gw_ip_is_link_local(&router)))
 			gw_problem(c->problems, gateway->line,
 				"%s: '%s' is not reachable; allowed: another host's address in the "
 				"port's "

@@ -40,13 +40,14 @@ static void addresses(const struct gw_outline *outline, struct gw_problems *prob
 	const struct gw_node *root = gw_outline_root(outline), *item = NULL, *node;
 	const struct gw_node *ports = gw_outline_get(outline, root, "ports");
 	const struct gw_node *peers = gw_outline_get(outline, root, "peers");
-	uint32_t ip, prefix;
+	struct gw_ip ip;
+	uint32_t prefix;
 
 	endpoint(outline, gw_outline_get(outline, root, "control"), "control", "listen", problems);
 	while (ports != NULL && (item = gw_outline_next(outline, ports, item)) != NULL) {
 		node = gw_config_value(outline, item, gw_section_find("ports"), "address");
 		if (node != NULL && gw_value_address(node->text, &ip, &prefix) == 0 &&
-			!gw_private_ipv4(ip))
+			!gw_private_ip(&ip))
 			not_private(node, node->text, problems);
 	}
 	item = NULL;

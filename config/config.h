@@ -21,8 +21,8 @@
 struct gw_config_port {
 	char *name;      /* unique */
 	char *device;    /* PCI address ("0000:3b:00.0") or vdev devargs ("net_memif0,role=server,...") */
-	char *address;   /* IPv4 with prefix length: "10.0.0.1/24"; unique */
-	char *gateway;   /* IPv4 or NULL */
+	char *address;   /* IPv4 or IPv6 with prefix length: "10.0.0.1/24"; unique */
+	char *gateway;   /* of address's family, or NULL */
 	uint32_t mtu;    /* bytes of IP packet, 1500..9600, default 1500 */
 	uint64_t rate_bps; /* cap at layer 1, 0: none. YAML takes "10G", "2500M", "1.5G" or plain bits/s */
 	uint32_t queues; /* 0: as many as workers */

@@ -15,8 +15,10 @@ static const char *const allowed_text[GW_OPTION_TYPES] = {
 	[GW_OPTION_ENDPOINT] = "host:port, such as 192.0.2.1:7411 or [2001:db8::1]:7411",
 	[GW_OPTION_DEVICE] = "a PCI address such as 0000:3b:00.0, or a virtual device such as "
 			     "net_memif0,role=server",
-	[GW_OPTION_ADDRESS] = "a host's IPv4 address with prefix length 8..31, such as 10.0.0.1/24",
-	[GW_OPTION_GATEWAY] = "a host's IPv4 address, such as 10.0.0.254",
+	[GW_OPTION_ADDRESS] = "a host's IPv4 address with prefix length 8..31, such as "
+			      "10.0.0.1/24, or IPv6 address with 0..128, such as fd00::1/64",
+	[GW_OPTION_GATEWAY] = "a host's address, such as 10.0.0.254 or fe80::1, of the same "
+			      "family as the port's",
 	[GW_OPTION_BOOL] = "true or false",
 	[GW_OPTION_PEER] =
 		"up to 63 letters, digits, '.', '_' or '-', a letter or digit first; or '*'",

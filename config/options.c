@@ -146,7 +146,7 @@ static const struct gw_option port[] = {
 		.sample = "0000:3b:00.0",
 		.help = "PCI address, or a virtual device with its arguments."},
 	{"address", GW_OPTION_ADDRESS, AT(struct gw_config_port, address), .required = true,
-		.sample = "10.0.0.1/24", .help = "Of this port on the migration network; unique."},
+		.sample = "10.0.0.1/24", .help = "Of this port on the migration network, IPv4 or IPv6; unique."},
 	{"gateway", GW_OPTION_GATEWAY, AT(struct gw_config_port, gateway), .sample = "10.0.0.254",
 		.help = "Router towards peers outside the port's subnet."},
 	{"mtu", NUMBER, AT(struct gw_config_port, mtu), .min = 1500, .max = 9600, .unit = "bytes",

@@ -21,6 +21,15 @@ bool gw_private_ipv6(const struct in6_addr *ip)
 	       (ip->s6_addr[0] & 0xfe) == 0xfc;
 }
 
+bool gw_private_ip(const struct gw_ip *ip)
+{
+	struct in6_addr in6;
+
+	/* An IPv4 address is a mapped one in both forms. */
+	gw_ip_put(in6.s6_addr, ip);
+	return gw_private_ipv6(&in6);
+}
+
 bool gw_private_sockaddr(const struct sockaddr *sa)
 {
 	struct sockaddr_in v4;

@@ -80,39 +80,48 @@ int gw_value_rate(const char *text, uint64_t *out_bps)
 	return 0;
 }
 
-int gw_value_ipv4(const char *text, uint32_t *out_ip)
+int gw_value_ip(const char *text, struct gw_ip *out)
 {
-	struct in_addr in;
-	uint32_t ip;
+	struct gw_ip ip;
+	uint32_t v4;
 
-	if (inet_pton(AF_INET, text, &in) != 1)
+	if (!gw_ip_from_text(text, &ip))
 		return -EINVAL;
-	ip = ntohl(in.s_addr);
+	v4 = gw_ip_v4(&ip);
 	/* This network, loopback, multicast and above are no host's addresses. */
-	if (ip >> 24 == 0 || ip >> 24 == 127 || ip >> 28 >= 14)
+	if (gw_ip_is_v4(&ip) ? v4 >> 24 == 0 || v4 >> 24 == 127 || v4 >> 28 >= 14
+			     : !gw_ip_is_v6_host(&ip))
 		return -EINVAL;
-	*out_ip = ip;
+	*out = ip;
 	return 0;
 }
 
-int gw_value_address(const char *text, uint32_t *out_ip, uint32_t *out_prefix)
+/* A subnet's first address is no host's, nor IPv4's last, but one of two has just its ends (RFC
+ * 3021, 6164). */
+static bool is_subnets_own(const struct gw_ip *ip, uint32_t prefix)
 {
-	char ip_text[INET_ADDRSTRLEN];
+	uint32_t bits = gw_ip_prefix_max(ip);
+	struct gw_ip host = gw_ip_host_part(ip, prefix);
+
+	return prefix < bits - 1 &&
+	       (!gw_ip_is_set(&host) || (bits == 32 && host.low == UINT32_MAX >> prefix));
+}
+
+int gw_value_address(const char *text, struct gw_ip *out_ip, uint32_t *out_prefix)
+{
+	char ip_text[GW_IP_TEXT];
 	const char *slash = strchr(text, '/');
 	uint64_t prefix;
-	uint32_t host;
 
 	if (slash == NULL || (size_t)(slash - text) >= sizeof(ip_text))
 		return -EINVAL;
 	memcpy(ip_text, text, (size_t)(slash - text));
 	ip_text[slash - text] = '\0';
-	if (gw_value_ipv4(ip_text, out_ip) < 0 || gw_value_uint(slash + 1, &prefix) < 0 ||
-		prefix < 8 || prefix > 31)
+	if (gw_value_ip(ip_text, out_ip) < 0 || gw_value_uint(slash + 1, &prefix) < 0)
 		return -EINVAL;
-	/* A subnet's first and last address are no host's, but a /31 has just its two ends (RFC
-	 * 3021). */
-	host = UINT32_MAX >> prefix;
-	if (prefix < 31 && ((*out_ip & host) == 0 || (*out_ip & host) == host))
+	if (gw_ip_is_v4(out_ip) ? prefix < 8 || prefix > 31 : prefix > 128)
+		return -EINVAL;
+	if (is_subnets_own(out_ip, (uint32_t)prefix))
 		return -EINVAL;
 	*out_prefix = (uint32_t)prefix;
 	return 0;
@@ -241,7 +250,8 @@ static int check_choice(const struct gw_option *option, const char *text)
 
 int gw_value_check(const struct gw_option *option, const char *text)
 {
-	uint32_t ip, prefix, id_number;
+	uint32_t prefix, id_number;
+	struct gw_ip ip;
 	enum gw_endpoint endpoint;
 	uint64_t number;
 	char id[64];
@@ -261,7 +271,7 @@ int gw_value_check(const struct gw_option *option, const char *text)
 	case GW_OPTION_ADDRESS:
 		return gw_value_address(text, &ip, &prefix);
 	case GW_OPTION_GATEWAY:
-		return gw_value_ipv4(text, &ip);
+		return gw_value_ip(text, &ip);
 	case GW_OPTION_WORD:
 	case GW_OPTION_CHOICE:
 		return check_choice(option, text);

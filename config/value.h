@@ -2,6 +2,8 @@
 /* Values as they stand in the file: pure parsers, 0 or -EINVAL. */
 #pragma once
 
+#include "../dataplane/base/ip.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
@@ -17,9 +19,9 @@ int gw_value_uint(const char *text, uint64_t *out);
 int gw_value_bool(const char *text, bool *out);
 /* Bits per second: "10G", "2.5G", "2500M", "64K", "1T" (powers of 1000), or plain. */
 int gw_value_rate(const char *text, uint64_t *out_bps);
-/* "10.0.0.1/24": a host's address, host byte order. */
-int gw_value_address(const char *text, uint32_t *out_ip, uint32_t *out_prefix);
-int gw_value_ipv4(const char *text, uint32_t *out_ip);
+/* "10.0.0.1/24", "fd00::1/64": a host's address. */
+int gw_value_address(const char *text, struct gw_ip *out_ip, uint32_t *out_prefix);
+int gw_value_ip(const char *text, struct gw_ip *out);
 /* "host:port", "192.0.2.1:7411" or "[2001:db8::1]:7411". */
 int gw_value_endpoint(const char *text, enum gw_endpoint *out);
 /* Of VMs' names: what a name may have, and "*", "?", "[...]". */

@@ -55,7 +55,8 @@ static bool from_its_ports(const struct gw_dp_host *host, const struct gw_dp_pat
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t port = 0;
 
-		while (port < host->n_ports && host->port[port].ipv4 != path[i].source_ip)
+		while (port < host->n_ports &&
+			!gw_ip_equal(&host->port[port].ip, &path[i].source_ip))
 			port++;
 		if (port == host->n_ports)
 			return false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "daemon_conf.h"
 
+#include "../config/value.h"
 #include "../dataplane/base/log.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -90,32 +90,10 @@ int gw_daemon_directories(const struct gw_config *config, struct gw_err *err)
 	return rc;
 }
 
-static int parse_ipv4(const char *text, uint32_t *out, unsigned long *prefix)
-{
-	char host[INET_ADDRSTRLEN + 4];
-	char *slash, *end = NULL;
-	struct in_addr in;
-
-	if (strlen(text) >= sizeof(host))
-		return -EINVAL;
-	strcpy(host, text);
-	slash = strchr(host, '/');
-	if (slash != NULL) {
-		*slash = '\0';
-		*prefix = strtoul(slash + 1, &end, 10);
-		if (*end != '\0' || end == slash + 1 || *prefix > 32)
-			return -EINVAL;
-	}
-	if (inet_pton(AF_INET, host, &in) != 1)
-		return -EINVAL;
-	*out = ntohl(in.s_addr);
-	return 0;
-}
-
 static int port_conf(
 	const struct gw_config_port *p, struct gw_dp_port_conf *out, struct gw_err *err)
 {
-	unsigned long prefix = 33, none;
+	uint32_t prefix;
 
 	*out = (struct gw_dp_port_conf){.name = p->name,
 		.device = p->device,
@@ -125,13 +103,18 @@ static int port_conf(
 		.rx_descriptors = p->rx_descriptors,
 		.tx_descriptors = p->tx_descriptors,
 		.standby = p->standby};
-	if (parse_ipv4(p->address, &out->ipv4, &prefix) != 0 || prefix > 32)
-		return gw_err(err, -EINVAL, "port '%s': address '%s'; allowed: A.B.C.D/PREFIX",
+	if (gw_value_address(p->address, &out->ip, &prefix) != 0)
+		return gw_err(err, -EINVAL,
+			"port '%s': address '%s'; allowed: a host's IPv4 or IPv6 address with "
+			"prefix length",
 			p->name, p->address);
 	out->prefix = (uint8_t)prefix;
-	if (p->gateway != NULL && parse_ipv4(p->gateway, &out->gateway, &none) != 0)
-		return gw_err(err, -EINVAL, "port '%s': gateway '%s'; allowed: A.B.C.D", p->name,
-			p->gateway);
+	if (p->gateway != NULL && (gw_value_ip(p->gateway, &out->gateway) != 0 ||
+					  gw_ip_is_v4(&out->gateway) != gw_ip_is_v4(&out->ip)))
+		return gw_err(err, -EINVAL,
+			"port '%s': gateway '%s'; allowed: a host's address of the same family as "
+			"%s",
+			p->name, p->gateway, p->address);
 	return 0;
 }
 

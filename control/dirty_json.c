@@ -23,8 +23,9 @@ static uint64_t ports_bps(const struct gw_dp *dp)
 			continue;
 		if (p.line_rate_bps == 0)
 			return 0;
-		sum += (uint64_t)((double)p.line_rate_bps *
-				  gw_report_payload_share(p.mtu, host.integrity));
+		sum += (uint64_t)((double)p.line_rate_bps * gw_report_payload_share(p.mtu,
+								    !gw_ip_is_v4(&p.ip),
+								    host.integrity));
 	}
 	return sum;
 }

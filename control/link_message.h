@@ -8,7 +8,8 @@
 
 #include <jansson.h>
 
-/* {"integrity","cores","ports":[{"ipv4","prefix","mtu"}]} */
+/* {"integrity","cores","ports":[{"ipv4","prefix","mtu"}],"ports6":[{"ipv6","prefix","mtu"}]}: ports6
+ * where there are any. An IPv4 address is a number, an IPv6 address text. */
 json_t *gw_link_message_host(const struct gw_dp_host *host);
 int gw_link_message_host_read(const json_t *o, struct gw_dp_host *host);
 

@@ -35,16 +35,14 @@ static int is_no_other(const struct gw_peers *p, const struct gw_peer *peer, str
 static int keeps_private(const struct gw_peer *peer, struct gw_err *err)
 {
 	const struct gw_dp_host *host = gw_peer_host(peer);
-	char text[INET_ADDRSTRLEN];
+	char text[GW_IP_TEXT];
 
 	for (uint32_t i = 0; i < host->n_ports; i++)
-		if (!gw_private_ipv4(host->port[i].ipv4))
+		if (!gw_private_ip(&host->port[i].ip))
 			return gw_err(err, -EACCES,
 				"its port %u has the address %s: with `security: off` only private "
 				"addresses are allowed",
-				i,
-				inet_ntop(AF_INET, &(uint32_t){htonl(host->port[i].ipv4)}, text,
-					sizeof(text)));
+				i, gw_ip_text(&host->port[i].ip, text));
 	return 0;
 }
 

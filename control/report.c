@@ -159,9 +159,9 @@ void gw_report_drop(struct gw_report *r, const char *name, uint64_t count)
 	json_object_set_new(r->drops, name, json_integer((json_int_t)count));
 }
 
-double gw_report_payload_share(uint32_t mtu, enum gw_dp_integrity integrity)
+double gw_report_payload_share(uint32_t mtu, bool ipv6, enum gw_dp_integrity integrity)
 {
-	return gw_wire_payload_share(mtu, gw_integrity_flags(integrity));
+	return gw_wire_payload_share(mtu, ipv6, gw_integrity_flags(integrity));
 }
 
 static json_t *epochs_json(const struct gw_report *r)
@@ -202,8 +202,9 @@ static json_t *port_json(const struct gw_report *r, const struct gw_dp_port_info
 	json_t *use = json_null();
 
 	if (now->rate_bps > 0)
-		use = json_real(bps / ((double)now->rate_bps *
-					      gw_report_payload_share(now->mtu, end->integrity)));
+		use = json_real(bps / ((double)now->rate_bps * gw_report_payload_share(now->mtu,
+								       !gw_ip_is_v4(&now->ip),
+								       end->integrity)));
 	return json_pack("{s:s, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:b, s:o}", "name", now->name,
 		"line_rate_bps", (json_int_t)now->line_rate_bps, "payload_bps", (json_int_t)bps,
 		"payload_utilisation", use, "tx_packets",

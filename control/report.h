@@ -79,4 +79,4 @@ int gw_report_write(const json_t *report, const char *dir, struct gw_err *err);
 
 /* The share of a port's layer-1 rate that guest bytes can have: whole pages in as few packets as
  * the MTU allows. */
-double gw_report_payload_share(uint32_t mtu, enum gw_dp_integrity integrity);
+double gw_report_payload_share(uint32_t mtu, bool ipv6, enum gw_dp_integrity integrity);

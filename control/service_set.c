@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "service_set.h"
 
-#include "../dataplane/base/ipv4.h"
+#include "../dataplane/base/ip.h"
 #include "../dataplane/base/log.h"
 #include "service_params.h"
 
@@ -13,11 +13,11 @@
 
 json_t *gw_service_port_json(const struct gw_dp_port_info *p)
 {
-	char mac[18], ip[GW_IPV4_TEXT], address[GW_IPV4_TEXT + 4];
+	char mac[18], ip[GW_IP_TEXT], address[GW_IP_TEXT + 4];
 
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p->mac[0], p->mac[1], p->mac[2],
 		p->mac[3], p->mac[4], p->mac[5]);
-	snprintf(address, sizeof(address), "%s/%u", gw_ipv4_text(p->ipv4, ip), p->prefix);
+	snprintf(address, sizeof(address), "%s/%u", gw_ip_text(&p->ip, ip), p->prefix);
 	return json_pack(
 		"{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:{}}",
 		"name", p->name, "device", p->device, "driver", p->driver, "mac", mac, "address",

@@ -19,7 +19,7 @@ void gw_dp_port_info(const struct gw_dp *dp, uint32_t port, struct gw_dp_port_in
 	memcpy(info->driver, p->driver, sizeof(info->driver));
 	memcpy(info->device, p->device, sizeof(info->device));
 	memcpy(info->mac, p->mac, sizeof(info->mac));
-	info->ipv4 = p->ip;
+	info->ip = p->ip;
 	info->prefix = p->prefix;
 	info->mtu = p->mtu;
 	info->standby = p->standby;

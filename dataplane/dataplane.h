@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/histogram.h"
+#include "base/ip.h"
 #include "export/ring.h"
 #include "integrity.h"
 
@@ -34,9 +35,9 @@
 struct gw_dp_port_conf {
 	const char *name;
 	const char *device; /* PCI address or vdev devargs */
-	uint32_t ipv4;      /* host order */
+	struct gw_ip ip;
 	uint8_t prefix;
-	uint32_t gateway; /* host order, 0: none */
+	struct gw_ip gateway; /* of ip's family, or none */
 	uint32_t mtu;
 	uint64_t rate_bps; /* layer 1; 0: no cap */
 	uint32_t queues;   /* 0: as many as workers */
@@ -75,7 +76,7 @@ uint64_t gw_dp_capabilities(const struct gw_dp *dp);
 struct gw_dp_port_info {
 	char name[32], driver[32], device[GW_DP_DEVICE_BYTES];
 	uint8_t mac[6];
-	uint32_t ipv4;
+	struct gw_ip ip;
 	uint8_t prefix;
 	uint32_t mtu;
 	bool link_up;
@@ -109,8 +110,8 @@ uint64_t gw_dp_worker_faults(const struct gw_dp *dp);
 /* One path as both control ends see it. The initiator (source of migrations) plans, the acceptor
  * fills its half. */
 struct gw_dp_path {
-	uint32_t source_ip,
-		peer_ip;         /* host order: of the initiator's port, of the acceptor's port */
+	struct gw_ip source_ip, peer_ip; /* of the initiator's port, of the acceptor's port; of one
+					    family */
 	uint16_t core;           /* acceptor's worker that receives on it */
 	uint16_t initiator_slot; /* goes into packets acceptor -> initiator */
 	uint16_t acceptor_slot;  /* goes into packets initiator -> acceptor */
@@ -122,7 +123,7 @@ struct gw_dp_path {
 struct gw_dp_host {
 	uint32_t n_ports;
 	struct {
-		uint32_t ipv4;
+		struct gw_ip ip;
 		uint8_t prefix;
 		uint32_t mtu;
 	} port[GW_DP_MAX_PORTS];
@@ -171,14 +172,14 @@ void gw_dp_link_ports(const struct gw_dp_link *link, struct gw_dp_link_port port
  * to less. */
 struct gw_dp_mtu_finding {
 	char port[32];    /* ours */
-	uint32_t peer_ip; /* host order */
+	struct gw_ip peer_ip;
 	uint32_t mtu;     /* of both ends */
 	uint32_t carried; /* largest tested size that arrives */
 };
 /* At most max of them, one per way; how many. Outgoing paths only. */
 uint32_t gw_dp_link_mtu_findings(
 	const struct gw_dp_link *link, struct gw_dp_mtu_finding *out, uint32_t max);
-#define GW_DP_MTU_TEXT 160
+#define GW_DP_MTU_TEXT 192
 /* For people: the way, what does not arrive, and what to do. */
 void gw_dp_mtu_finding_text(const struct gw_dp_mtu_finding *f, char text[GW_DP_MTU_TEXT]);
 /* Takes the paths from the workers and frees the link when they let go. Its streams must be closed

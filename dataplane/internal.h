@@ -109,6 +109,9 @@ void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint6
 void gw_link_release(struct gw_dp_link *link); /* all workers let go */
 /* A path carries less than was believed, or what it should again. */
 void gw_link_mtu_changed(struct gw_dp *dp, const struct gw_path_out *path, uint32_t slot);
+/* link_match.c: the peer's port that ours talks to: one on the same subnet, spread over them where
+ * several are; or any of the same family behind the gateway. -1: none. */
+int gw_link_match(const struct gw_dp *dp, uint32_t port, const struct gw_dp_host *peer);
 /* link_keys.c: the secret is copied; keys of the i-th path, NULL in the clear. */
 int gw_link_secret(struct gw_dp_link *link, const uint8_t *secret, struct gw_err *err);
 void gw_link_secret_free(struct gw_dp_link *link);

@@ -21,34 +21,12 @@ void gw_dp_host(const struct gw_dp *dp, struct gw_dp_host *host)
 	memset(host, 0, sizeof(*host));
 	host->n_ports = dp->n_ports;
 	for (uint32_t i = 0; i < dp->n_ports; i++) {
-		host->port[i].ipv4 = dp->port[i].ip;
+		host->port[i].ip = dp->port[i].ip;
 		host->port[i].prefix = dp->port[i].prefix;
 		host->port[i].mtu = dp->port[i].mtu;
 	}
 	host->n_cores = dp->n_cores;
 	host->integrity = dp->conf.integrity;
-}
-
-/* The peer's port that ours talks to: one on the same subnet, spread over them where several are;
- * or any behind the gateway. -1: none. */
-static int match_port(const struct gw_dp *dp, uint32_t port, const struct gw_dp_host *peer)
-{
-	const struct gw_port *p = &dp->port[port];
-	uint32_t same = 0, rank = 0;
-
-	for (uint32_t i = 0; i < peer->n_ports; i++)
-		same += gw_port_on_link(p, peer->port[i].ipv4) &&
-			(peer->port[i].ipv4 != p->ip) != dp->conf.loop_back;
-	if (same == 0)
-		return p->gateway != 0 && peer->n_ports != 0 ? (int)(port % peer->n_ports) : -1;
-	for (uint32_t i = 0; i < port; i++)
-		rank += gw_port_on_link(p, dp->port[i].ip);
-	rank %= same;
-	for (uint32_t i = 0; i < peer->n_ports; i++)
-		if (gw_port_on_link(p, peer->port[i].ipv4) &&
-			(peer->port[i].ipv4 != p->ip) != dp->conf.loop_back && rank-- == 0)
-			return (int)i;
-	return -1;
 }
 
 static int free_slot(void *const *table)
@@ -80,7 +58,7 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 {
 	struct gw_dp *dp = link->dp;
 	struct gw_port *local = &dp->port[port];
-	uint32_t ip = peer->port[peer_port].ipv4;
+	const struct gw_ip *ip = &peer->port[peer_port].ip;
 	int slot = free_slot((void *const *)dp->out);
 	struct gw_path_out *p;
 
@@ -95,7 +73,7 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 		return gw_err(err, -ENOMEM, "no memory for a path's books");
 	}
 	p->hop = gw_neighbor_add(
-		&local->neighbors, gw_port_on_link(local, ip) ? ip : local->gateway);
+		&local->neighbors, gw_port_on_link(local, ip) ? ip : &local->gateway);
 	if (p->hop == NULL) {
 		gw_tx_path_release(&p->tx);
 		free(p);
@@ -105,7 +83,7 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 	p->link = link;
 	p->worker = (uint16_t)owner_of(dp, queue);
 	p->queue = find_queue(dp, p->worker, port, queue);
-	p->peer_ip = ip;
+	p->peer_ip = *ip;
 	p->core = core;
 	p->slot = (uint16_t)slot;
 	p->mtu = local->mtu < peer->port[peer_port].mtu ? local->mtu : peer->port[peer_port].mtu;
@@ -118,7 +96,7 @@ static int add_out(struct gw_dp_link *link, uint32_t port, uint32_t queue,
 	link->slot[link->n] = (uint16_t)slot;
 	link->path[link->n++] = (struct gw_dp_path){
 		.source_ip = local->ip,
-		.peer_ip = ip,
+		.peer_ip = *ip,
 		.core = core,
 		.initiator_slot = (uint16_t)slot,
 		.mtu = p->mtu,
@@ -155,7 +133,7 @@ int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, const uint8
 	link->n_cores = peer->n_cores;
 	ret = gw_link_secret(link, secret, err);
 	for (uint32_t port = 0; port < dp->n_ports && ret == 0; port++) {
-		int peer_port = match_port(dp, port, peer);
+		int peer_port = gw_link_match(dp, port, peer);
 
 		for (uint32_t q = 0; peer_port >= 0 && q < dp->port[port].queues; q++)
 			for (uint16_t core = 0; core < peer->n_cores && ret == 0; core++)
@@ -163,8 +141,8 @@ int gw_dp_link_plan(struct gw_dp *dp, const struct gw_dp_host *peer, const uint8
 	}
 	if (ret == 0 && link->n == 0)
 		ret = gw_err(err, -ENETUNREACH,
-			"no port here shares a subnet with a port of the peer, and none has a "
-			"gateway");
+			"no port here shares a subnet with a port of the peer, nor has a "
+			"gateway to one of its family");
 	if (ret != 0) {
 		gw_link_release(link);
 		return ret;
@@ -193,10 +171,11 @@ static int add_in(struct gw_dp_link *link, const struct gw_dp_path *proposed, st
 	struct gw_path_in *p;
 	uint32_t port = 0;
 
-	while (port < dp->n_ports && dp->port[port].ip != proposed->peer_ip)
+	while (port < dp->n_ports && !gw_ip_equal(&dp->port[port].ip, &proposed->peer_ip))
 		port++;
-	if (port == dp->n_ports || proposed->core >= dp->n_cores ||
-		proposed->initiator_slot >= GW_DP_MAX_PATHS)
+	if (port == dp->n_ports ||
+		gw_ip_is_v4(&proposed->source_ip) != gw_ip_is_v4(&proposed->peer_ip) ||
+		proposed->core >= dp->n_cores || proposed->initiator_slot >= GW_DP_MAX_PATHS)
 		return gw_err(err, -EPROTO,
 			"path %u: address, core %u or slot %u does not exist here", link->n,
 			proposed->core, proposed->initiator_slot);

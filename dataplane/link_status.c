@@ -2,7 +2,7 @@
 /* What a link's paths are seen to do, as their workers publish it. Control thread only. */
 #include "internal.h"
 
-#include "base/ipv4.h"
+#include "base/ip.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -78,7 +78,8 @@ uint32_t gw_dp_link_mtu_findings(
 		if (f.carried >= f.mtu)
 			continue;
 		for (k = 0; k < n; k++)
-			if (out[k].peer_ip == f.peer_ip && strcmp(out[k].port, f.port) == 0)
+			if (gw_ip_equal(&out[k].peer_ip, &f.peer_ip) &&
+				strcmp(out[k].port, f.port) == 0)
 				break;
 		if (k == max)
 			continue;
@@ -92,19 +93,19 @@ uint32_t gw_dp_link_mtu_findings(
 
 void gw_dp_mtu_finding_text(const struct gw_dp_mtu_finding *f, char text[GW_DP_MTU_TEXT])
 {
-	char ip[GW_IPV4_TEXT];
+	char ip[GW_IP_TEXT];
 
 	snprintf(text, GW_DP_MTU_TEXT,
 		"port %s to %s: packets over %u bytes do not arrive though mtu is %u: "
 		"check the switches between",
-		f->port, gw_ipv4_text(f->peer_ip, ip), f->carried, f->mtu);
+		f->port, gw_ip_text(&f->peer_ip, ip), f->carried, f->mtu);
 }
 
 void gw_link_mtu_changed(struct gw_dp *dp, const struct gw_path_out *path, uint32_t slot)
 {
 	const struct gw_path_out *p = dp->out[slot];
 	struct gw_dp_mtu_finding f;
-	char text[GW_DP_MTU_TEXT], ip[GW_IPV4_TEXT];
+	char text[GW_DP_MTU_TEXT], ip[GW_IP_TEXT];
 
 	if (p != path)
 		return;
@@ -114,6 +115,6 @@ void gw_link_mtu_changed(struct gw_dp *dp, const struct gw_path_out *path, uint3
 		gw_warn("%s", text);
 	} else {
 		gw_info("port %s to %s: packets of %u bytes arrive", f.port,
-			gw_ipv4_text(f.peer_ip, ip), f.carried);
+			gw_ip_text(&f.peer_ip, ip), f.carried);
 	}
 }

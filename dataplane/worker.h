@@ -43,7 +43,7 @@ struct gw_queue {
 	struct gw_path_out *path[GW_DP_MAX_PATHS];
 	struct gw_share share; /* of this worker's sources, by slot */
 	gw_packet *held[GW_BURST];
-	uint64_t arp_ns; /* the next answer to ARP falls due, see worker_rx.c */
+	uint64_t answer_ns; /* the next answer to a neighbour falls due, see worker_neighbor.c */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
 		resent_pages;
 	struct gw_histogram
@@ -65,7 +65,8 @@ struct gw_path_out {
 	struct gw_dp_link *link;
 	struct gw_frame_template frame;
 	struct gw_path_keys *keys; /* NULL: in the clear */
-	uint32_t peer_ip, key_id, mtu;
+	struct gw_ip peer_ip;
+	uint32_t key_id, mtu;
 	uint16_t core, slot, peer_slot, worker;
 	uint16_t udp_port;
 	uint16_t wrong_core;    /* candidates that reached another core */
@@ -95,7 +96,8 @@ struct gw_path_in {
 	struct gw_frame_template frame; /* back to the sender, as its last probe said */
 	struct gw_path_keys *keys;      /* NULL: in the clear */
 	bool known;                     /* a probe told where the sender is */
-	uint32_t peer_ip, key_id;
+	struct gw_ip peer_ip;
+	uint32_t key_id;
 	uint16_t core, slot, peer_slot, worker;
 };
 
@@ -120,6 +122,7 @@ struct gw_path_in {
 	X(rx_wrong_owner)     \
 	X(rx_unexpected_type) \
 	X(rx_arp_flood)       \
+	X(rx_ndp_flood)       \
 	X(rx_ack_unsent)      \
 	X(rx_ack_repeat)      \
 	X(rx_ack_old)         \
@@ -308,18 +311,26 @@ static inline void gw_queue_reach(
 	else if (i + 1 < n)
 		gw_packet_prefetch(m[i + 1], GW_REACH_BYTES);
 }
-/* Where a packet for this buffer is composed: in it, unless it is to be sealed (crypto/sealed.h).
- */
-static inline uint8_t *gw_worker_compose(struct gw_worker *w, gw_packet *m, bool sealed)
+/* Where a packet for this buffer is composed: in it, behind the frame's header, unless it is to be
+ * sealed (crypto/sealed.h). */
+static inline uint8_t *gw_worker_compose(
+	struct gw_worker *w, gw_packet *m, uint32_t header, bool sealed)
 {
-	return sealed ? w->composed : gw_packet_data(m) + GW_FRAME_HEADER;
+	return sealed ? w->composed : gw_packet_data(m) + header;
 }
 /* Ends a small packet whose len bytes were composed: encrypts it where there is a key, or appends
  * what h asks for. Its length. */
-size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, size_t len, const struct gw_wire_head *h,
-	const struct gw_aead_key *key);
+size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, uint32_t header, size_t len,
+	const struct gw_wire_head *h, const struct gw_aead_key *key);
 /* An empty packet of the transmit pool, or NULL (counted). */
 gw_packet *gw_worker_small_packet(struct gw_worker *w);
+/* worker_neighbor.c: asks who has the next hop's address, hears the answer, and answers others. */
+void gw_worker_ask(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns);
+void gw_worker_rx_arp(
+	struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint64_t now_ns);
+/* frame: as it was received, whoever may still write to it. */
+void gw_worker_rx_ndp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame,
+	uint32_t bytes, uint64_t now_ns);
 /* worker_keys.c: asks control for the paths' next keys, and takes them. */
 void gw_worker_keys(struct gw_worker *w);
 void gw_worker_take_keys(struct gw_worker *w, struct gw_generation *g, uint64_t value);

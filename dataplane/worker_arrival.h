@@ -43,9 +43,10 @@ static inline bool gw_arrival_verify(
 
 /* The key id and the source of a packet for a path are right. */
 static inline bool gw_arrival_belongs(
-	struct gw_worker *w, const struct gw_arrival *a, uint32_t key_id, uint32_t peer_ip)
+	struct gw_worker *w, const struct gw_arrival *a, uint32_t key_id,
+	const struct gw_ip *peer_ip)
 {
-	if (a->p.key_id == key_id && a->in.from_ip == peer_ip)
+	if (a->p.key_id == key_id && gw_ip_equal(&a->in.from_ip, peer_ip))
 		return true;
 	gw_drop(w, a->p.key_id != key_id ? GW_DROP_rx_bad_key : GW_DROP_rx_bad_source);
 	return false;

@@ -8,8 +8,13 @@
 
 #include <string.h>
 
-#define HEADER (GW_FRAME_HEADER + (uint32_t)sizeof(struct gw_wire_data))
-#define FRAME_START (2 * 64 - HEADER)
+#define PAYLOAD_START (2 * 64)
+
+/* In front of a packet's bytes, over this queue. */
+static uint32_t header_of(const struct gw_queue *q)
+{
+	return gw_frame_header(&q->port->ip) + (uint32_t)sizeof(struct gw_wire_data);
+}
 
 /* The next bytes of this worker's share: a packet never crosses its end. */
 static uint8_t *next_bytes(struct gw_worker *w, uint32_t *bytes)
@@ -37,15 +42,16 @@ static void build(struct gw_worker *w, struct gw_path_out *p, gw_packet *m, uint
 {
 	gw_packet *ram = p->queue->port->zero_copy ? gw_packet_alloc(w->ram_pool) : NULL;
 	const uint8_t *from = next_bytes(w, &bytes);
+	uint32_t header = header_of(p->queue);
 	uint8_t *frame;
 
-	gw_packet_set_start(m, FRAME_START);
-	gw_packet_set_bytes(m, HEADER + bytes);
+	gw_packet_set_start(m, (uint16_t)(PAYLOAD_START - header));
+	gw_packet_set_bytes(m, header + bytes);
 	frame = gw_packet_data(m);
 	gw_frame_put(frame, &p->frame, (uint32_t)sizeof(struct gw_wire_data) + bytes);
-	memset(frame + GW_FRAME_HEADER, 0, sizeof(struct gw_wire_data));
+	memset(frame + p->frame.header, 0, sizeof(struct gw_wire_data));
 	if (ram == NULL)
-		gw_copy_out(frame + HEADER, from, bytes, from + bytes);
+		gw_copy_out(frame + header, from, bytes, from + bytes);
 	else
 		gw_packet_attach_ram(m, ram, &w->ram_shinfo, from, (uint16_t)bytes);
 }
@@ -91,6 +97,7 @@ static void fill(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 
 static uint32_t transmit(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
 {
+	uint32_t header = header_of(q);
 	uint64_t bytes = 0;
 	uint16_t sent;
 
@@ -107,8 +114,8 @@ static uint32_t transmit(struct gw_worker *w, struct gw_queue *q, uint64_t now_n
 	memmove(q->held, q->held + sent, q->n_held * sizeof(q->held[0]));
 	gw_count(&q->tx_packets, sent);
 	gw_count(&q->tx_bytes, bytes);
-	gw_count(&q->payload_bytes, bytes - (uint64_t)sent * HEADER);
-	moved(w, bytes - (uint64_t)sent * HEADER, sent);
+	gw_count(&q->payload_bytes, bytes - (uint64_t)sent * header);
+	moved(w, bytes - (uint64_t)sent * header, sent);
 	return sent;
 }
 
@@ -117,6 +124,7 @@ static uint32_t receive(struct gw_worker *w, struct gw_queue *q)
 	gw_packet *m[GW_BURST];
 	uint16_t n = gw_port_receive(q->port, q->queue, m, GW_BURST);
 	uint64_t bytes = 0, payload = 0;
+	uint32_t header = header_of(q);
 
 	for (uint16_t i = 0; i < n; i++) {
 		const uint8_t *from;
@@ -125,15 +133,15 @@ static uint32_t receive(struct gw_worker *w, struct gw_queue *q)
 
 		gw_queue_reach(q, m, i, n);
 		bytes += gw_packet_bytes(m[i]);
-		/* Probes and ARP of the link are small. */
-		from = gw_packet_bytes(m[i]) < HEADER + GW_WIRE_FRAGMENT_BYTES / 2
+		/* Probes and questions for neighbours are small. */
+		from = gw_packet_bytes(m[i]) < header + GW_WIRE_FRAGMENT_BYTES / 2
 			       ? NULL
 			       : gw_packet_whole(m[i], w->scratch, GW_WORKER_ROOM);
 		if (from == NULL)
 			continue;
-		len = gw_packet_bytes(m[i]) - HEADER;
+		len = gw_packet_bytes(m[i]) - header;
 		to = next_bytes(w, &len);
-		gw_copy_in(to, from + HEADER, len);
+		gw_copy_in(to, from + header, len);
 		payload += len;
 	}
 	if (n == 0)

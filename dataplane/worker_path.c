@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#define ARP_RETRY_NS (20 * 1000000ull)
-#define ARP_REFRESH_NS (30 * 1000000000ull)
+#define ASK_RETRY_NS (20 * 1000000ull)
+#define ASK_REFRESH_NS (30 * 1000000000ull)
 #define PROBE_RETRY_NS (10 * 1000000ull)
 #define PROBE_DOWN_NS (100 * 1000000ull)
 /* A candidate's time: more than any RTT. */
@@ -31,10 +31,10 @@ gw_packet *gw_worker_small_packet(struct gw_worker *w)
 	return m;
 }
 
-size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, size_t len, const struct gw_wire_head *h,
-	const struct gw_aead_key *key)
+size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, uint32_t header, size_t len,
+	const struct gw_wire_head *h, const struct gw_aead_key *key)
 {
-	uint8_t *out = gw_packet_data(m) + GW_FRAME_HEADER;
+	uint8_t *out = gw_packet_data(m) + header;
 	uint32_t clear;
 
 	if (key == NULL)
@@ -50,9 +50,9 @@ static void send_small(struct gw_worker *w, struct gw_queue *q, gw_packet *m,
 {
 	uint8_t *bytes = gw_packet_data(m);
 
-	len = gw_worker_seal(w, m, len, h, key);
+	len = gw_worker_seal(w, m, frame->header, len, h, key);
 	gw_frame_put(bytes, frame, (uint32_t)len);
-	gw_packet_set_bytes(m, (uint32_t)(GW_FRAME_HEADER + len));
+	gw_packet_set_bytes(m, (uint32_t)(frame->header + len));
 	gw_worker_send_now(w, q, m, now_ns);
 }
 
@@ -78,7 +78,8 @@ void gw_worker_acks(struct gw_worker *w, uint64_t now_ns)
 		if (m == NULL)
 			return;
 		h.psn = gw_rx_path_ack(&p->rx, now_ns, &body);
-		len = gw_wire_put_ack(gw_worker_compose(w, m, keys != NULL), &h, &body);
+		len = gw_wire_put_ack(
+			gw_worker_compose(w, m, p->frame.header, keys != NULL), &h, &body);
 		send_small(w, p->queue, m, &p->frame, &h, keys != NULL ? &keys->ack : NULL, len,
 			now_ns);
 	}
@@ -109,25 +110,12 @@ void gw_path_settle(void *ctx, const struct gw_tx_path *tx, const struct gw_tx_r
 	gw_source_settle(&s->core, w->index, tx, r, lost);
 }
 
-static void send_arp(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)
-{
-	gw_packet *m = gw_worker_small_packet(w);
-
-	if (m == NULL)
-		return;
-	gw_frame_arp_request(
-		gw_packet_data(m), p->queue->port->mac, p->queue->port->ip, p->hop->ip);
-	gw_packet_set_bytes(m, GW_FRAME_ARP);
-	__atomic_store_n(&p->hop->asked_ns, now_ns, __ATOMIC_RELAXED);
-	gw_worker_send_now(w, p->queue, m, now_ns);
-}
-
 static void update_template(struct gw_path_out *p)
 {
 	uint8_t mac[6];
 
 	gw_neighbor_mac(p->hop, mac);
-	gw_frame_template(&p->frame, p->queue->port->mac, mac, p->queue->port->ip, p->peer_ip,
+	gw_frame_template(&p->frame, p->queue->port->mac, mac, &p->queue->port->ip, &p->peer_ip,
 		p->udp_port, GW_WIRE_UDP_PORT);
 	gw_frame_template_ect(&p->frame);
 }
@@ -137,10 +125,11 @@ static uint64_t send_probe(
 	struct gw_worker *w, struct gw_path_out *p, uint32_t mtu, uint64_t now_ns)
 {
 	size_t len = sizeof(struct gw_wire_probe), trailer = gw_wire_trailer_bytes(w->dp->flags);
-	size_t padded = mtu != 0 ? mtu + GW_FRAME_ETHERNET - GW_FRAME_HEADER - trailer : len;
+	uint32_t header = gw_frame_header(&p->peer_ip);
+	size_t padded = mtu != 0 ? mtu + GW_FRAME_ETHERNET - header - trailer : len;
 	struct gw_tx_record r = {.kind = GW_TX_PROBE,
 		.sent_ns = now_ns,
-		.wire_bytes = (uint16_t)(GW_FRAME_HEADER + padded + trailer)};
+		.wire_bytes = (uint16_t)(header + padded + trailer)};
 	struct gw_wire_head h = {.path = p->peer_slot,
 		.key_id = p->key_id,
 		.psn = p->tx.next_psn,
@@ -160,12 +149,12 @@ static uint64_t send_probe(
 	else
 		gw_tx_path_skip(&p->tx);
 	update_template(p);
-	bytes = gw_worker_compose(w, m, p->keys != NULL);
+	bytes = gw_worker_compose(w, m, header, p->keys != NULL);
 	gw_wire_put_probe(bytes, &h, GW_WIRE_PROBE, 0, (uint32_t)(now_ns >> GW_WIRE_TS_SHIFT));
 	if (p->keys != NULL)
 		memset(bytes + len, 0, padded - len);
 	else if (padded != len)
-		gw_packet_pad(m, GW_FRAME_HEADER + (uint32_t)len, (uint32_t)(padded - len));
+		gw_packet_pad(m, header + (uint32_t)len, (uint32_t)(padded - len));
 	send_small(w, p->queue, m, &p->frame, &h, p->keys != NULL ? &p->keys->probe : NULL, padded,
 		now_ns);
 	return h.psn;
@@ -173,9 +162,10 @@ static uint64_t send_probe(
 
 void gw_path_use_mtu(struct gw_path_out *p, uint32_t mtu, uint8_t flags)
 {
-	bool quarters = gw_wire_needs_quarters(mtu, flags);
+	bool ipv6 = !gw_ip_is_v4(&p->peer_ip);
+	bool quarters = gw_wire_needs_quarters(mtu, ipv6, flags);
 
-	p->max_pages = (uint8_t)gw_wire_pages_per_packet(mtu, flags);
+	p->max_pages = (uint8_t)gw_wire_pages_per_packet(mtu, ipv6, flags);
 	p->first_fragment = quarters ? GW_WIRE_QUARTER_FIRST : 0;
 	p->n_fragments = quarters ? GW_WIRE_QUARTERS : GW_WIRE_FRAGMENTS;
 	__atomic_store_n(&p->pub_mtu, mtu, __ATOMIC_RELAXED);
@@ -325,8 +315,8 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 		port_down(w, p, now_ns);
 		return;
 	}
-	if (now_ns - asked_ns > ARP_RETRY_NS && (!known || now_ns - heard_ns > ARP_REFRESH_NS))
-		send_arp(w, p, now_ns);
+	if (now_ns - asked_ns > ASK_RETRY_NS && (!known || now_ns - heard_ns > ASK_REFRESH_NS))
+		gw_worker_ask(w, p, now_ns);
 	switch ((enum gw_path_state)p->state) {
 	case GW_PATH_RESOLVE:
 		if (!known)

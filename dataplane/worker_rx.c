@@ -2,15 +2,14 @@
 #include "worker_arrival.h"
 
 #include "memory/copy.h"
+#include "port/arp.h"
 
 #include <string.h>
 
-/* Of a frame, that stay in the clear: all of an ARP frame. */
-#define HEAD_BYTES (GW_FRAME_HEADER + sizeof(struct gw_wire_data))
-_Static_assert(HEAD_BYTES >= GW_FRAME_ARP, "ARP is judged there too");
-/* ARP is answered to anybody, from the same port as pages: so often, and so often at once. */
-#define ARP_EVERY_NS 100000u
-#define ARP_BURST 64u
+/* Of a frame, that stay in the clear: of an ARP frame all. */
+#define HEAD_BYTES(header) ((header) + (uint32_t)sizeof(struct gw_wire_data))
+_Static_assert(HEAD_BYTES(GW_FRAME_HEADER_V4) >= GW_ARP_BYTES, "ARP is judged there too");
+_Static_assert(HEAD_BYTES(GW_FRAME_HEADER_MAX) <= GW_PACKET_HEADROOM, "fits in front of a page");
 
 /* A page packet for a stream of this path's peer. Returns whether the PSN counts as applied. */
 static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct gw_wire_packet *p)
@@ -39,19 +38,6 @@ static bool rx_data(struct gw_worker *w, struct gw_path_in *path, const struct g
 	return false;
 }
 
-/* The first bytes of a frame as a packet of the transmit pool: buffers of the receive pool stay
- * there. */
-static gw_packet *copy_small(struct gw_worker *w, const uint8_t *frame, uint16_t len)
-{
-	gw_packet *m = gw_worker_small_packet(w);
-
-	if (m == NULL)
-		return NULL;
-	memcpy(gw_packet_data(m), frame, len);
-	gw_packet_set_bytes(m, len);
-	return m;
-}
-
 /* Answers a probe with who received it: never larger than what came. Its number is the probe's, so
  * it must say nothing but what follows from the probe and the core. */
 static void answer_probe(struct gw_worker *w, const struct gw_arrival *a,
@@ -61,16 +47,19 @@ static void answer_probe(struct gw_worker *w, const struct gw_arrival *a,
 		.key_id = own->key_id,
 		.psn = a->p.psn,
 		.flags = w->dp->flags};
-	gw_packet *m = copy_small(w, a->frame, GW_FRAME_HEADER);
+	/* Buffers of the receive pool stay there. */
+	gw_packet *m = gw_worker_small_packet(w);
+	uint32_t header = a->in.header;
 	size_t len;
 
 	if (m == NULL)
 		return;
-	len = gw_wire_put_probe(gw_worker_compose(w, m, own->keys != NULL), &h, GW_WIRE_REPLY,
-		(uint16_t)w->index, a->p.probe.timestamp);
-	len = gw_worker_seal(w, m, len, &h, own->keys != NULL ? &own->keys->reply : NULL);
+	memcpy(gw_packet_data(m), a->frame, header);
+	len = gw_wire_put_probe(gw_worker_compose(w, m, header, own->keys != NULL), &h,
+		GW_WIRE_REPLY, (uint16_t)w->index, a->p.probe.timestamp);
+	len = gw_worker_seal(w, m, header, len, &h, own->keys != NULL ? &own->keys->reply : NULL);
 	gw_frame_turn(gw_packet_data(m), a->queue->port->mac, (uint32_t)len);
-	gw_packet_set_bytes(m, (uint32_t)(GW_FRAME_HEADER + len));
+	gw_packet_set_bytes(m, (uint32_t)(header + len));
 	gw_worker_send_now(w, a->queue, m, now_ns);
 }
 
@@ -79,7 +68,7 @@ static void learn_sender(struct gw_path_in *path, const struct gw_arrival *a)
 {
 	const struct gw_port *port = a->queue->port;
 
-	gw_frame_template(&path->frame, port->mac, a->frame + 6, port->ip, a->in.from_ip,
+	gw_frame_template(&path->frame, port->mac, a->frame + 6, &port->ip, &a->in.from_ip,
 		GW_WIRE_UDP_PORT, a->in.from_port);
 	path->known = true;
 }
@@ -96,7 +85,7 @@ static void rx_elsewhere(struct gw_worker *w, struct gw_arrival *a, uint64_t now
 	}
 	gw_drop(w, GW_DROP_rx_wrong_core);
 	own = w->dp->in[a->p.path];
-	if (a->p.type == GW_WIRE_PROBE && gw_arrival_belongs(w, a, own->key_id, own->peer_ip) &&
+	if (a->p.type == GW_WIRE_PROBE && gw_arrival_belongs(w, a, own->key_id, &own->peer_ip) &&
 		gw_arrival_verify(w, a, own->keys != NULL ? &own->keys->probe : NULL))
 		answer_probe(w, a, own, now_ns);
 }
@@ -113,7 +102,7 @@ static void rx_in(struct gw_worker *w, struct gw_arrival *a, uint64_t now_ns)
 		rx_elsewhere(w, a, now_ns);
 		return;
 	}
-	if (!gw_arrival_belongs(w, a, path->key_id, path->peer_ip))
+	if (!gw_arrival_belongs(w, a, path->key_id, &path->peer_ip))
 		return;
 	switch (gw_rx_path_check(&path->rx, p->psn)) {
 	case GW_RX_NEW:
@@ -147,58 +136,33 @@ static void rx_in(struct gw_worker *w, struct gw_arrival *a, uint64_t now_ns)
 	answer_probe(w, a, path, now_ns);
 }
 
-/* A flood of requests must not take the port's time away from pages. */
-static bool arp_allowed(struct gw_queue *q, uint64_t now_ns)
-{
-	uint64_t full_ns = (uint64_t)ARP_BURST * ARP_EVERY_NS;
-
-	if (q->arp_ns + full_ns < now_ns)
-		q->arp_ns = now_ns - full_ns;
-	if (q->arp_ns >= now_ns)
-		return false;
-	q->arp_ns += ARP_EVERY_NS;
-	return true;
-}
-
-static void rx_arp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint64_t now_ns)
-{
-	const uint8_t *mac;
-	uint32_t from_ip = gw_frame_arp_sender(frame, &mac);
-	gw_packet *m;
-
-	gw_neighbor_learn(&q->port->neighbors, from_ip, mac, now_ns);
-	if (!gw_frame_arp_wants(frame, q->port->ip))
-		return;
-	if (!arp_allowed(q, now_ns)) {
-		gw_drop(w, GW_DROP_rx_arp_flood);
-		return;
-	}
-	m = copy_small(w, frame, GW_FRAME_ARP);
-	if (m == NULL)
-		return;
-	gw_frame_arp_answer(gw_packet_data(m), q->port->mac, q->port->ip);
-	gw_worker_send_now(w, q, m, now_ns);
-}
-
 /* The beginning of a frame that may be sealed, to where it would be opened: what is judged there
  * nobody changes afterwards (crypto/sealed.h). The payload of a page begins on a cache line. */
-static const uint8_t *take_head(struct gw_worker *w, const uint8_t *frame, uint32_t bytes)
+static const uint8_t *take_head(
+	struct gw_worker *w, const struct gw_port *port, const uint8_t *frame, uint32_t bytes)
 {
-	const uint32_t ip = GW_FRAME_ETHERNET, udp = ip + GW_FRAME_IPV4;
-	uint8_t *to = w->opened + GW_PACKET_HEADROOM - HEAD_BYTES;
+	const uint32_t ip = GW_FRAME_ETHERNET, v4 = GW_FRAME_HEADER_V4, v6 = GW_FRAME_HEADER_V6;
+	uint32_t header = gw_frame_header(&port->ip);
+	uint8_t *to = w->opened + GW_PACKET_HEADROOM - HEAD_BYTES(header);
 
 	if (bytes > GW_WORKER_ROOM - GW_PACKET_HEADROOM)
 		return NULL;
-	if (bytes < HEAD_BYTES) {
+	if (bytes < HEAD_BYTES(header)) {
 		memcpy(to, frame, bytes);
 		return to;
 	}
 	/* Header by header, each a few vector moves: a field that is read across two of these waits
 	 * until all earlier stores, pages among them, are in the cache. */
 	memcpy(to, frame, GW_FRAME_ETHERNET);
-	memcpy(to + ip, frame + ip, GW_FRAME_IPV4);
-	memcpy(to + udp, frame + udp, GW_FRAME_HEADER - udp);
-	memcpy(to + GW_FRAME_HEADER, frame + GW_FRAME_HEADER, HEAD_BYTES - GW_FRAME_HEADER);
+	if (header == v4) {
+		memcpy(to + ip, frame + ip, GW_FRAME_IPV4);
+		memcpy(to + ip + GW_FRAME_IPV4, frame + ip + GW_FRAME_IPV4, GW_FRAME_UDP_BYTES);
+		memcpy(to + v4, frame + v4, sizeof(struct gw_wire_data));
+	} else {
+		memcpy(to + ip, frame + ip, GW_FRAME_IPV6);
+		memcpy(to + ip + GW_FRAME_IPV6, frame + ip + GW_FRAME_IPV6, GW_FRAME_UDP_BYTES);
+		memcpy(to + v6, frame + v6, sizeof(struct gw_wire_data));
+	}
 	return to;
 }
 
@@ -212,16 +176,19 @@ static void rx_frame(struct gw_worker *w, struct gw_queue *q, gw_packet *m, uint
 	a.frame_bytes = gw_packet_bytes(m);
 	a.frame = a.received;
 	if (a.frame != NULL && w->dp->flags == GW_WIRE_AEAD)
-		a.frame = take_head(w, a.received, a.frame_bytes);
+		a.frame = take_head(w, q->port, a.received, a.frame_bytes);
 	if (a.frame == NULL) {
 		gw_drop(w, GW_DROP_rx_chained);
 		return;
 	}
-	switch (gw_frame_parse(a.frame, a.frame_bytes, q->port->ip, &a.in)) {
+	switch (gw_frame_parse(a.frame, a.frame_bytes, &q->port->ip, &a.in)) {
 	case GW_FRAME_UDP:
 		break;
 	case GW_FRAME_ARP_IN:
-		rx_arp(w, q, a.frame, now_ns);
+		gw_worker_rx_arp(w, q, a.frame, now_ns);
+		return;
+	case GW_FRAME_NDP_IN:
+		gw_worker_rx_ndp(w, q, a.received, a.frame_bytes, now_ns);
 		return;
 	case GW_FRAME_OTHER:
 		gw_drop(w, GW_DROP_rx_not_ours);

@@ -45,7 +45,7 @@ static void rx_astray(struct gw_worker *w, struct gw_arrival *a)
 	if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) == 0 || a->p.type != GW_WIRE_REPLY)
 		return;
 	owned = w->dp->out[a->p.path];
-	if (gw_arrival_belongs(w, a, slot->key_id, owned->peer_ip) &&
+	if (gw_arrival_belongs(w, a, slot->key_id, &owned->peer_ip) &&
 		gw_arrival_verify(w, a, owned->keys != NULL ? &owned->keys->reply : NULL))
 		__atomic_store_n(&owned->astray_psn, a->p.psn + 1, __ATOMIC_RELAXED);
 }
@@ -59,7 +59,7 @@ void gw_worker_rx_out(struct gw_worker *w, struct gw_arrival *a, uint64_t now_ns
 		rx_astray(w, a);
 		return;
 	}
-	if (!gw_arrival_belongs(w, a, path->key_id, path->peer_ip))
+	if (!gw_arrival_belongs(w, a, path->key_id, &path->peer_ip))
 		return;
 	if (path->keys != NULL && a->p.type == GW_WIRE_REPLY) {
 		key = &path->keys->reply;

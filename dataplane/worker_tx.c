@@ -10,8 +10,9 @@
 /* A page makes at most this many packets, so a burst stops short of its end. */
 #define PACKETS_PER_TAKE GW_WIRE_QUARTERS
 /* The payload starts on a cache line of the buffer: the copy's stores are aligned. */
-#define FRAME_START (2 * GW_COPY_LINE - GW_FRAME_HEADER - sizeof(struct gw_wire_data))
-_Static_assert(FRAME_START + GW_FRAME_HEADER + sizeof(struct gw_wire_data) == GW_PACKET_HEADROOM,
+#define PAYLOAD_START (2 * GW_COPY_LINE)
+_Static_assert(PAYLOAD_START == GW_PACKET_HEADROOM &&
+		       PAYLOAD_START >= GW_FRAME_HEADER_MAX + sizeof(struct gw_wire_data),
 	"fits the headroom");
 
 /* Measured, see fetch_ahead(). */
@@ -86,26 +87,27 @@ static gw_packet *begin(struct gw_worker *w, struct gw_path_out *p, struct gw_wi
 	const struct gw_wire_data_head *d, struct gw_tx_record *r, uint64_t now_ns)
 {
 	gw_packet *m = w->stash[--w->n_stash];
-	uint32_t len =
-		sizeof(struct gw_wire_data) + d->length + gw_wire_trailer_bytes(w->dp->flags);
+	uint32_t header = p->frame.header, len = sizeof(struct gw_wire_data) + d->length +
+						 gw_wire_trailer_bytes(w->dp->flags);
 
-	gw_packet_set_start(m, FRAME_START);
-	gw_packet_set_bytes(m, GW_FRAME_HEADER + len);
+	gw_packet_set_start(m, (uint16_t)(PAYLOAD_START - sizeof(struct gw_wire_data) - header));
+	gw_packet_set_bytes(m, header + len);
 	r->sent_ns = now_ns;
-	r->wire_bytes = (uint16_t)(GW_FRAME_HEADER + len);
+	r->wire_bytes = (uint16_t)(header + len);
 	gw_frame_put(gw_packet_data(m), &p->frame, len);
 	*h = (struct gw_wire_head){.path = p->peer_slot,
 		.key_id = p->key_id,
 		.psn = p->tx.next_psn,
 		.flags = w->dp->flags};
-	gw_wire_put_data(gw_worker_compose(w, m, p->keys != NULL), h, d);
+	gw_wire_put_data(gw_worker_compose(w, m, header, p->keys != NULL), h, d);
 	return m;
 }
 
 /* Where the payload is composed. */
 static uint8_t *payload(struct gw_worker *w, const struct gw_path_out *p, gw_packet *m)
 {
-	return gw_worker_compose(w, m, p->keys != NULL) + sizeof(struct gw_wire_data);
+	return gw_worker_compose(w, m, p->frame.header, p->keys != NULL) +
+	       sizeof(struct gw_wire_data);
 }
 
 /* Guest RAM becomes the payload of a packet whose header was composed: by a copy, or by encryption,
@@ -117,7 +119,7 @@ static void put_ram(struct gw_worker *w, const struct gw_path_out *p, gw_packet 
 		gw_copy_out(payload(w, p, m), data, bytes, next);
 	else
 		gw_sealed_put(&gw_path_keys_at(p->keys, p->tx.next_psn)->data, w->composed, data,
-			bytes, gw_packet_data(m) + GW_FRAME_HEADER, next);
+			bytes, gw_packet_data(m) + p->frame.header, next);
 }
 
 /* Encrypts, where paths do, the payload that was composed. */
@@ -130,13 +132,13 @@ static void seal_payload(
 
 /* Ends packets of the same flags, those of a page together: what was just stored would have to be
  * waited for. */
-static void sum(gw_packet *const *m, uint16_t n, const struct gw_wire_head *h)
+static void sum(
+	const struct gw_path_out *p, gw_packet *const *m, uint16_t n, const struct gw_wire_head *h)
 {
-	uint32_t rest = GW_FRAME_HEADER + gw_wire_trailer_bytes(h->flags);
+	uint32_t header = p->frame.header, rest = header + gw_wire_trailer_bytes(h->flags);
 
 	for (uint16_t i = 0; i < n; i++)
-		gw_wire_seal(
-			gw_packet_data(m[i]) + GW_FRAME_HEADER, gw_packet_bytes(m[i]) - rest, h);
+		gw_wire_seal(gw_packet_data(m[i]) + header, gw_packet_bytes(m[i]) - rest, h);
 }
 
 /* Enters a packet into the path's books. */
@@ -196,7 +198,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 		} else {
 			put_ram(w, p, out[0], taken->data, bytes, taken->next);
 		}
-		sum(out, 1, &h);
+		sum(p, out, 1, &h);
 		book(p, tally, &r);
 		return 1;
 	}
@@ -213,7 +215,7 @@ static uint16_t put_pages(struct gw_worker *w, struct gw_path_out *p, struct gw_
 			taken->next != NULL ? taken->next + d.offset : NULL);
 		book(p, tally, &r);
 	}
-	sum(out, p->n_fragments, &h);
+	sum(p, out, p->n_fragments, &h);
 	return p->n_fragments;
 }
 
@@ -247,7 +249,7 @@ static uint16_t put_runs(struct gw_worker *w, struct gw_path_out *p, struct gw_d
 		gw_tx_path_push_run(&p->tx, take->run[i].page, take->run[i].count);
 	}
 	seal_payload(w, p, out[0], d.length);
-	sum(out, 1, &h);
+	sum(p, out, 1, &h);
 	book(p, &s->core.tally[w->index], &r);
 	gw_take_runs_done(&s->core, take, w->index);
 	return 1;
@@ -354,7 +356,7 @@ static gw_packet *put_copy(
 		put_ram(w, p, m, region->base + (uint64_t)of->page * GW_WIRE_PAGE_BYTES + d.offset,
 			d.length, NULL);
 	}
-	sum(&m, 1, &h);
+	sum(p, &m, 1, &h);
 	book(p, &c->source->core.tally[w->index], &r);
 	p->tx.copy_bytes += r.wire_bytes;
 	gw_drop(w, GW_DROP_tail_copy);

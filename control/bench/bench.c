@@ -33,6 +33,7 @@ static void describe_ports(struct bench *b)
 		memcpy(p->name, info.name, sizeof(p->name));
 		memcpy(p->driver, info.driver, sizeof(p->driver));
 		p->mtu = info.mtu;
+		p->ipv6 = !gw_ip_is_v4(&info.ip);
 		p->line_rate_bps = info.line_rate_bps;
 		/* Virtual links state a speed that means nothing. */
 		if (facts_virtual(p->driver))

@@ -57,13 +57,13 @@ static void worker(const struct gw_dp *dp, uint32_t index, const uint32_t *other
 	cpu_file(w->cpu, "cpufreq/scaling_governor", w->governor, sizeof(w->governor));
 }
 
-static uint32_t path_mtu(const struct gw_dp_link *link, uint32_t ipv4)
+static uint32_t path_mtu(const struct gw_dp_link *link, const struct gw_ip *ip)
 {
 	uint32_t n = 0, mtu = 0;
 	const struct gw_dp_path *path = link != NULL ? gw_dp_link_paths(link, &n) : NULL;
 
 	for (uint32_t i = 0; i < n; i++)
-		if (path[i].source_ip == ipv4 && (mtu == 0 || path[i].mtu < mtu))
+		if (gw_ip_equal(&path[i].source_ip, ip) && (mtu == 0 || path[i].mtu < mtu))
 			mtu = path[i].mtu;
 	return mtu;
 }
@@ -90,7 +90,8 @@ void facts_gather(const struct bench_options *o, const struct gw_dp *dp,
 		memcpy(p->driver, info.driver, sizeof(p->driver));
 		p->link_up = info.link_up;
 		p->mtu = info.mtu;
-		p->path_mtu = path_mtu(link, info.ipv4);
+		p->ipv6 = !gw_ip_is_v4(&info.ip);
+		p->path_mtu = path_mtu(link, &info.ip);
 		p->queues = info.queues;
 		p->expect_bps = o->expect_bps;
 	}

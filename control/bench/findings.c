@@ -94,7 +94,7 @@ static void rings(const struct facts_port *p, struct findings *o)
 
 static void mtu(const struct facts *facts, const struct facts_port *p, struct findings *o)
 {
-	uint32_t pages = gw_wire_pages_per_packet(p->mtu, facts->flags);
+	uint32_t pages = gw_wire_pages_per_packet(p->mtu, p->ipv6, facts->flags);
 	struct finding *f;
 
 	/* memif has no MTU call: its frames are as large as its buffers. */

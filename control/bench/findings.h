@@ -14,6 +14,7 @@ struct facts_port {
 	struct gw_dp_port_setup setup;
 	bool link_up;
 	uint32_t mtu, path_mtu; /* path_mtu: smallest to the peer; 0: unknown */
+	bool ipv6;
 	uint32_t queues;
 	uint64_t expect_bps; /* 0: nothing is expected */
 };

@@ -21,8 +21,9 @@ static const struct option_row rows[] = {
 		"a port: PCI address, or virtual device with its arguments; repeated. loopback "
 		"takes "
 		"them in pairs that are cabled: the first of each sends"},
-	{"address", "A.B.C.D/P", ADDRESS, 0, 0, 0, NULL, ENDS,
-		"of the --port before it; loopback chooses its own (10.213.N.1/24, .2)"},
+	{"address", "IP/PREFIX", ADDRESS, 0, 0, 0, NULL, ENDS,
+		"of the --port before it, IPv4 or IPv6; loopback chooses its own (10.213.N.1/24, "
+		".2)"},
 	{"config", "FILE", TEXT, AT(config), 0, 0, NULL, M(RUN) | M(SELF),
 		"ports, workers and integrity from a godwitd configuration"},
 	{"listen", "HOST:PORT", TEXT, AT(listen), 0, 0, BENCH_DEFAULT_ADDRESS, M(LISTEN),

@@ -84,7 +84,8 @@ static int parse_number(const char *text, const struct option_row *r, uint32_t *
 int option_take(struct bench_options *o, const struct option_row *r, const char *text)
 {
 	void *at = (char *)o + r->offset;
-	uint32_t ip, prefix;
+	uint32_t prefix;
+	struct gw_ip ip;
 
 	switch (r->kind) {
 	case NUMBER:
@@ -121,8 +122,8 @@ int option_take(struct bench_options *o, const struct option_row *r, const char 
 				"--address %s: it follows the --port that it belongs to", text);
 		if (gw_value_address(text, &ip, &prefix) != 0)
 			return option_bad(
-				"--address %s: a host's IPv4 address and prefix length, such as "
-				"10.0.0.1/24, are allowed",
+				"--address %s: a host's address and prefix length, such as "
+				"10.0.0.1/24 or fd00::1/64, are allowed",
 				text);
 		o->address[o->n_devices - 1] = text;
 		return 0;

@@ -95,9 +95,9 @@ static int address_of(const struct bench_options *o, enum bench_side side, uint3
 	const char *text = o->memif != 0 ? NULL : o->address[device];
 	uint32_t prefix = 24;
 
-	c->ipv4 = 0x0ad50000u + pair * 256 + (side == BENCH_SENDER ? 1 : 2);
-	if (text != NULL && gw_value_address(text, &c->ipv4, &prefix) != 0)
-		return gw_err(err, -EINVAL, "--address %s: A.B.C.D/PREFIX is allowed", text);
+	c->ip = gw_ip_from_v4(0x0ad50000u + pair * 256 + (side == BENCH_SENDER ? 1 : 2));
+	if (text != NULL && gw_value_address(text, &c->ip, &prefix) != 0)
+		return gw_err(err, -EINVAL, "--address %s: ADDRESS/PREFIX is allowed", text);
 	c->prefix = (uint8_t)prefix;
 	return 0;
 }
@@ -187,7 +187,7 @@ void bench_ports_host(const struct bench_ports *p, struct gw_dp_host *host)
 	for (uint32_t i = 0; i < p->dp.n_ports; i++) {
 		const struct gw_dp_port_conf *c = &p->dp.port[i];
 
-		host->port[i].ipv4 = c->ipv4;
+		host->port[i].ip = c->ip;
 		host->port[i].prefix = c->prefix;
 		host->port[i].mtu = c->mtu;
 		if (c->queues != 0 && c->queues < host->n_cores)

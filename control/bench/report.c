@@ -48,7 +48,7 @@ static json_t *queue_json(const struct bench *b, const struct result_queue *q)
 		"port", p->name, "queue", (int)q->queue, "cpu", (int)q->cpu, "l1_bps", q->l1_bps,
 		"payload_bps", q->payload_bps, "line_share", known(line > 0 ? q->l1_bps / line : 0),
 		"payload_share",
-		known(line > 0 ? q->payload_bps / (line * gw_wire_payload_share(p->mtu,
+		known(line > 0 ? q->payload_bps / (line * gw_wire_payload_share(p->mtu, p->ipv6,
 								  gw_integrity_flags(b->integrity)))
 			       : 0),
 		"packets_ps", q->packets_ps, "packets", (json_int_t)q->packets, "lost_packets",
@@ -116,7 +116,8 @@ static json_t *ports_json(const struct bench *b)
 			json_pack("{s:s, s:s, s:i, s:I, s:f, s:i, s:i, s:i, s:b, s:b, s:b}", "name",
 				p->name, "driver", p->driver, "mtu", (int)p->mtu, "line_rate_bps",
 				(json_int_t)p->line_rate_bps, "payload_share",
-				gw_wire_payload_share(p->mtu, gw_integrity_flags(b->integrity)),
+				gw_wire_payload_share(
+					p->mtu, p->ipv6, gw_integrity_flags(b->integrity)),
 				"numa_node", s->socket, "rx_descriptors", (int)s->rx_descriptors,
 				"tx_descriptors", (int)s->tx_descriptors, "zero_copy",
 				(int)s->zero_copy, "fast_free", (int)s->fast_free, "rss",

@@ -92,8 +92,8 @@ void result_of(const struct measurement *m, const struct result_port *port, uint
 	for (uint32_t i = 0; i < n_ports; i++) {
 		known &= port[i].line_rate_bps != 0;
 		line += (double)port[i].line_rate_bps;
-		allowed +=
-			(double)port[i].line_rate_bps * gw_wire_payload_share(port[i].mtu, flags);
+		allowed += (double)port[i].line_rate_bps *
+			   gw_wire_payload_share(port[i].mtu, port[i].ipv6, flags);
 	}
 	r->payload_bps = per((double)m->receiver.moved_bytes * 8, receiver_s);
 	r->packets_ps = per((double)tx_packets, m->seconds);

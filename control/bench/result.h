@@ -7,6 +7,7 @@
 struct result_port { /* as it is set up */
 	char name[32], driver[32];
 	uint32_t mtu;
+	bool ipv6;
 	uint64_t line_rate_bps; /* cap or link; 0: unknown */
 };
 

@@ -39,7 +39,8 @@ static void print_ports(const struct bench *b, FILE *f)
 		c[2] = text_format("%u", p->mtu);
 		c[3] = r->line_rate_bps != 0 ? text_rate((double)r->line_rate_bps)
 					     : text_format("-");
-		c[4] = share(gw_wire_payload_share(p->mtu, gw_integrity_flags(b->integrity)));
+		c[4] = share(
+			gw_wire_payload_share(p->mtu, p->ipv6, gw_integrity_flags(b->integrity)));
 		c[5] = p->setup.memif_rsize != 0 ? text_format("%u", 1u << p->setup.memif_rsize)
 						 : text_format("%u/%u", p->setup.rx_descriptors,
 							   p->setup.tx_descriptors);
@@ -57,7 +58,8 @@ static void queue_row(const struct bench *b, const struct result_queue *q, struc
 {
 	const struct result_port *p = &b->port[q->port];
 	double line = (double)p->line_rate_bps;
-	double possible = line * gw_wire_payload_share(p->mtu, gw_integrity_flags(b->integrity));
+	double possible =
+		line * gw_wire_payload_share(p->mtu, p->ipv6, gw_integrity_flags(b->integrity));
 
 	c[0] = text_format("%s", p->name);
 	c[1] = text_format("%u", q->queue);

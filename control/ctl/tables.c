@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define ADDRESS_COLUMNS 18 /* any IPv4 address with its prefix length */
+
 static void add_row(struct table *table, const char *const *cells)
 {
 	struct text *row = table_row(table);
@@ -129,12 +131,22 @@ int ctl_peers(const struct ctl *ctl, int argc, char **argv)
 	return CTL_OK;
 }
 
+/* A long IPv6 address is shown below the table, with all others. */
+static struct text fits(struct text address, bool *below)
+{
+	if (strlen(address.s) <= ADDRESS_COLUMNS)
+		return address;
+	*below = true;
+	return text_format("below");
+}
+
 int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 {
 	static const char *const head[] = {
 		"NAME", "LINK", "RATE", "ADDRESS", "MTU", "DRIVER", "RX", "TX"};
 	struct table table = {.n_columns = 8, .align = "llrlrlrr"};
 	json_t *result = NULL, *p, *n;
+	bool below = false;
 	const char *name;
 	size_t i;
 	int rc;
@@ -154,7 +166,7 @@ int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 					   : json_is_true(json_object_get(p, "link_up")) ? "up"
 											 : "DOWN");
 		row[2] = text_rate(text_number(p, "rate_bps", 0));
-		row[3] = text_of(p, "address");
+		row[3] = fits(text_of(p, "address"), &below);
 		row[4] = text_of(p, "mtu");
 		row[5] = text_of(p, "driver");
 		row[6] = text_bytes(text_number(p, "rx_bytes", 0));
@@ -166,6 +178,8 @@ int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 		printf("\n%s: %s, %s, %s queues%s\n", text_of(p, "name").s, text_of(p, "mac").s,
 			text_of(p, "device").s, text_of(p, "queues").s,
 			json_is_true(json_object_get(p, "standby")) ? ", standby" : "");
+		if (below)
+			printf("  address %s\n", text_of(p, "address").s);
 		printf("  received %s packets, sent %s packets\n",
 			text_count(text_number(p, "rx_packets", 0)).s,
 			text_count(text_number(p, "tx_packets", 0)).s);

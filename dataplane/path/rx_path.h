@@ -16,8 +16,8 @@
 /* What is remembered of the past: an ACK covers the newest GW_WIRE_ACK_BITS of it, a probe is
  * answered with ACKs for all of it, so that what lost ACKs said is not lost. */
 #define GW_RX_BITS (8u * GW_WIRE_ACK_BITS)
-/* Layer-2 bytes of an ACK at most. */
-#define GW_RX_ACK_BYTES (GW_WIRE_L2_TO_UDP + sizeof(struct gw_wire_ack) + GW_WIRE_TRAILER_MAX)
+/* Layer-2 bytes of an ACK at most, over IPv6. */
+#define GW_RX_ACK_BYTES (GW_WIRE_L2_TO_UDP_V6 + sizeof(struct gw_wire_ack) + GW_WIRE_TRAILER_MAX)
 
 enum gw_rx_verdict {
 	GW_RX_NEW,       /* not seen: apply, then gw_rx_path_applied() */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "port.h"
 
+#include "group.h"
 #include "ring.h"
 
 #include <errno.h>
@@ -94,6 +95,7 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	uint32_t queues = conf->queues != 0 ? conf->queues : n_workers;
 
 	memset(p, 0, sizeof(*p));
+	p->group_fd = -1;
 	if (strlen(conf->device) >= sizeof(p->device))
 		return gw_err(err, -ENAMETOOLONG, "port '%s': device: %zu bytes, allowed are %zu",
 			conf->name, strlen(conf->device), sizeof(p->device) - 1);
@@ -119,7 +121,7 @@ int gw_port_open(struct gw_port *p, const struct gw_dp_port_conf *conf, uint32_t
 	p->zero_copy = copies_in_tx(p->driver, p->device);
 	p->owns_lines = owns_lines(p->driver, p->device);
 	p->memif_rsize = memif_rsize(p->driver, p->device);
-	p->ip = conf->ipv4;
+	p->ip = conf->ip;
 	p->prefix = conf->prefix;
 	p->gateway = conf->gateway;
 	p->mtu = conf->mtu;
@@ -172,6 +174,8 @@ uint32_t gw_port_tx_buffers(const struct gw_port *p)
 
 static int configure(struct gw_port *p, struct gw_err *err)
 {
+	uint64_t hash =
+		gw_ip_is_v4(&p->ip) ? RTE_ETH_RSS_NONFRAG_IPV4_UDP : RTE_ETH_RSS_NONFRAG_IPV6_UDP;
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
 	int ret;
@@ -183,9 +187,9 @@ static int configure(struct gw_port *p, struct gw_err *err)
 		conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	/* Then asking for the link reads memory, not the device. */
 	conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
-	if (p->queues > 1 && (info.flow_type_rss_offloads & RTE_ETH_RSS_NONFRAG_IPV4_UDP) != 0) {
+	if (p->queues > 1 && (info.flow_type_rss_offloads & hash) != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_UDP;
+		conf.rx_adv_conf.rss_conf.rss_hf = hash;
 	}
 	/* memif reports a frame limit of 1518 that is not one, and has no MTU call. */
 	if (strcmp(p->driver, "net_memif") != 0) {
@@ -231,13 +235,14 @@ int gw_port_start(struct gw_port *p, struct rte_mempool *const *rx_pool, struct 
 		return gw_err(err, ret, "port '%s': %s does not start: %s", p->name, p->device,
 			rte_strerror(-ret));
 	p->started = true;
-	return 0;
+	return gw_port_join_group(p, err);
 }
 
 void gw_port_stop(struct gw_port *p)
 {
 	if (!p->started)
 		return;
+	gw_port_leave_group(p);
 	rte_eth_dev_stop(p->ethdev);
 	rte_eth_dev_close(p->ethdev);
 	p->started = false;

@@ -24,7 +24,8 @@ struct gw_port {
 			      link themselves; 0: none */
 	char name[32], device[GW_DP_DEVICE_BYTES], driver[32];
 	uint8_t mac[6];
-	uint32_t ip, gateway; /* host order */
+	int group_fd; /* multicast.c; -1: none */
+	struct gw_ip ip, gateway; /* of one family; gateway may be none */
 	uint8_t prefix;
 	uint32_t mtu;
 	uint64_t rate_bps;
@@ -60,9 +61,7 @@ bool gw_port_carrier(uint32_t if_index);
 
 /* Whether ip is on this port's subnet; otherwise it is reached through the gateway, if there is
  * one. */
-static inline bool gw_port_on_link(const struct gw_port *p, uint32_t ip)
+static inline bool gw_port_on_link(const struct gw_port *p, const struct gw_ip *ip)
 {
-	uint32_t mask = p->prefix == 0 ? 0 : UINT32_MAX << (32 - p->prefix);
-
-	return (p->ip & mask) == (ip & mask);
+	return gw_ip_same_subnet(&p->ip, ip, p->prefix);
 }

@@ -78,7 +78,7 @@ static bool claim(
 
 static bool runs_full(const struct gw_take *t)
 {
-	return t->n_runs == GW_WIRE_RUNS_MAX || t->run_pages == GW_WIRE_RUN_PAGES_MAX;
+	return t->n_runs == GW_WIRE_RUNS_SENT || t->run_pages == GW_WIRE_RUN_PAGES_MAX;
 }
 
 /* Adds a page to the run list. False where it does not fit the list as it is: the list must go

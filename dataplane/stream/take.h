@@ -22,7 +22,7 @@ struct gw_take {
 	uint32_t run_region;
 	uint32_t n_runs;
 	uint32_t run_pages;
-	struct gw_tx_run run[GW_WIRE_RUNS_MAX];
+	struct gw_tx_run run[GW_WIRE_RUNS_SENT];
 };
 
 enum gw_take_kind {

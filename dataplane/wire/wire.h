@@ -35,7 +35,9 @@
 #define GW_WIRE_ACK_BITS 1024u
 /* All runs of one packet together: bounds what one packet makes a poll core do. */
 #define GW_WIRE_RUN_PAGES_MAX 512u
-#define GW_WIRE_RUNS_MAX 150u /* in one packet: fits the payload of MTU 1280 */
+#define GW_WIRE_RUNS_MAX 150u /* in one packet */
+/* So many are sent: they fit MTU 1280 over IPv6, with a tag. */
+#define GW_WIRE_RUNS_SENT 148u
 #define GW_WIRE_PSN_MAX ((UINT64_C(1) << 48) - 1)
 #define GW_WIRE_CRC_BYTES 4u
 #define GW_WIRE_TAG_BYTES 16u
@@ -144,5 +146,6 @@ static inline uint16_t gw_wire_fragment_length(uint32_t fragment)
 
 /* Layer-1 cost of a frame beyond its layer-2 bytes: FCS 4, preamble 8, gap 12 (IEEE 802.3). */
 #define GW_WIRE_L1_BYTES 24u
-/* Ethernet 14 + IPv4 20 + UDP 8. */
+/* Ethernet 14 + IPv4 20 + UDP 8; IPv6 has 40. */
 #define GW_WIRE_L2_TO_UDP 42u
+#define GW_WIRE_L2_TO_UDP_V6 62u

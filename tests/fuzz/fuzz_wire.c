@@ -2,13 +2,16 @@
 /*
  * dataplane/wire/decode.c and what stands behind it: any bytes as a packet, with and without the
  * trailer. What decodes as DATA goes into a sink whose memory has canaries around it, an ACK into a
- * path with packets out. The first byte says how; the trailer is made right, since no fuzzer finds
+ * path with packets out. dataplane/port/frame.c, arp.c and ndp.c: any bytes as a frame, of either
+ * family. The first byte says how; the trailer is made right, since no fuzzer finds
  * it.
  */
 #include "../../dataplane/path/tx_books.c"
 #include "../../dataplane/path/tx_loss.c"
 #include "../../dataplane/path/tx_path.c"
+#include "../../dataplane/port/arp.c"
 #include "../../dataplane/port/frame.c"
+#include "../../dataplane/port/ndp.c"
 #include "../../dataplane/stream/sink.c"
 #include "../../dataplane/wire/decode.c"
 
@@ -128,9 +131,53 @@ static void take(const uint8_t *bytes, size_t len, uint8_t flags, uint8_t how)
 	}
 }
 
+/* What comes from the wire, as a port of this address sees it. A neighbour's message is looked at
+ * again with its checksum made right. */
+static void take_frame(uint8_t *frame, size_t len, const struct gw_ip *ip)
+{
+	uint8_t answer[GW_NDP_BYTES], turned[9000];
+	struct gw_frame_in in;
+	struct gw_ndp_in ndp;
+	uint8_t *message = frame + GW_FRAME_ETHERNET + GW_FRAME_IPV6;
+	uint32_t bytes;
+
+	switch (gw_frame_parse(frame, len, ip, &in)) {
+	case GW_FRAME_UDP:
+		if (in.payload != frame + in.header || in.payload + in.len > frame + len)
+			abort();
+		if (len > sizeof(turned))
+			return;
+		memcpy(turned, frame, len);
+		gw_frame_turn(turned, frame, in.len);
+		if (gw_frame_parse(turned, len, &in.from_ip, &in) == GW_FRAME_INVALID)
+			abort();
+		return;
+	case GW_FRAME_ARP_IN:
+		if (gw_arp_wants(frame, ip))
+			gw_arp_answer(frame, frame, ip);
+		return;
+	case GW_FRAME_NDP_IN:
+		break;
+	default:
+		return;
+	}
+	bytes = gw_get16(frame + GW_FRAME_ETHERNET + 4);
+	if (bytes >= MESSAGE_BYTES && message + bytes <= frame + len && bytes % 2 == 0) {
+		gw_put16(message + 2, 0);
+		gw_put16(message + 2,
+			(uint16_t)~gw_sum_fold(ndp_sum(frame + GW_FRAME_ETHERNET, bytes)));
+	}
+	if (gw_ndp_parse(frame, len, ip, &ndp) != GW_FRAME_NDP_IN)
+		return;
+	if (ndp.mac != NULL && (ndp.mac < message + MESSAGE_BYTES || ndp.mac + 6 > frame + len))
+		abort();
+	if (ndp.asks)
+		gw_ndp_answer(answer, frame, ip, &ndp, frame + 6);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct gw_frame_in in;
+	static const struct gw_ip ipv4 = {0, 0xffff0a000001}, ipv6 = {UINT64_C(0xfd00) << 48, 1};
 	uint8_t *copy, how;
 	size_t len;
 
@@ -146,9 +193,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(copy, data + 1, len);
 	if ((how & 0xc0) == 0xc0) {
-		if (gw_frame_parse(copy, len, 0x0a000001, &in) == GW_FRAME_UDP &&
-			(in.payload < copy || in.payload + in.len > copy + len))
-			abort();
+		take_frame(copy, len, how & 1 ? &ipv6 : &ipv4);
 	} else if (how & 0x80) {
 		/* Seeds shall not die of the next version. */
 		if (len > 0)

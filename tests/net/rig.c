@@ -21,6 +21,14 @@ uint64_t rig_random(uint64_t *state)
 	return *state;
 }
 
+struct gw_ip rig_ip(const struct rig_conf *conf, uint32_t port, char side)
+{
+	uint32_t host = side == 'a' ? 1 : 2;
+
+	return conf->ipv6 ? (struct gw_ip){UINT64_C(0xfd00) << 48 | port, host}
+			  : gw_ip_from_v4(0x0a000000u + port * 256 + host);
+}
+
 static int make_dp(const struct rig_conf *conf, char side, struct gw_dp **out)
 {
 	static char text[2 * RIG_MAX_PORTS][2][32];
@@ -42,8 +50,8 @@ static int make_dp(const struct rig_conf *conf, char side, struct gw_dp **out)
 		c.port[p] = (struct gw_dp_port_conf){
 			.name = t[0],
 			.device = t[1],
-			.ipv4 = 0x0a000000u + p * 256 + (side == 'a' ? 1 : 2),
-			.prefix = 24,
+			.ip = rig_ip(conf, p, side),
+			.prefix = conf->ipv6 ? 64 : 24,
 			.mtu = conf->mtu,
 			.rate_bps = conf->rate_bps,
 			.standby = (conf->standby >> p & 1) != 0,

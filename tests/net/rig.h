@@ -38,11 +38,14 @@ struct rig_frame {
 struct rig_conf {
 	uint32_t ports, mtu, workers; /* of each side; workers is also the number of queues */
 	enum gw_dp_integrity integrity;
+	bool ipv6;
 	uint64_t rate_bps;
 	uint32_t standby;   /* a bit per port */
 	uint64_t first_psn; /* of every path: what lies behind millions of packets is near */
 };
 
+/* The address of a port of side 'a' or 'b'. */
+struct gw_ip rig_ip(const struct rig_conf *conf, uint32_t port, char side);
 /* Once per process: DPDK's environment cannot be started twice. */
 int rig_start(struct rig *rig, const struct rig_conf *conf);
 void rig_stop(struct rig *rig);

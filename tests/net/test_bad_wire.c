@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The whole data plane over ring ports that drop, duplicate, reorder, truncate and flip bits:
  * memory is equal afterwards. Usage: test_bad_wire MTU PORTS WORKERS
- * INTEGRITY */
+ * INTEGRITY [FAMILY] */
 #include "../../dataplane/base/secret.h"
 #include "suite.h"
 
@@ -295,5 +295,6 @@ int main(int argc, char **argv)
 	}
 	if (argc > 4 && !gw_integrity_find(argv[4], &conf.integrity))
 		return 2;
+	conf.ipv6 = argc > 5 && strcmp(argv[5], "ipv6") == 0;
 	return suite_run(&rig, &conf, "bad wire", tests);
 }

@@ -1,37 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cable.h"
 
-#include "../../dataplane/wire/bytes.h"
 #include "../../dataplane/wire/wire.h"
 #include "engine.h"
 
-#define ETH_BYTES 14u
-#define TYPE_IPV4 0x0800u
+#define ETH_BYTES GW_FRAME_ETHERNET
 
 static uint64_t wire_ns(uint64_t rate_bps, uint32_t bytes)
 {
 	return rate_bps == 0 ? 0 : (uint64_t)bytes * 8000000000u / rate_bps;
 }
 
-static bool is_ip(const gw_packet *p)
-{
-	return p->bytes >= GW_WIRE_L2_TO_UDP && gw_get16(gw_packet_data(p) + 12) == TYPE_IPV4;
-}
-
-/* Marks "congestion experienced" (RFC 3168) where the sender said that it understands; the header's
+/* Marks "congestion experienced" (RFC 3168) where the sender said that it understands; IPv4's
  * checksum follows (RFC 1624). */
 static void mark(struct sim_cable *c, gw_packet *p)
 {
 	uint8_t *ip = gw_packet_data(p) + ETH_BYTES;
-	uint32_t sum;
+	uint32_t header = sim_header(p), shift = header == GW_FRAME_HEADER_V6 ? 4 : 0, sum;
+	uint8_t ecn = ip[1] >> shift & 3;
 
-	if (!is_ip(p) || (ip[1] & 3) == 0 || (ip[1] & 3) == 3)
+	if (header == 0 || ecn == 0 || ecn == 3)
 		return;
-	sum = (uint16_t)~gw_get16(ip + 10) + (uint32_t)(3 - (ip[1] & 3));
-	ip[1] |= 3;
+	ip[1] |= (uint8_t)(3 << shift);
+	c->marked++;
+	if (shift != 0)
+		return;
+	sum = (uint16_t)~gw_get16(ip + 10) + 3u - ecn;
 	sum = (sum & 0xffff) + (sum >> 16);
 	gw_put16(ip + 10, (uint16_t)~sum);
-	c->marked++;
 }
 
 /* Frames that carry IP only: an Ethernet check sum that is redone behind the damage hides it from
@@ -41,7 +37,7 @@ static void damage(struct sim_cable *c, gw_packet *p)
 	const struct sim_cable_conf *f = &c->conf;
 	uint8_t *frame = gw_packet_data(p);
 
-	if (p->tail != NULL || !is_ip(p))
+	if (p->tail != NULL || sim_header(p) == 0)
 		return;
 	if (sim_chance(f->flip_bit)) {
 		frame[ETH_BYTES + sim_below(p->bytes - ETH_BYTES)] ^= (uint8_t)(1u << sim_below(8));

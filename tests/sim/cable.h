@@ -2,10 +2,26 @@
 /* One direction of a cable: how long a frame takes, and what becomes of it on the way. */
 #pragma once
 
+#include "../../dataplane/port/frame.h"
+#include "../../dataplane/wire/bytes.h"
 #include "packet.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Bytes in front of the godwit packet in a frame; 0: it carries none. */
+static inline uint32_t sim_header(const gw_packet *p)
+{
+	const uint8_t *frame = gw_packet_data(p);
+	uint16_t type = p->bytes >= GW_FRAME_HEADER_V4 ? gw_get16(frame + 12) : 0;
+
+	if (type == GW_FRAME_TYPE_IPV4)
+		return GW_FRAME_HEADER_V4;
+	return type == GW_FRAME_TYPE_IPV6 && p->bytes >= GW_FRAME_HEADER_V6 &&
+			       frame[GW_FRAME_ETHERNET + 6] == GW_FRAME_PROTO_UDP
+		       ? GW_FRAME_HEADER_V6
+		       : 0;
+}
 
 struct sim_cable_conf {
 	uint64_t rate_bps; /* layer 1, of the narrowest place; 0: no narrow place */

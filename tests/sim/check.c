@@ -12,7 +12,6 @@
 
 #define KEYS 4096u
 #define WINDOW 8192u
-#define GW_HEADER GW_WIRE_L2_TO_UDP
 
 /* The packet numbers of one path and direction. */
 struct numbers {
@@ -40,13 +39,14 @@ static struct numbers *numbers_of(uint64_t key)
 /* No packet number is used twice on a path and direction. REPLY has none of its own. */
 static void check_number(uint16_t port, const gw_packet *p)
 {
-	const uint8_t *w = gw_packet_data(p) + GW_HEADER;
+	uint32_t header = sim_header(p);
+	const uint8_t *w = gw_packet_data(p) + header;
 	uint8_t type = w[0] & 15;
 	struct numbers *n;
 	uint64_t psn, key;
 
-	if (p->bytes < GW_HEADER + sizeof(struct gw_wire_common) ||
-		gw_get16(gw_packet_data(p) + 12) != 0x0800 || type == GW_WIRE_REPLY)
+	if (header == 0 || p->bytes < header + sizeof(struct gw_wire_common) ||
+		type == GW_WIRE_REPLY)
 		return;
 	/* Who sends, towards which slot, with which key: ACKs and what they acknowledge go to
 	 * different hosts. */

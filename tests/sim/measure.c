@@ -111,7 +111,7 @@ static void make_end(const struct scenario *sc, uint32_t host, struct end *e)
 		}
 		pc.port[i].number = sim_net_add(c);
 		pc.port[i].conf = c;
-		pc.port[i].ip = 10u << 24 | i << 8 | (host + 1);
+		pc.port[i].ip = gw_ip_from_v4(10u << 24 | i << 8 | (host + 1));
 		pc.port[i].prefix = 24;
 		pc.port[i].mtu = mtu_of(sc);
 		pc.port[i].rate_bps = sc->narrow_bps == 0 ? sc->rate_bps : 0;

@@ -192,12 +192,17 @@ uint64_t sim_net_next_arrival(uint16_t port, uint16_t queue)
 static uint16_t queue_of(const struct port *t, const gw_packet *p)
 {
 	const uint8_t *frame = gw_packet_data(p);
+	uint32_t header = sim_header(p);
 	uint64_t h;
 
-	if (t->conf.queues == 1 || p->bytes < GW_WIRE_L2_TO_UDP || gw_get16(frame + 12) != 0x0800)
+	if (t->conf.queues == 1 || header == 0)
 		return 0;
-	h = ((uint64_t)gw_get32(frame + 26) << 32 | gw_get32(frame + 30)) ^ t->salt;
-	h = (h ^ gw_get32(frame + 34)) * 0x9e3779b97f4a7c15u;
+	/* The ends of both addresses. */
+	if (header == GW_FRAME_HEADER_V4)
+		h = (uint64_t)gw_get32(frame + 26) << 32 | gw_get32(frame + 30);
+	else
+		h = gw_get64(frame + 30) << 1 ^ gw_get64(frame + 46);
+	h = ((h ^ t->salt) ^ gw_get32(frame + header - 8)) * 0x9e3779b97f4a7c15u;
 	return (uint16_t)((h >> 32) % t->conf.queues);
 }
 

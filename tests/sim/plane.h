@@ -13,7 +13,7 @@ struct sim_plane_conf {
 	struct {
 		uint16_t number; /* of the simulated port */
 		const struct sim_port_conf *conf;
-		uint32_t ip;
+		struct gw_ip ip;
 		uint8_t prefix;
 		uint32_t mtu;
 		uint64_t rate_bps;

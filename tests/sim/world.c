@@ -65,6 +65,7 @@ static void random_cable(struct sim_cable_conf *c, uint64_t line_bps, uint64_t r
 struct fabric {
 	uint32_t segments, mtu;
 	enum gw_dp_integrity integrity; /* none: packets must not be damaged */
+	bool ipv6[GW_DP_MAX_PORTS];
 	uint64_t line_bps[GW_DP_MAX_PORTS], rtt_ns[GW_DP_MAX_PORTS];
 };
 
@@ -88,8 +89,10 @@ static void random_port(
 	random_cable(&c->down, c->line_bps, f->rtt_ns[segment], 0, guarded);
 	pc->port[n].number = sim_net_add(c);
 	pc->port[n].conf = c;
-	pc->port[n].ip = 10u << 24 | segment << 8 | (host + 1);
-	pc->port[n].prefix = 24;
+	pc->port[n].ip = f->ipv6[segment]
+				 ? (struct gw_ip){UINT64_C(0xfd00) << 48 | segment, host + 1}
+				 : gw_ip_from_v4(10u << 24 | segment << 8 | (host + 1));
+	pc->port[n].prefix = f->ipv6[segment] ? 64 : 24;
 	pc->port[n].mtu = f->mtu;
 	pc->port[n].zero_copy = sim_chance(0.5);
 	if (sim_chance(0.5))
@@ -107,11 +110,13 @@ static void describe(const struct sim_plane_conf *pc)
 		const struct sim_cable_conf *f = &c->up;
 
 		sim_trace(
-			"  port %u: segment %u, %.2f Gb/s, cap %.2f, mtu %u, rx %u, tx %u, delay "
+			"  port %u: segment %u, %s, %.2f Gb/s, cap %.2f, mtu %u, rx %u, tx %u, "
+			"delay "
 			"%.3f "
 			"ms + %.3f, narrow %.2f Gb/s with %llu kB (ECN %llu), loss %.4f, bursts "
 			"%.4f/%.3f/%.2f, reorder %.4f by %.3f ms, twice %.4f, flip %.4f, cut %.4f",
-			pc->port[n].number, c->segment, (double)c->line_bps / 1e9,
+			pc->port[n].number, c->segment,
+			gw_ip_is_v4(&pc->port[n].ip) ? "IPv4" : "IPv6", (double)c->line_bps / 1e9,
 			(double)pc->port[n].rate_bps / 1e9, pc->port[n].mtu, c->rx_descriptors,
 			c->tx_descriptors, (double)f->delay_ns / 1e6, (double)f->jitter_ns / 1e6,
 			(double)f->rate_bps / 1e9, (unsigned long long)f->queue_bytes / 1000,
@@ -175,6 +180,7 @@ static void random_hosts(uint32_t trouble)
 	for (uint32_t s = 0; s < f.segments; s++) {
 		f.line_bps[s] = (uint64_t)sim_log_between(5e8, 4e10);
 		f.rtt_ns[s] = (uint64_t)((double)rtt_ns * sim_log_between(0.7, 1.5));
+		f.ipv6[s] = sim_chance(0.4);
 	}
 	sim_control_reset(rtt_ns / 2 + 20000, 1000000000);
 	while (n-- > 0)

@@ -14,6 +14,7 @@ struct session {
 };
 
 int fake_ports = 2;
+const char *fake_port_address = "10.0.1.1/24";
 static struct session sessions[64];
 static int n_sessions;
 
@@ -264,17 +265,24 @@ static void on_reload(void *ctx, const json_t *params, struct gw_rpc_call *call)
 
 static void on_ports(void *ctx, const json_t *params, struct gw_rpc_call *call)
 {
+	json_t *answer, *ports, *second;
+
 	(void)ctx;
 	(void)params;
-	gw_rpc_reply(
-		call, json_pack("{s:[{s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:I, s:i, s:I, s:I, s:I, "
-				"s:I, s:{s:i, s:i}}]}",
-			      "ports", "name", "left", "device", "0000:3b:00.0", "driver",
-			      "net_mlx5", "mac", "02:00:00:00:00:01", "address", "10.0.0.1/24",
-			      "mtu", 9000, "link_up", 1, "rate_bps", (json_int_t)100000000000,
-			      "queues", 2, "rx_packets", (json_int_t)1234567, "rx_bytes",
-			      (json_int_t)987654321, "tx_packets", (json_int_t)7654321, "tx_bytes",
-			      (json_int_t)61234567890, "drops", "no_mbuf", 0, "bad_key", 3));
+	answer = json_pack("{s:[{s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:I, s:i, s:I, s:I, s:I, "
+			   "s:I, s:{s:i, s:i}}]}",
+		"ports", "name", "left", "device", "0000:3b:00.0", "driver", "net_mlx5", "mac",
+		"02:00:00:00:00:01", "address", "10.0.0.1/24", "mtu", 9000, "link_up", 1,
+		"rate_bps", (json_int_t)100000000000, "queues", 2, "rx_packets",
+		(json_int_t)1234567, "rx_bytes", (json_int_t)987654321, "tx_packets",
+		(json_int_t)7654321, "tx_bytes", (json_int_t)61234567890, "drops", "no_mbuf", 0,
+		"bad_key", 3);
+	ports = json_object_get(answer, "ports");
+	second = json_deep_copy(json_array_get(ports, 0));
+	json_object_set_new(second, "name", json_string("right"));
+	json_object_set_new(second, "address", json_string(fake_port_address));
+	json_array_append_new(ports, second);
+	gw_rpc_reply(call, answer);
 }
 
 static json_t *timeline(void)

@@ -10,3 +10,5 @@
 extern const struct gw_rpc_method fake_methods[];
 /* How many ports the fake host has; 2 unless set. */
 extern int fake_ports;
+/* The second port's, in `ports`. */
+extern const char *fake_port_address;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define PORT "ports:\n- name: p0\n  device: net_memif0,role=server\n  address: 10.0.0.1/24\n"
+#define PORT6 "ports:\n- name: p0\n  device: net_memif0,role=server\n  address: fd00::1/64\n"
 
 static cpu_set_t cpus; /* 0..3 are online */
 
@@ -235,6 +236,18 @@ static void test_refused_values(void)
 	refused(PORT "  gateway: 10.0.1.1\n", "in the port's subnet 10.0.0.1/24");
 	refused(PORT "  gateway: 10.0.0.1\n", "another host's address");
 	refused(PORT "  gateway: here\n", "'here' is not valid");
+	refused(PORT "  gateway: fd00::1\n",
+		"ports[0].gateway: 'fd00::1' is of another family than the port's address "
+		"10.0.0.1/24; allowed: an IPv4 address");
+	refused(PORT6 "  gateway: 10.0.0.254\n",
+		"ports[0].gateway: '10.0.0.254' is of another family than the port's address "
+		"fd00::1/64; allowed: an IPv6 address");
+	refused(PORT6 "  gateway: fd00:0:0:1::1\n", "in the port's subnet fd00::1/64");
+	refused(PORT6 "  gateway: FD00:0::1\n", "another host's address");
+	refused(PORT6 "  gateway: ff02::2\n", "'ff02::2' is not valid");
+	refused("ports: [{name: a, device: net_a, address: ff02::1/64}]\n",
+		"ports[0].address: 'ff02::1/64' is not valid; allowed: a host's IPv4 address with "
+		"prefix length 8..31, such as 10.0.0.1/24, or IPv6 address with 0..128");
 }
 
 static void test_refused_structure(void)
@@ -270,6 +283,9 @@ static void test_contradictions(void)
 		"f.yaml:6: ports[1].device: 'net_memif0,role=client' is used already in line 3");
 	snprintf(text, sizeof(text), second, "p1", "net_memif1", "10.0.0.1/16");
 	refused(text, "f.yaml:7: ports[1].address: '10.0.0.1/16' is used already in line 4");
+	refused("ports:\n- {name: a, device: net_a, address: '2001:db8::1/64'}\n"
+		"- {name: b, device: net_b, address: '2001:DB8:0::1/48'}\n",
+		"ports[1].address: '2001:DB8:0::1/48' is used already in line 2");
 	refused("ports:\n- {name: a, device: '3B:00.0', address: 10.0.0.1/24}\n"
 		"- {name: b, device: '0000:3b:00.0', address: 10.0.1.1/24}\n",
 		"ports[1].device: '0000:3b:00.0' is used already");
@@ -302,7 +318,8 @@ static void test_security(void)
 		OFF "control: {listen: '[fd00::1]:1'}\n" PORT,
 		OFF "control: {listen: '[fe80::1]:1'}\n" PORT,
 		OFF "control: {listen: '169.254.1.1:1'}\n" PORT,
-		OFF "control: {listen: 'some-host:1'}\n" PORT, public};
+		OFF "control: {listen: 'some-host:1'}\n" PORT, OFF PORT6,
+		OFF PORT6 "  gateway: fe80::1\n", public};
 	struct gw_config *c;
 	struct gw_err err;
 
@@ -317,6 +334,8 @@ static void test_security(void)
 	refused(OFF "control: {listen: '[2001:db8::1]:1'}\n" PORT, "is not private");
 	refused(OFF "ports: [{name: a, device: net_a, address: 192.0.2.1/24}]\n",
 		"f.yaml:2: ports[0].address: '192.0.2.1/24' is not private");
+	refused(OFF "ports: [{name: a, device: net_a, address: '2001:db8::1/64'}]\n",
+		"ports[0].address: '2001:db8::1/64' is not private");
 	refused(OFF PORT "peers: [{name: b, address: '198.51.100.1:7411'}]\n",
 		"peers[0].address: '198.51.100.1:7411' is not private");
 }
@@ -396,13 +415,19 @@ static void test_values(void)
 	static const char *const bad_devices[] = {"", "eth0", "0000:3b:20.0", "3b:00.8", "3b:00",
 		"net_", "net_a b", "net_a,", "net_a,b", "net_a,=b", "net_a,b=c,", "0000:3b:00.0x",
 		"virtio_user", "3b:00.0 "};
-	static const char *const addresses[] = {"10.0.0.1/24", "192.168.1.254/30", "10.0.0.0/31"};
+	static const char *const addresses[] = {"10.0.0.1/24", "192.168.1.254/30", "10.0.0.0/31",
+		"fd00::1/64", "2001:DB8::ffff/48", "fe80::1/10", "fd00::/127", "fd00::/128",
+		"fd00::1/0", "fd00:1111:2222:3333:4444:5555:6666:7777/128"};
 	static const char *const bad_addresses[] = {"10.0.0.1", "10.0.0.1/", "10.0.0.1/32",
 		"10.0.0.1/7", "10.0.0.0/24", "10.0.0.255/24", "224.0.0.1/24", "127.0.0.1/8",
-		"0.0.0.1/8", "10.0.0/24", "10.0.0.1/024", "::1/64", "1000000000000000000/24"};
+		"0.0.0.1/8", "10.0.0/24", "10.0.0.1/024", "::1/64", "1000000000000000000/24",
+		"::/64", "::/0", "ff02::1/64", "::ffff:10.0.0.1/120", "::10.0.0.1/64", "fd00::1",
+		"fd00::1/", "fd00::1/129", "fd00::1/064", "fd00::/64", "fd00:::1/64",
+		"fd00::1%eth0/64", "[fd00::1]/64", "fd00:1111:2222:3333:4444:5555:6666:77777/64"};
 	static const char *const bad_endpoints[] = {"", "host", "host:", "host:0", "host:65536",
 		":1", "1.2.3:1", "[::1:1", "[x]:1", "a_b:1", "-a:1", "::1:80"};
-	uint32_t ip, prefix;
+	struct gw_ip ip;
+	uint32_t prefix;
 	uint64_t bps;
 	char id[64];
 	enum gw_endpoint endpoint;

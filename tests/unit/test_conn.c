@@ -72,9 +72,10 @@ const char *gw_peer_version(const struct gw_peer *peer)
 
 const struct gw_dp_host *gw_peer_host(const struct gw_peer *peer)
 {
-	static const struct gw_dp_host host = {.n_ports = 1, .port[0].ipv4 = PEER_PORT};
+	static struct gw_dp_host host = {.n_ports = 1};
 
 	(void)peer;
+	host.port[0].ip = gw_ip_from_v4(PEER_PORT);
 	return &host;
 }
 
@@ -124,7 +125,7 @@ const struct gw_dp_path *gw_dp_link_paths(const struct gw_dp_link *link, uint32_
 	static struct gw_dp_path path[1];
 
 	(void)link;
-	path[0].source_ip = proposed_from;
+	path[0].source_ip = path[0].peer_ip = gw_ip_from_v4(proposed_from);
 	*n = 1;
 	return path;
 }

@@ -174,7 +174,16 @@ static void test_tables(void)
 	CU_ASSERT_TRUE(says("tls.certificate: ends on 2026-12-01"));
 	CU_ASSERT_EQUAL(run(path, "reload now"), 2);
 	CU_ASSERT_EQUAL(run(path, "ports"), 0);
-	CU_ASSERT_TRUE(says("dropped, bad_key: 3") && fits_80_columns());
+	CU_ASSERT_TRUE(says("dropped, bad_key: 3") && says("10.0.1.1/24") && fits_80_columns());
+	CU_ASSERT_FALSE(says("  address "));
+	fake_port_address = "fd00:77::1/64";
+	CU_ASSERT_EQUAL(run(path, "ports"), 0);
+	CU_ASSERT_TRUE(says("100 Gb/s  fd00:77::1/64") && fits_80_columns());
+	fake_port_address = "fd12:3456:789a:bcde:f012:3456:789a:bcde/128";
+	CU_ASSERT_EQUAL(run(path, "ports"), 0);
+	CU_ASSERT_TRUE(says("100 Gb/s  below") &&
+		       says("\n  address fd12:3456:789a:bcde:f012:3456:789a:bcde/128\n") &&
+		       fits_80_columns());
 	CU_ASSERT_EQUAL(run(path, "version"), 0);
 	CU_ASSERT_TRUE(says("godwitd    0.1.0 on host-a"));
 	CU_ASSERT_EQUAL(run(path, "report web"), 0);

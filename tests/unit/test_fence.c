@@ -29,7 +29,6 @@ static bool watched_push(struct gw_spsc *q, uint32_t type, void *object, uint64_
 #define CHUNKS WORKERS /* each worker owns one */
 #define PAGES (CHUNKS * GW_CHUNK_PAGES)
 #define STATE_MIB 1u
-#define PEER_IP 0x0a4d0001u
 #define KEY_ID 0x5eed0000u
 
 /* One VM's memory at the destination. */
@@ -38,7 +37,9 @@ struct gw_ram {
 };
 
 static struct gw_ram ram_a, ram_b;
-static struct gw_port port = {.mac = {2, 0, 0, 0, 0, 2}, .ip = 0x0a4d0002u};
+static const struct gw_ip peer_ip = {0, UINT64_C(0xffff0a4d0001)};
+static struct gw_port port = {
+	.mac = {2, 0, 0, 0, 0, 2}, .ip = {0, UINT64_C(0xffff0a4d0002)}};
 static struct gw_dp dp;
 static struct gw_dp_link link_in = {.dp = &dp};
 static struct gw_worker worker[WORKERS];
@@ -154,11 +155,12 @@ gw_packet *gw_worker_small_packet(struct gw_worker *w)
 	abort();
 }
 
-size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, size_t len, const struct gw_wire_head *h,
-	const struct gw_aead_key *key)
+size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, uint32_t header, size_t len,
+	const struct gw_wire_head *h, const struct gw_aead_key *key)
 {
 	(void)w;
 	(void)m;
+	(void)header;
 	(void)len;
 	(void)h;
 	(void)key;
@@ -178,6 +180,27 @@ void gw_worker_rx_out(struct gw_worker *w, struct gw_arrival *a, uint64_t now_ns
 {
 	(void)w;
 	(void)a;
+	(void)now_ns;
+	abort();
+}
+
+void gw_worker_rx_arp(
+	struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint64_t now_ns)
+{
+	(void)w;
+	(void)q;
+	(void)frame;
+	(void)now_ns;
+	abort();
+}
+
+void gw_worker_rx_ndp(struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint32_t bytes,
+	uint64_t now_ns)
+{
+	(void)w;
+	(void)q;
+	(void)frame;
+	(void)bytes;
 	(void)now_ns;
 	abort();
 }
@@ -243,7 +266,7 @@ static void setup(void)
 		w->queue[0].port = &port;
 		gw_rx_path_init(&path[i].rx, 1 << 20);
 		path[i].link = &link_in;
-		path[i].peer_ip = PEER_IP;
+		path[i].peer_ip = peer_ip;
 		path[i].key_id = KEY_ID + i;
 		w->in[i] = &path[i];
 	}
@@ -296,14 +319,14 @@ static bool stores(uint32_t i, uint16_t stream, struct gw_ram *ram)
 
 	arriving = sim_packet_alloc();
 	frame = gw_packet_data(arriving);
-	gw_wire_put_data(frame + GW_FRAME_HEADER, &h, &d);
+	gw_wire_put_data(frame + GW_FRAME_HEADER_V4, &h, &d);
 	value = value == UINT8_MAX ? 1 : (uint8_t)(value + 1);
-	memset(frame + GW_FRAME_HEADER + sizeof(struct gw_wire_data), value, PAGE);
-	len = gw_wire_seal(frame + GW_FRAME_HEADER, sizeof(struct gw_wire_data) + PAGE, &h);
+	memset(frame + GW_FRAME_HEADER_V4 + sizeof(struct gw_wire_data), value, PAGE);
+	len = gw_wire_seal(frame + GW_FRAME_HEADER_V4, sizeof(struct gw_wire_data) + PAGE, &h);
 	gw_frame_template(
-		&t, mac, port.mac, PEER_IP, port.ip, GW_WIRE_PATH_PORT_BASE, GW_WIRE_UDP_PORT);
+		&t, mac, port.mac, &peer_ip, &port.ip, GW_WIRE_PATH_PORT_BASE, GW_WIRE_UDP_PORT);
 	gw_frame_put(frame, &t, (uint32_t)len);
-	gw_packet_set_bytes(arriving, (uint32_t)(GW_FRAME_HEADER + len));
+	gw_packet_set_bytes(arriving, (uint32_t)(GW_FRAME_HEADER_V4 + len));
 	gw_worker_rx(&worker[i], &worker[i].queue[0], 0);
 	CU_ASSERT_EQUAL(worker[i].queue[0].rx_packets, received + 1);
 	for (uint32_t k = 0; k < PAGE; k++)

@@ -265,14 +265,22 @@ static void test_names(void)
 static void test_host(void)
 {
 	struct gw_dp_host h = {.n_ports = 2, .n_cores = 3, .integrity = GW_DP_INTEGRITY_NONE}, got;
+	char *text;
 	json_t *o;
 
-	h.port[0].ipv4 = 0xffffffff;
+	h.port[0].ip = gw_ip_from_v4(0xffffffff);
+	h.port[1].ip = gw_ip_from_v4(0x0a000001);
 	h.port[0].prefix = 32;
 	h.port[1].mtu = 9000;
 	o = gw_link_message_host(&h);
 	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), 0);
 	CU_ASSERT_EQUAL(memcmp(&h, &got, sizeof(h)), 0);
+	/* As it was said before there was IPv6. */
+	text = json_dumps(o, JSON_SORT_KEYS | JSON_COMPACT);
+	CU_ASSERT_STRING_EQUAL(text,
+		"{\"cores\":3,\"integrity\":\"none\",\"ports\":[{\"ipv4\":4294967295,\"mtu\":0,"
+		"\"prefix\":32},{\"ipv4\":167772161,\"mtu\":9000,\"prefix\":0}]}");
+	free(text);
 	json_object_set_new(o, "cores", json_integer(GW_DP_MAX_WORKERS + 1));
 	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), -EPROTO);
 	json_object_set_new(o, "cores", json_integer(0));
@@ -296,6 +304,68 @@ static void test_host(void)
 	CU_ASSERT_EQUAL(gw_link_message_host_read(NULL, &got), -EPROTO);
 }
 
+/* What a peer may call an IPv6 address, and what not. */
+static const char *const addresses[] = {"fd00::1", "2001:DB8::1", "fe80::1", "fd00::10.0.0.1"};
+static const char *const no_addresses[] = {"", "::", "::1", "ff02::1", "::ffff:10.0.0.1",
+	"::10.0.0.1", "10.0.0.1", "fd00::1/64", "fd00::1%1", "[fd00::1]", "fd00:::1", "fd00::g",
+	"0fd00:0000:0000:0000:0000:0000:0000:0000:0000:0001"};
+
+/* IPv6 ports come in a list that older versions overlook. */
+static void test_host_ipv6(void)
+{
+	struct gw_dp_host h = {.n_ports = 3, .n_cores = 1, .integrity = GW_DP_CRC32C}, got;
+	json_t *o, *ports, *port;
+
+	CU_ASSERT_TRUE(gw_ip_from_text("fd00::2", &h.port[0].ip));
+	CU_ASSERT_TRUE(gw_ip_from_text("10.0.0.1", &h.port[1].ip));
+	CU_ASSERT_TRUE(gw_ip_from_text("fd00:0:0:1::2", &h.port[2].ip));
+	h.port[0].prefix = 128;
+	h.port[2].mtu = 9000;
+	o = gw_link_message_host(&h);
+	ports = json_object_get(o, "ports6");
+	CU_ASSERT_EQUAL(json_array_size(json_object_get(o, "ports")), 1);
+	CU_ASSERT_EQUAL_FATAL(json_array_size(ports), 2);
+	CU_ASSERT_EQUAL_FATAL(gw_link_message_host_read(o, &got), 0);
+	CU_ASSERT_EQUAL(got.n_ports, 3);
+	CU_ASSERT_TRUE(gw_ip_equal(&got.port[0].ip, &h.port[1].ip));
+	CU_ASSERT_TRUE(gw_ip_equal(&got.port[1].ip, &h.port[0].ip));
+	CU_ASSERT_EQUAL(got.port[1].prefix, 128);
+	CU_ASSERT_TRUE(gw_ip_equal(&got.port[2].ip, &h.port[2].ip));
+	CU_ASSERT_EQUAL(got.port[2].mtu, 9000);
+	port = json_array_get(ports, 0);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		json_object_set_new(port, "ipv6", json_string(addresses[i]));
+		CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), 0);
+	}
+	for (size_t i = 0; i < sizeof(no_addresses) / sizeof(no_addresses[0]); i++) {
+		json_object_set_new(port, "ipv6", json_string(no_addresses[i]));
+		CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), -EPROTO);
+	}
+	json_object_set_new(port, "ipv6", json_integer(1));
+	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), -EPROTO);
+	json_object_del(port, "ipv6");
+	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), -EPROTO);
+	json_object_set_new(port, "ipv6", json_string("fd00::2"));
+	json_object_set_new(port, "prefix", json_integer(129));
+	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), -EPROTO);
+	json_object_set_new(port, "prefix", json_integer(0));
+	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), 0);
+	/* Text among the IPv4 ports, and both lists together too long. */
+	port = json_array_get(json_object_get(o, "ports"), 0);
+	json_object_set_new(port, "ipv4", json_string("fd00::3"));
+	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), -EPROTO);
+	json_object_set_new(port, "ipv4", json_integer(1));
+	for (uint32_t i = 3; i < GW_DP_MAX_PORTS; i++)
+		json_array_append(ports, json_array_get(ports, 0));
+	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), 0);
+	CU_ASSERT_EQUAL(got.n_ports, GW_DP_MAX_PORTS);
+	json_array_append(ports, json_array_get(ports, 0));
+	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), -EPROTO);
+	json_object_set_new(o, "ports6", json_object());
+	CU_ASSERT_EQUAL(gw_link_message_host_read(o, &got), -EPROTO);
+	json_decref(o);
+}
+
 static void test_paths(void)
 {
 	static struct gw_dp_path path[GW_DP_MAX_PATHS + 1], got[GW_DP_MAX_PATHS];
@@ -303,13 +373,33 @@ static void test_paths(void)
 	json_t *o;
 
 	memset(path, 0xff, sizeof(path));
-	for (uint32_t i = 0; i <= GW_DP_MAX_PATHS; i++)
+	for (uint32_t i = 0; i <= GW_DP_MAX_PATHS; i++) {
+		path[i].source_ip = gw_ip_from_v4(0xffffffff);
+		CU_ASSERT_TRUE(
+			gw_ip_from_text(i % 2 != 0 ? "fd00::7" : "10.0.0.7", &path[i].peer_ip));
 		path[i].mtu = 9000;
+	}
 	o = gw_link_message_paths(path, GW_DP_MAX_PATHS);
 	CU_ASSERT_EQUAL(gw_link_message_paths_read(o, got, &n), 0);
 	CU_ASSERT_EQUAL(n, GW_DP_MAX_PATHS);
 	CU_ASSERT_EQUAL(got[n - 1].key_id, UINT32_MAX);
 	CU_ASSERT_EQUAL(got[n - 1].acceptor_slot, UINT16_MAX);
+	for (uint32_t i = 0; i < n; i++) {
+		CU_ASSERT_TRUE(gw_ip_equal(&got[i].source_ip, &path[i].source_ip));
+		CU_ASSERT_TRUE(gw_ip_equal(&got[i].peer_ip, &path[i].peer_ip));
+		CU_ASSERT_EQUAL(
+			json_is_integer(json_array_get(json_array_get(o, i), 1)), i % 2 == 0);
+	}
+	for (size_t i = 0; i < sizeof(no_addresses) / sizeof(no_addresses[0]); i++) {
+		json_array_set_new(json_array_get(o, 7), 1, json_string(no_addresses[i]));
+		CU_ASSERT_EQUAL(gw_link_message_paths_read(o, got, &n), -EPROTO);
+	}
+	json_array_set_new(json_array_get(o, 7), 1, json_integer(4294967296));
+	CU_ASSERT_EQUAL(gw_link_message_paths_read(o, got, &n), -EPROTO);
+	json_array_set_new(json_array_get(o, 7), 1, json_null());
+	CU_ASSERT_EQUAL(gw_link_message_paths_read(o, got, &n), -EPROTO);
+	json_array_set_new(json_array_get(o, 7), 1, json_integer(7));
+	CU_ASSERT_EQUAL(gw_link_message_paths_read(o, got, &n), 0);
 	json_array_set_new(json_array_get(o, 5), 2, json_integer(65536));
 	CU_ASSERT_EQUAL(gw_link_message_paths_read(o, got, &n), -EPROTO);
 	json_array_set_new(json_array_get(o, 5), 2, json_integer(-1));
@@ -363,6 +453,7 @@ int main(void)
 		{"characters that are cut", test_cut_characters},
 		{"names", test_names},
 		{"host", test_host},
+		{"a host's IPv6 ports", test_host_ipv6},
 		{"paths", test_paths},
 		{"reasons", test_reasons},
 		CU_TEST_INFO_NULL,

@@ -23,7 +23,8 @@ struct side {
 	char reason[GW_ERR_TEXT];
 };
 
-static struct gw_dp_host host = {.n_ports = 1, .n_cores = 1};
+static struct gw_dp_host host = {
+	.n_ports = 1, .port[0].ip = {0, UINT64_C(0xffff0a000001)}, .n_cores = 1};
 static struct side client, server;
 static struct gw_tls *tls[3]; /* of a, b, and of another authority's b */
 enum { A, B, OTHER };

@@ -39,6 +39,7 @@ static struct gw_report_ports ports_at(uint64_t packets)
 		snprintf(x->name, sizeof(x->name), "p%u", i);
 		x->mtu = 9000;
 		x->rate_bps = i == 0 ? 10000000000ull : 0;
+		x->ip = gw_ip_from_v4(0x0a000001 + i);
 		x->line_rate_bps = 10000000000ull;
 		x->tx_packets = packets;
 		x->tx_bytes = packets * 8270;
@@ -160,7 +161,7 @@ static void test_ports(void)
 {
 	json_t *o = whole_report(), *p = at(o, "ports"), *with = json_array_get(p, 0),
 	       *without = json_array_get(p, 1);
-	double share = gw_report_payload_share(9000, GW_DP_CRC32C);
+	double share = gw_report_payload_share(9000, false, GW_DP_CRC32C);
 
 	CU_ASSERT_EQUAL(json_array_size(p), 2);
 	/* 125,000 packets of two pages in the second that epoch 0 took */
@@ -217,12 +218,15 @@ static void test_outages(void)
 
 static void test_payload_share(void)
 {
-	CU_ASSERT(near(gw_report_payload_share(9000, GW_DP_CRC32C), 8192.0 / (8192 + 102)));
-	CU_ASSERT(near(gw_report_payload_share(8256, GW_DP_CRC32C), 8192.0 / (8192 + 102)));
-	CU_ASSERT(near(gw_report_payload_share(8255, GW_DP_CRC32C), 4096.0 / (4096 + 102)));
-	CU_ASSERT(near(gw_report_payload_share(4160, GW_DP_CRC32C), 4096.0 / (4096 + 102)));
-	CU_ASSERT(near(gw_report_payload_share(1500, GW_DP_CRC32C), 4096.0 / (4096 + 306)));
-	CU_ASSERT(near(gw_report_payload_share(1500, GW_DP_INTEGRITY_NONE), 4096.0 / (4096 + 294)));
+	CU_ASSERT(near(gw_report_payload_share(9000, false, GW_DP_CRC32C), 8192.0 / (8192 + 102)));
+	CU_ASSERT(near(gw_report_payload_share(8256, false, GW_DP_CRC32C), 8192.0 / (8192 + 102)));
+	CU_ASSERT(near(gw_report_payload_share(8255, false, GW_DP_CRC32C), 4096.0 / (4096 + 102)));
+	CU_ASSERT(near(gw_report_payload_share(4160, false, GW_DP_CRC32C), 4096.0 / (4096 + 102)));
+	CU_ASSERT(near(gw_report_payload_share(1500, false, GW_DP_CRC32C), 4096.0 / (4096 + 306)));
+	CU_ASSERT(near(
+		gw_report_payload_share(1500, false, GW_DP_INTEGRITY_NONE), 4096.0 / (4096 + 294)));
+	/* 20 more over IPv6. */
+	CU_ASSERT(near(gw_report_payload_share(9000, true, GW_DP_CRC32C), 8192.0 / (8192 + 122)));
 }
 
 static void test_write(void)

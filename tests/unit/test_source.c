@@ -210,7 +210,7 @@ static uint64_t take_runs(struct world *w, uint32_t core, uint32_t n_cores, uint
 
 		CU_ASSERT_EQUAL_FATAL(t.kind, GW_TAKE_RUNS);
 		CU_ASSERT_EQUAL(k->run_encoding, encoding);
-		CU_ASSERT(k->n_runs > 0 && k->n_runs <= GW_WIRE_RUNS_MAX);
+		CU_ASSERT(k->n_runs > 0 && k->n_runs <= GW_WIRE_RUNS_SENT);
 		for (uint32_t i = 0; i < k->n_runs; i++) {
 			const struct gw_tx_run *run = &k->run[i];
 

@@ -10,16 +10,17 @@ from testbed import Testbed
 GIGA = 1e9
 PAGE = 4096
 # As dataplane/wire/payload.h, which explains it: bytes on the wire beside a packet's payload, layer
-# 1: Ethernet 14, IPv4 20, UDP 8, godwit 32, AES-GCM's tag 16, and 24 of frame check, preamble, gap.
-OVERHEAD = 14 + 20 + 8 + 32 + 24
+# 1: Ethernet 14, IPv4 20 or IPv6 40, UDP 8, godwit 32, AES-GCM's tag 16, and 24 of frame check,
+# preamble, gap.
+IP = {4: 20, 6: 40}
 TAG = 16
 
 
-def payload_share(mtu, security):
-    """The share of a port's bits that can be guest bytes, over IPv4."""
-    tag = TAG if security == "on" else 0
-    overhead = OVERHEAD + tag
-    room = mtu - 20 - 8 - 32 - tag
+def payload_share(mtu, security, family=4):
+    """The share of a port's bits that can be guest bytes."""
+    packet = IP[family] + 8 + 32 + (TAG if security == "on" else 0)
+    overhead = 14 + packet + 24
+    room = mtu - packet
     pages = room // PAGE
     if pages:
         return pages * PAGE / (pages * PAGE + overhead)

@@ -124,24 +124,24 @@ class Testbed:
         self.processes.append(p)
         return p
 
-    def memif(self, index, mtu=1500, rate="10G"):
-        """One pair of memif ports."""
-        return MemifPair(self.directory, index, mtu, rate)
+    def memif(self, index, mtu=1500, rate="10G", family=4):
+        """One pair of memif ports, with IPv4 or IPv6 addresses."""
+        return MemifPair(self.directory, index, mtu, rate, family)
 
-    def memifs(self, count, mtu=1500, rate="10G"):
+    def memifs(self, count, mtu=1500, rate="10G", family=4):
         """Pairs of memif ports."""
-        return [self.memif(i, mtu, rate) for i in range(count)]
+        return [self.memif(i, mtu, rate, family) for i in range(count)]
 
     def switched(self, count, mtu=1500, rate="10G"):
         """Pairs of memif ports, to be joined by a switch."""
         return [SwitchedPair(self.directory, i, mtu, rate) for i in range(count)]
 
-    def veths(self, count, mtu=1500, rate="1G", driver="af_packet"):
+    def veths(self, count, mtu=1500, rate="1G", driver="af_packet", family=4):
         """Pairs of ports over virtual cables, in this test bed's own namespace."""
         if not self.netns:
             self.netns = self.name
             make_netns(self.netns)
-        return [VethPair(self.netns, i, mtu, rate, driver) for i in range(count)]
+        return [VethPair(self.netns, i, mtu, rate, driver, family) for i in range(count)]
 
     def hosts(self, wires, names=("a", "b"), start=True, security="on", **migration):
         """Host A and host B, joined by wires, each knowing the other, and started."""

@@ -3,6 +3,14 @@
 
 import os
 import subprocess
+import time
+
+
+def address(family, net, side):
+    """A port's address with its prefix length: host 1 or 2 of a subnet of its pair."""
+    if family == 6:
+        return f"fd00:{net.replace('.', ':')}::{side + 1}/64"
+    return f"10.{net}.{side + 1}/24"
 
 
 class MemifPair:
@@ -11,15 +19,15 @@ class MemifPair:
     netns = None
     roles = ("server", "client")
 
-    def __init__(self, directory, index, mtu=1500, rate="10G"):
+    def __init__(self, directory, index, mtu=1500, rate="10G", family=4):
         self.name = f"p{index}"
         self.sockets = self._sockets(directory, index)
         # A frame must fit one buffer: memif may corrupt a chained frame after the ring wraps. Rings
         # of 2 to the rsize frames: about as many bytes, whatever the MTU.
         self.options = "bsize=2048,rsize=10" if mtu <= 1900 else "bsize=10240,rsize=8"
         self.sides = [
-            {"name": self.name, "address": f"10.77.{index}.{side + 1}/24", "mtu": mtu, "rate": rate,
-             "device": f"net_memif{index},role={self.roles[side]},id={index},"
+            {"name": self.name, "address": address(family, f"77.{index}", side), "mtu": mtu,
+             "rate": rate, "device": f"net_memif{index},role={self.roles[side]},id={index},"
                        f"socket={self.sockets[side]},socket-abstract=no,{self.options}" +
                        (",zero-copy=yes" if side else "")}
             for side in (0, 1)]
@@ -52,7 +60,7 @@ class VethPair:
     first cable: what is sent is lost without a word.
     """
 
-    def __init__(self, netns, index, mtu=1500, rate="1G", driver="af_packet"):
+    def __init__(self, netns, index, mtu=1500, rate="1G", driver="af_packet", family=4):
         self.netns = netns
         self.name = f"p{index}"
         self.switch = f"sw{index}"
@@ -76,8 +84,8 @@ class VethPair:
             "af_xdp": "start_queue=0,queue_count=1",
         }[driver]
         self.sides = [
-            {"name": self.name, "address": f"10.78.{index}.{side + 1}/24", "mtu": mtu, "rate": rate,
-             "device": f"net_{driver}{index},iface={link},{options}"}
+            {"name": self.name, "address": address(family, f"78.{index}", side), "mtu": mtu,
+             "rate": rate, "device": f"net_{driver}{index},iface={link},{options}"}
             for side, link in enumerate(links)]
 
     def pull(self):
@@ -99,6 +107,35 @@ class VethPair:
         """Both ends have a carrier again."""
         for plug in self.plugs:
             run(self.netns, "ip", "link", "set", plug, "up")
+
+    def route(self):
+        """In place of the switch the kernel routes between the sides, which get a subnet each and
+        know its link-local address only; IPv6 only."""
+        self.pull()
+        for side, plug in enumerate(self.plugs):
+            run(self.netns, "sysctl", "-qw", *(f"net.ipv6.conf.{plug}.{s}"
+                                               for s in ("disable_ipv6=0", "forwarding=1")))
+            for own in ("fe80::1/64", f"fd00:79:{side}::9/64"):
+                run(self.netns, "ip", "address", "replace", own, "dev", plug, "nodad")
+            self.sides[side].update(address=f"fd00:79:{side}::1/64", gateway="fe80::1")
+        run(self.netns, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+
+    def neighbour(self, side):
+        """The MAC of a side's port, as the kernel finds it from the switch; IPv6 only."""
+        ip = self.sides[side]["address"].split("/")[0]
+        run(self.netns, "sysctl", "-qw", f"net.ipv6.conf.{self.switch}.disable_ipv6=0")
+        run(self.netns, "ip", "address", "replace", address(6, f"78.{self.name[1:]}", 8), "dev",
+            self.switch, "nodad")
+        # What is sent there waits for the answer.
+        run(self.netns, "/usr/bin/python3", "-c", "import socket; socket.socket("
+            f"socket.AF_INET6, socket.SOCK_DGRAM).sendto(b'', ('{ip}', 9))")
+        for _ in range(50):
+            found = subprocess.run(in_netns(self.netns, ["ip", "neighbour", "show", ip]),
+                                   check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+            if "lladdr" in found:
+                return found[found.index("lladdr") + 1]
+            time.sleep(0.1)
+        return None
 
     def close(self):
         """The namespace takes the links along."""

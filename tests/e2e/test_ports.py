@@ -28,6 +28,42 @@ def test_four_ports_mtu_1500(tb):
     _move_over(tb, tb.memifs(4, 1500))
 
 
+def test_ipv6_two_ports_mtu_1500(tb):
+    """Fragments over two ports with IPv6 addresses."""
+    _move_over(tb, tb.memifs(2, 1500, family=6))
+
+
+def test_ipv6_one_port_mtu_9000(tb):
+    """Two pages to a packet over IPv6."""
+    _move_over(tb, tb.memifs(1, 9000, family=6))
+
+
+def test_ipv6_beside_ipv4(tb):
+    """Ports of both families share the work."""
+    _, report = _move_over(tb, [tb.memif(0), tb.memif(1, family=6)])
+    sent = [p["tx_bytes"] for p in report["ports"]]
+    check(min(sent) * 10 > max(sent), f"both ports carry: {sent}")
+
+
+def test_ipv6_af_packet(tb):
+    """IPv6 over a kernel's interfaces, where a kernel on the same link finds the ports too."""
+    wires = tb.veths(2, 1500, "200M", family=6)
+    a, b = tb.hosts(wires)
+    guest = tb.native("vm1")
+    source = guest.start(a)
+    source.wait_ready()
+    for host, side in ((a, 0), (b, 1)):
+        check_equal(wires[0].neighbour(side), _port(host, "p0")["mac"], "MAC that a kernel found")
+    move(guest, source, a, b)
+
+
+def test_ipv6_router(tb):
+    """A router between the ports, known by its link-local address."""
+    wires = tb.veths(1, 1500, "200M", family=6)
+    wires[0].route()
+    _move_over(tb, wires)
+
+
 def test_af_xdp(tb):
     """Ports of a kernel's interface by XDP sockets."""
     _move_over(tb, tb.veths(2, 1500, "200M", driver="af_xdp"))

@@ -38,8 +38,7 @@ struct gw_ram {
 
 static struct gw_ram ram_a, ram_b;
 static const struct gw_ip peer_ip = {0, UINT64_C(0xffff0a4d0001)};
-static struct gw_port port = {
-	.mac = {2, 0, 0, 0, 0, 2}, .ip = {0, UINT64_C(0xffff0a4d0002)}};
+static struct gw_port port = {.mac = {2, 0, 0, 0, 0, 2}, .ip = {0, UINT64_C(0xffff0a4d0002)}};
 static struct gw_dp dp;
 static struct gw_dp_link link_in = {.dp = &dp};
 static struct gw_worker worker[WORKERS];

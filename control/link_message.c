@@ -129,7 +129,7 @@ json_t *gw_link_message_paths(const struct gw_dp_path *path, uint32_t n)
 int gw_link_message_paths_read(const json_t *array, struct gw_dp_path *path, uint32_t *n)
 {
 	static const uint64_t max[PATH_FIELDS] = {
-		0, 0, UINT16_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX, MTU_MAX};
+		[PATH_ADDRESSES] = UINT16_MAX, UINT16_MAX, UINT16_MAX, UINT32_MAX, MTU_MAX};
 	size_t count = json_array_size(array);
 
 	if (!json_is_array(array) || count == 0 || count > GW_DP_MAX_PATHS)

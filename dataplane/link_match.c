@@ -28,11 +28,14 @@ static int pick(const struct gw_dp *dp, const struct gw_port *p, const struct gw
 int gw_link_match(const struct gw_dp *dp, uint32_t port, const struct gw_dp_host *peer)
 {
 	const struct gw_port *p = &dp->port[port];
-	uint32_t rank = 0;
+	uint32_t on_link = 0, of_family = 0;
 	int found;
 
-	for (uint32_t i = 0; i < port; i++)
-		rank += gw_port_on_link(p, &dp->port[i].ip);
-	found = pick(dp, p, peer, true, rank);
-	return found >= 0 || !gw_ip_is_set(&p->gateway) ? found : pick(dp, p, peer, false, port);
+	for (uint32_t i = 0; i < port; i++) {
+		on_link += gw_port_on_link(p, &dp->port[i].ip);
+		of_family += gw_ip_is_v4(&p->ip) == gw_ip_is_v4(&dp->port[i].ip);
+	}
+	found = pick(dp, p, peer, true, on_link);
+	return found >= 0 || !gw_ip_is_set(&p->gateway) ? found
+							: pick(dp, p, peer, false, of_family);
 }

@@ -43,6 +43,7 @@ struct gw_queue {
 	struct gw_path_out *path[GW_DP_MAX_PATHS];
 	struct gw_share share; /* of this worker's sources, by slot */
 	gw_packet *held[GW_BURST];
+	uint64_t report_ns; /* the next report of the port's group falls due, there too */
 	uint64_t answer_ns; /* the next answer to a neighbour falls due, see worker_neighbor.c */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, payload_bytes, lost_packets,
 		resent_pages;
@@ -325,6 +326,7 @@ size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, uint32_t header, size_t
 /* An empty packet of the transmit pool, or NULL (counted). */
 gw_packet *gw_worker_small_packet(struct gw_worker *w);
 /* worker_neighbor.c: asks who has the next hop's address, hears the answer, and answers others. */
+void gw_worker_report(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
 void gw_worker_ask(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns);
 void gw_worker_rx_arp(
 	struct gw_worker *w, struct gw_queue *q, const uint8_t *frame, uint64_t now_ns);

@@ -49,7 +49,7 @@ static void build(struct gw_worker *w, struct gw_path_out *p, gw_packet *m, uint
 	gw_packet_set_bytes(m, header + bytes);
 	frame = gw_packet_data(m);
 	gw_frame_put(frame, &p->frame, (uint32_t)sizeof(struct gw_wire_data) + bytes);
-	memset(frame + p->frame.header, 0, sizeof(struct gw_wire_data));
+	memset(frame + header - sizeof(struct gw_wire_data), 0, sizeof(struct gw_wire_data));
 	if (ram == NULL)
 		gw_copy_out(frame + header, from, bytes, from + bytes);
 	else

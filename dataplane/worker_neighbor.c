@@ -5,10 +5,13 @@
 
 #include "internal.h"
 #include "port/arp.h"
+#include "port/mld.h"
 #include "port/ndp.h"
 
 #include <string.h>
 
+/* Switches forget a listener after 260 s (RFC 3810, 9.4). */
+#define REPORT_EVERY_NS (30 * 1000000000ull)
 /* Anybody is answered, from the same port as pages: so often, and so often at once. */
 #define ANSWER_EVERY_NS 100000u
 #define ANSWER_BURST 64u
@@ -24,6 +27,32 @@ static bool answer_allowed(struct gw_queue *q, uint64_t now_ns)
 		return false;
 	q->answer_ns += ANSWER_EVERY_NS;
 	return true;
+}
+
+static void report_group(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
+{
+	const struct gw_port *port = q->port;
+	gw_packet *m = gw_worker_small_packet(w);
+
+	q->report_ns = now_ns + REPORT_EVERY_NS;
+	if (m == NULL)
+		return;
+	gw_mld_report(gw_packet_data(m), port->mac, &port->ip);
+	gw_packet_set_bytes(m, GW_MLD_BYTES);
+	gw_worker_send_now(w, q, m, now_ns);
+}
+
+void gw_worker_report(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns)
+{
+	const struct gw_port *port = q->port;
+
+	if (q->queue != 0 || gw_ip_is_v4(&port->ip))
+		return;
+	/* Another switch may be there when the link comes back. */
+	if (gw_queue_down(q))
+		q->report_ns = 0;
+	else if (now_ns >= q->report_ns)
+		report_group(w, q, now_ns);
 }
 
 void gw_worker_ask(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns)

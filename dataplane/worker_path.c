@@ -367,6 +367,8 @@ static void path_timer(struct gw_worker *w, struct gw_path_out *p, uint64_t now_
 
 void gw_worker_timers(struct gw_worker *w, uint64_t now_ns)
 {
+	for (uint32_t i = 0; i < w->n_queues; i++)
+		gw_worker_report(w, &w->queue[i], now_ns);
 	for (uint32_t i = 0; i < w->n_out; i++)
 		path_timer(w, w->out[w->out_slots[i]], now_ns);
 }

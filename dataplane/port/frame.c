@@ -14,6 +14,8 @@
 /* IPv6: the traffic class ends in the high half of the second byte. */
 #define ECN_SHIFT_V6 4u
 
+_Static_assert(GW_FRAME_HEADER_V4 == GW_WIRE_L2_TO_UDP, "as the payload's room has it");
+_Static_assert(GW_FRAME_HEADER_V6 == GW_WIRE_L2_TO_UDP_V6, "as the payload's room has it");
 _Static_assert(
 	GW_FRAME_HEADER_V4 == GW_FRAME_ETHERNET + GW_FRAME_IPV4 + GW_FRAME_UDP_BYTES, "IPv4");
 _Static_assert(

@@ -44,12 +44,14 @@ static int join_device(const struct gw_port *p, const uint8_t *mac)
 
 int gw_port_join_group(struct gw_port *p, struct gw_err *err)
 {
+	struct gw_ip group;
 	uint8_t mac[6];
 	int rc;
 
 	if (gw_ip_is_v4(&p->ip))
 		return 0;
-	gw_ndp_group_mac(&p->ip, mac);
+	group = gw_ndp_group(&p->ip);
+	gw_ndp_multicast_mac(&group, mac);
 	rc = p->if_index != 0 ? join_kernel(p, mac) : join_device(p, mac);
 	if (rc != 0)
 		return gw_err(err, rc,

@@ -22,24 +22,15 @@
 
 static const struct gw_ip all_nodes = {GROUP_HIGH, 1};
 
-/* The solicited-node address (RFC 4291, 2.7.1). */
-static struct gw_ip group_of(const struct gw_ip *ip)
+struct gw_ip gw_ndp_group(const struct gw_ip *ip)
 {
 	return (struct gw_ip){GROUP_HIGH, GROUP_LOW | (ip->low & GROUP_BITS)};
 }
 
-/* RFC 2464, 7. */
-static void multicast_mac(const struct gw_ip *group, uint8_t mac[6])
+void gw_ndp_multicast_mac(const struct gw_ip *group, uint8_t mac[6])
 {
 	mac[0] = mac[1] = 0x33;
 	gw_put32(mac + 2, (uint32_t)group->low);
-}
-
-void gw_ndp_group_mac(const struct gw_ip *ip, uint8_t mac[6])
-{
-	struct gw_ip group = group_of(ip);
-
-	multicast_mac(&group, mac);
 }
 
 /* Over the addresses, length and protocol, then the message (RFC 8200, 8.1). */
@@ -74,7 +65,7 @@ enum gw_frame_kind gw_ndp_parse(
 	const uint8_t *frame, size_t len, const struct gw_ip *own_ip, struct gw_ndp_in *in)
 {
 	const uint8_t *ip = frame + GW_FRAME_ETHERNET, *message = ip + GW_FRAME_IPV6;
-	struct gw_ip to, group = group_of(own_ip);
+	struct gw_ip to, group = gw_ndp_group(own_ip);
 	uint32_t bytes;
 
 	if (len < GW_FRAME_ETHERNET + GW_FRAME_IPV6 + 1 ||
@@ -135,10 +126,10 @@ static void put_ndp(uint8_t *out, const uint8_t *own_mac, const uint8_t *to_mac,
 void gw_ndp_solicit(
 	uint8_t *out, const uint8_t *own_mac, const struct gw_ip *own_ip, const struct gw_ip *ip)
 {
-	struct gw_ip group = group_of(ip);
+	struct gw_ip group = gw_ndp_group(ip);
 	uint8_t mac[6];
 
-	multicast_mac(&group, mac);
+	gw_ndp_multicast_mac(&group, mac);
 	put_ndp(out, own_mac, mac, own_ip, &group, SOLICITATION, 0, ip);
 }
 
@@ -152,6 +143,6 @@ void gw_ndp_answer(uint8_t *out, const uint8_t *own_mac, const struct gw_ip *own
 			&asked->from, ADVERTISEMENT, FLAG_SOLICITED | FLAG_OVERRIDE, own_ip);
 		return;
 	}
-	multicast_mac(&all_nodes, mac);
+	gw_ndp_multicast_mac(&all_nodes, mac);
 	put_ndp(out, own_mac, mac, own_ip, &all_nodes, ADVERTISEMENT, FLAG_OVERRIDE, own_ip);
 }

@@ -24,8 +24,10 @@ struct gw_ndp_in {
 enum gw_frame_kind gw_ndp_parse(
 	const uint8_t *frame, size_t len, const struct gw_ip *own_ip, struct gw_ndp_in *in);
 
-/* The multicast MAC at which a host with this address is asked for (RFC 2464, 4291). */
-void gw_ndp_group_mac(const struct gw_ip *ip, uint8_t mac[6]);
+/* The group in which a host with this address is asked for (solicited-node, RFC 4291, 2.7.1). */
+struct gw_ip gw_ndp_group(const struct gw_ip *ip);
+/* Where a multicast address is on Ethernet (RFC 2464, 7). */
+void gw_ndp_multicast_mac(const struct gw_ip *group, uint8_t mac[6]);
 
 /* GW_NDP_BYTES to all who might have ip. */
 void gw_ndp_solicit(

@@ -49,7 +49,8 @@ static inline struct gw_neighbor *gw_neighbor_add(struct gw_neighbors *t, const 
 	}
 	/* An entry without users is read by nobody, but a worker may learn for its old address in this
 	 * moment, or for a mix of both: the new turn comes last, and takes that away. */
-	turn = (__atomic_load_n(&free_entry->mac, __ATOMIC_RELAXED) + GW_NEIGHBOR_TURN) & GW_NEIGHBOR_TURNS;
+	turn = __atomic_load_n(&free_entry->mac, __ATOMIC_RELAXED) + GW_NEIGHBOR_TURN;
+	turn &= GW_NEIGHBOR_TURNS;
 	free_entry->asked_ns = 0;
 	free_entry->users = 1;
 	__atomic_store_n(&free_entry->ip.high, ip->high, __ATOMIC_RELAXED);

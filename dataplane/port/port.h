@@ -24,7 +24,7 @@ struct gw_port {
 			      link themselves; 0: none */
 	char name[32], device[GW_DP_DEVICE_BYTES], driver[32];
 	uint8_t mac[6];
-	int group_fd; /* multicast.c; -1: none */
+	int group_fd; /* group.c; -1: none */
 	struct gw_ip ip, gateway; /* of one family; gateway may be none */
 	uint8_t prefix;
 	uint32_t mtu;

@@ -62,6 +62,7 @@ class VethPair:
 
     def __init__(self, netns, index, mtu=1500, rate="1G", driver="af_packet", family=4):
         self.netns = netns
+        self.family = family
         self.name = f"p{index}"
         self.switch = f"sw{index}"
         self.plugs = [f"sa{index}", f"sb{index}"]
@@ -109,16 +110,39 @@ class VethPair:
             run(self.netns, "ip", "link", "set", plug, "up")
 
     def route(self):
-        """In place of the switch the kernel routes between the sides, which get a subnet each and
-        know its link-local address only; IPv6 only."""
+        """In place of the switch the kernel routes between the sides, which get a subnet each; over
+        IPv6 they know its link-local address only."""
         self.pull()
         for side, plug in enumerate(self.plugs):
+            if self.family == 4:
+                run(self.netns, "ip", "address", "replace", f"10.79.{side}.9/24", "dev", plug)
+                self.sides[side].update(address=f"10.79.{side}.1/24", gateway=f"10.79.{side}.9")
+                continue
             run(self.netns, "sysctl", "-qw", *(f"net.ipv6.conf.{plug}.{s}"
                                                for s in ("disable_ipv6=0", "forwarding=1")))
             for own in ("fe80::1/64", f"fd00:79:{side}::9/64"):
                 run(self.netns, "ip", "address", "replace", own, "dev", plug, "nodad")
             self.sides[side].update(address=f"fd00:79:{side}::1/64", gateway="fe80::1")
-        run(self.netns, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=1")
+        run(self.netns, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+
+    def snoop(self):
+        """The switch asks who listens to which group, and passes a group's packets to nobody else."""
+        run(self.netns, "sysctl", "-qw", f"net.ipv6.conf.{self.switch}.disable_ipv6=0")
+        run(self.netns, "ip", "address", "replace", "fe80::5/64", "dev", self.switch, "nodad")
+        run(self.netns, "ip", "link", "set", self.switch, "type", "bridge", "mcast_snooping", "1",
+            "mcast_querier", "1")
+
+    def inject(self, side, frame):
+        """A frame that a side receives."""
+        run(self.netns, "/usr/bin/python3", "-c", "import socket; s = socket.socket("
+            f"socket.AF_PACKET, socket.SOCK_RAW); s.bind(('{self.plugs[side]}', 0)); "
+            f"s.send(bytes.fromhex('{frame.hex()}'))")
+
+    def listeners(self):
+        """(plug, group) that the switch has heard of."""
+        out = subprocess.run(in_netns(self.netns, ["bridge", "mdb", "show", "dev", self.switch]),
+                             check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+        return {(out[i + 1], out[i + 3]) for i, word in enumerate(out) if word == "port"}
 
     def neighbour(self, side):
         """The MAC of a side's port, as the kernel finds it from the switch; IPv6 only."""

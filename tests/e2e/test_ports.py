@@ -57,6 +57,24 @@ def test_ipv6_af_packet(tb):
     move(guest, source, a, b)
 
 
+def test_ipv6_snooping_switch(tb):
+    """A switch that keeps a group's packets from who has not said that he listens."""
+    wires = tb.veths(1, 1500, "200M", family=6)
+    wires[0].snoop()
+    _move_over(tb, wires)
+    heard = wires[0].listeners()
+    for plug, side in zip(wires[0].plugs, wires[0].sides):
+        host = side["address"].split("/")[0].rsplit(":", 1)[1]
+        check((plug, f"ff02::1:ff00:{host}") in heard, f"the switch knows who listens: {heard}")
+
+
+def test_router(tb):
+    """A router between the ports."""
+    wires = tb.veths(1, 1500, "200M")
+    wires[0].route()
+    _move_over(tb, wires)
+
+
 def test_ipv6_router(tb):
     """A router between the ports, known by its link-local address."""
     wires = tb.veths(1, 1500, "200M", family=6)

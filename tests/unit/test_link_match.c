@@ -85,7 +85,7 @@ static void test_gateways(void)
 	theirs("2001:db8:1::1");
 	CU_ASSERT_EQUAL(match(0), 1);
 	CU_ASSERT_EQUAL(match(1), 0);
-	CU_ASSERT_EQUAL(match(2), 1); /* 2 of 2 */
+	CU_ASSERT_EQUAL(match(2), 2); /* spread, whatever stands between */
 	/* Who is near comes first. */
 	theirs("fd00:0:0:9::2");
 	CU_ASSERT_EQUAL(match(2), 3);

@@ -75,7 +75,7 @@ static void test_solicitation(void)
 	static const uint8_t option[] = {1, 1, 2, 0, 0, 0, 0, 0xf2};
 	struct gw_ndp_in in;
 	uint8_t f[GW_NDP_BYTES], mac[6];
-	struct gw_ip target;
+	struct gw_ip target, group;
 
 	gw_ndp_solicit(f, mac_there, &there, &here);
 	CU_ASSERT_EQUAL(memcmp(f, want, sizeof(want)), 0);
@@ -84,7 +84,8 @@ static void test_solicitation(void)
 	target = gw_ip_get(f + 62);
 	CU_ASSERT_TRUE(gw_ip_equal(&target, &here));
 	CU_ASSERT_EQUAL(memcmp(f + 78, option, 8), 0);
-	gw_ndp_group_mac(&here, mac);
+	group = gw_ndp_group(&here);
+	gw_ndp_multicast_mac(&group, mac);
 	CU_ASSERT_EQUAL(memcmp(f, mac, 6), 0);
 	CU_ASSERT_EQUAL_FATAL(parse(f, sizeof(f), &in), GW_FRAME_NDP_IN);
 	CU_ASSERT_TRUE(in.asks);

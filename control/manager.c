@@ -145,6 +145,7 @@ static int on_prepare(
 	struct gw_dst_params p = {.description = json_object_get(body, "description")};
 	const char *peer = gw_peer_name(gw_conn_peer(conn));
 	struct gw_run *run;
+	json_t *reasons;
 
 	if (gw_peer_initiator(gw_conn_peer(conn)) || gw_manager_find_id(m, id) != NULL ||
 		!json_is_object(p.description))
@@ -157,6 +158,14 @@ static int on_prepare(
 	p.conf.hooks = gw_attendant_has_hooks(m->env.attendant);
 	if (gw_announce_from_json(json_object_get(body, "announce"), &p.announce) != 0)
 		return -EPROTO;
+	reasons = json_array();
+	if (p.announce.n > 0 && m->env.announcer == NULL)
+		gw_reasons_add(reasons, "destination", "no_announce",
+			"this host has no interface on which to announce the guest",
+			"set announce.interface in the destination's configuration, or leave "
+			"--announce out");
+	p.reasons = reasons;
+	p.conf.reasons = (uint32_t)json_array_size(reasons);
 	if (!gw_policy_receive(m->env.config, peer, p.vm))
 		refuse(conn, id, "not_allowed", "this VM is not to be received from that host",
 			"change allow.receive of the peer in the destination's configuration");
@@ -169,18 +178,18 @@ static int on_prepare(
 			gw_manager_find_vm(m, p.vm) != NULL ? "a session for this VM exists already"
 							    : "no more sessions are taken",
 			"try again when the other session has ended");
+	else if (gw_recovery_holds(m->recovery, p.vm))
+		refuse(conn, id, "busy",
+			"what an earlier migration of this VM left is being settled",
+			"try again in a moment");
 	else if (p.conf.dry && gw_manager_measures(m, p.vm))
 		refuse(conn, id, "busy", "the VM's dirty rate is being measured",
 			"try again when that has ended");
-	else if (p.announce.n > 0 && m->env.announcer == NULL)
-		refuse(conn, id, "no_announce",
-			"this host has no interface on which to announce the guest",
-			"set announce.interface in the destination's configuration, or leave "
-			"--announce out");
 	else if (gw_dst_run_start(&m->env, &p, conn, &run) != 0)
 		refuse(conn, id, "no_memory", "out of memory", "free memory there");
 	else
 		gw_manager_add(m, run);
+	json_decref(reasons);
 	return 0;
 }
 

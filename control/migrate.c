@@ -85,47 +85,65 @@ static void new_id(char out[GW_UUID_TEXT])
 		b[15]);
 }
 
+/* conn NULL: a dry run, that looks at this end only. */
+static void begin(struct start *st, struct gw_conn *conn)
+{
+	struct gw_manager *m = st->m;
+	struct gw_run *run = NULL;
+
+	if (m->stop_ns != 0 || m->runs == GW_MANAGER_MAX_RUNS)
+		st->admission(st->arg, NULL, GW_RPC_STATE, "no more sessions are taken", NULL);
+	else if (gw_manager_find_vm(m, st->params.vm) != NULL)
+		st->admission(st->arg, NULL, GW_RPC_CONFLICT,
+			"a session for this VM exists already", NULL);
+	else if (st->params.conf.dry && gw_manager_measures(m, st->params.vm))
+		st->admission(st->arg, NULL, GW_RPC_CONFLICT,
+			"the VM's dirty rate is being measured", NULL);
+	else if (gw_src_run_start(&m->env, &st->params, conn, st->admission, st->arg, &run) != 0)
+		st->admission(st->arg, NULL, GW_RPC_STATE, "out of memory", NULL);
+	else
+		gw_manager_add(m, run);
+}
+
+/* The peer is not asked. A dry run finds what else there is against it. */
+static void begin_alone(struct start *st, int code, const char *text, json_t *reasons)
+{
+	st->params.reasons = reasons;
+	st->params.conf.reasons = (uint32_t)json_array_size(reasons);
+	if (st->params.conf.dry)
+		begin(st, NULL);
+	else
+		st->admission(st->arg, NULL, code, text, reasons);
+	json_decref(reasons);
+}
+
 static void connected(void *arg, struct gw_conn *conn, const char *why)
 {
 	struct start *st = arg;
-	struct gw_manager *m = st->m;
 	char text[GW_ERR_TEXT + GW_NAME_MAX];
-	struct gw_run *run = NULL;
+	json_t *reasons;
 
-	if (conn == NULL) {
-		snprintf(text, sizeof(text), "%s: %s", st->params.peer, why);
-		st->admission(st->arg, NULL, GW_RPC_UNREACHABLE, text, NULL);
-	} else if (m->stop_ns != 0 || m->runs == GW_MANAGER_MAX_RUNS) {
-		st->admission(st->arg, NULL, GW_RPC_STATE, "no more sessions are taken", NULL);
-	} else if (gw_manager_find_vm(m, st->params.vm) != NULL) {
-		st->admission(st->arg, NULL, GW_RPC_CONFLICT,
-			"a session for this VM exists already", NULL);
-	} else if (st->params.conf.dry && gw_manager_measures(m, st->params.vm)) {
-		st->admission(st->arg, NULL, GW_RPC_CONFLICT,
-			"the VM's dirty rate is being measured", NULL);
-	} else if (gw_src_run_start(&m->env, &st->params, conn, st->admission, st->arg, &run) !=
-		   0) {
-		st->admission(st->arg, NULL, GW_RPC_STATE, "out of memory", NULL);
+	if (conn != NULL) {
+		begin(st, conn);
 	} else {
-		gw_manager_add(m, run);
+		snprintf(text, sizeof(text), "%s: %s", st->params.peer, why);
+		reasons = json_array();
+		gw_reasons_add(reasons, "destination", "unreachable", text,
+			"see that godwitd runs there and that both hosts name and trust each "
+			"other");
+		begin_alone(st, GW_RPC_UNREACHABLE, text, reasons);
 	}
 	free(st);
 }
 
-static bool may_send(
-	struct gw_manager *m, const struct gw_migrate *what, gw_admission admission, void *arg)
+static void forbidden(struct start *st)
 {
-	json_t *reasons;
+	json_t *reasons = json_array();
 
-	if (gw_policy_peer(m->env.config, what->host) == NULL ||
-		gw_policy_send(m->env.config, what->host, what->vm))
-		return true;
-	reasons = json_array();
 	gw_reasons_add(reasons, "source", "not_allowed", "this VM is not to be sent to that host",
 		"change allow.send of the peer in the source's configuration");
-	admission(arg, NULL, GW_RPC_REFUSED, "the configuration forbids it", reasons);
-	json_decref(reasons);
-	return false;
+	begin_alone(st, GW_RPC_REFUSED, "the configuration forbids it", reasons);
+	free(st);
 }
 
 void gw_manager_migrate(
@@ -137,8 +155,6 @@ void gw_manager_migrate(
 		admission(arg, NULL, GW_RPC_CONFLICT, "a session for this VM exists already", NULL);
 		return;
 	}
-	if (!may_send(m, what, admission, arg))
-		return;
 	st = calloc(1, sizeof(*st));
 	if (st == NULL) {
 		admission(arg, NULL, GW_RPC_STATE, "out of memory", NULL);
@@ -155,7 +171,10 @@ void gw_manager_migrate(
 	st->params.announce = what->announce;
 	st->params.max_total_ns = what->max_total_s * GW_NS_PER_S;
 	st->params.max_slowdown_percent = what->max_slowdown_percent;
-	if (gw_peers_get(m->env.peers, what->host, connected, st) != 0) {
+	if (gw_policy_peer(m->env.config, what->host) != NULL &&
+		!gw_policy_send(m->env.config, what->host, what->vm)) {
+		forbidden(st);
+	} else if (gw_peers_get(m->env.peers, what->host, connected, st) != 0) {
 		free(st);
 		admission(arg, NULL, GW_RPC_NOT_FOUND, "no such peer is configured", NULL);
 	}

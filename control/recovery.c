@@ -6,6 +6,7 @@
 #include "hypervisor/hypervisor.h"
 #include "manager.h"
 #include "place.h"
+#include "reasons.h"
 #include "record.h"
 
 #include <errno.h>
@@ -21,14 +22,14 @@ struct settle {
 	struct gw_recovery *r;
 	struct gw_record record;
 	struct gw_hv *hv;
-	struct gw_timer *timer; /* the next attempt */
-	struct give_back *memory;
+	struct gw_timer *timer;   /* the next attempt */
+	struct give_back *memory; /* while a job is at it */
 	bool over;
 };
 
-/* Memory that no guest will run on, and what arrived in it. */
+/* What arrived in memory that waits for another session. */
 struct give_back {
-	struct settle *settle; /* NULL: it does not wait for the job any more */
+	struct settle *settle; /* NULL: it does not wait any more */
 	struct gw_ram *ram;
 	int result;
 };
@@ -76,40 +77,30 @@ static void resumed(void *arg, int result, const struct gw_err *err)
 	}
 }
 
-/* ---- memory ---- */
-
-static void cannot_give_back(const struct settle *s, const char *why)
+static void quit_done(void *arg, int result, const struct gw_err *err)
 {
-	gw_warn("session %s (%s): what arrived here cannot be given back: %s", s->record.id,
-		s->record.vm, why);
-}
+	struct settle *s = arg;
 
-static void map_memory(struct settle *s)
-{
-	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->hv));
-	struct gw_ram_region region[GW_EXPORT_MAX_REGIONS];
-	struct gw_err err = {.text = "out of memory"};
-
-	if (s->memory != NULL)
-		return; /* another attempt */
-	for (uint32_t i = 0; i < info->n_regions && i < GW_EXPORT_MAX_REGIONS; i++)
-		region[i] = (struct gw_ram_region){.id = (uint8_t)i,
-			.size = info->region[i].size,
-			.file_offset = info->region[i].file_offset,
-			.fd = info->region_fd[i]};
-	s->memory = calloc(1, sizeof(*s->memory));
-	if (s->memory == NULL ||
-		gw_ram_map(region, info->n_regions, true, &s->memory->ram, &err) != 0) {
-		cannot_give_back(s, err.text);
-		free(s->memory);
-		s->memory = NULL;
+	if (result == 0) {
+		over(s, "the guest never ran here, its hypervisor has been ended");
+		return;
 	}
+	gw_warn("session %s (%s): cannot end the hypervisor: %s", s->record.id, s->record.vm,
+		err->text);
+	gw_timer_set(s->timer, RETRY_NS, 0);
 }
 
-static void let_go(struct give_back *m)
+/* ---- what a session left that had not got past PREPARED ---- */
+
+/* Once: nobody waits for what becomes of it, and the next session trusts no memory that it finds.
+ */
+static void forget(struct settle *s, const char *why_kept)
 {
-	gw_ram_free(&m->ram);
-	free(m);
+	gw_record_remove(s->r->config->run_dir, s->record.id);
+	if (why_kept != NULL)
+		gw_warn("session %s (%s): what arrived here is not given back: %s", s->record.id,
+			s->record.vm, why_kept);
+	over(s, "the guest never ran here");
 }
 
 static void punch(struct gw_job *job, void *arg)
@@ -120,13 +111,6 @@ static void punch(struct gw_job *job, void *arg)
 	m->result = gw_ram_punch_all(m->ram);
 }
 
-static void forget(struct settle *s)
-{
-	if (s->record.step == GW_STEP_PREPARED)
-		gw_record_remove(s->r->config->run_dir, s->record.id);
-	over(s, "the guest never ran here");
-}
-
 static void punched(void *arg)
 {
 	struct give_back *m = arg;
@@ -134,68 +118,75 @@ static void punched(void *arg)
 
 	if (s != NULL) {
 		s->memory = NULL;
-		if (m->result != 0)
-			cannot_give_back(s, strerror(-m->result));
-		forget(s);
+		forget(s, m->result != 0 ? strerror(-m->result) : NULL);
 	}
-	let_go(m);
+	gw_ram_free(&m->ram);
+	free(m);
 }
 
-/* Its export socket stays ours until that is done: no other session begins meanwhile. */
-static void empty(struct settle *s)
+static int map(const struct settle *s, struct gw_ram **ram, struct gw_err *err)
 {
-	if (s->memory == NULL) {
-		forget(s);
-		return;
-	}
-	s->memory->settle = s;
-	if (gw_job_start(s->r->loop, punch, punched, s->memory) == NULL) {
-		s->memory->settle = NULL;
-		gw_timer_set(s->timer, RETRY_NS, 0);
-	}
+	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->hv));
+	struct gw_ram_region region[GW_EXPORT_MAX_REGIONS];
+
+	for (uint32_t i = 0; i < info->n_regions && i < GW_EXPORT_MAX_REGIONS; i++)
+		region[i] = (struct gw_ram_region){.id = (uint8_t)i,
+			.size = info->region[i].size,
+			.file_offset = info->region[i].file_offset,
+			.fd = info->region_fd[i]};
+	return gw_ram_map(region, info->n_regions, true, ram, err);
 }
 
-/* ---- steps ---- */
-
-static void quit_done(void *arg, int result, const struct gw_err *err)
+/* Until it is done the export socket stays ours and the VM is held (gw_recovery_holds()). */
+static void give_back(struct settle *s)
 {
-	struct settle *s = arg;
+	struct give_back *m = calloc(1, sizeof(*m));
+	struct gw_err err = {.text = "out of memory"};
 
-	if (result == 0) {
-		empty(s);
+	if (m == NULL || map(s, &m->ram, &err) != 0) {
+		free(m);
+		forget(s, err.text);
 		return;
 	}
-	gw_warn("session %s (%s): cannot end the hypervisor: %s", s->record.id, s->record.vm,
-		err->text);
-	gw_timer_set(s->timer, RETRY_NS, 0);
+	m->settle = s;
+	if (gw_job_start(s->r->loop, punch, punched, m) != NULL) {
+		s->memory = m;
+		return;
+	}
+	gw_ram_free(&m->ram);
+	free(m);
+	forget(s, "no thread for it");
 }
 
 /* Whoever else uses a hypervisor that waits keeps what it has. */
 static void checked(void *arg, int result, json_t *reasons, const struct gw_err *err)
 {
 	struct settle *s = arg;
+	char text[GW_ERR_TEXT];
 
+	gw_reasons_text(reasons, text, sizeof(text));
 	if (result != 0)
-		cannot_give_back(s, err->text);
+		forget(s, err->text);
 	else if (json_array_size(reasons) > 0)
-		cannot_give_back(s,
-			json_string_value(json_object_get(json_array_get(reasons, 0), "message")));
+		forget(s, text);
 	else
-		map_memory(s);
+		give_back(s);
 	json_decref(reasons);
-	empty(s);
 }
+
+/* ---- steps ---- */
 
 static void gone(struct settle *s)
 {
-	if (s->record.step == GW_STEP_STARTING) {
-		step_to(s, GW_STEP_CRASHED);
-		over(s, "the hypervisor ended while the guest was starting");
+	bool started = s->record.step == GW_STEP_STARTING;
+
+	if (s->record.step == GW_STEP_PREPARED) {
+		forget(s, NULL);
 		return;
 	}
-	if (s->record.step != GW_STEP_PREPARED)
-		step_to(s, GW_STEP_REFUSED);
-	empty(s);
+	step_to(s, started ? GW_STEP_CRASHED : GW_STEP_REFUSED);
+	over(s, started ? "the hypervisor ended while the guest was starting"
+			: "the guest never ran here, its hypervisor is gone");
 }
 
 static void proceed(struct settle *s)
@@ -208,7 +199,6 @@ static void proceed(struct settle *s)
 		/* STARTING was never recorded, so no cont was sent. Recorded before the hypervisor
 		 * is ended. */
 		step_to(s, GW_STEP_REFUSED);
-		map_memory(s);
 		gw_hv_quit(s->hv, quit_done, s);
 	} else if (s->record.was_paused) {
 		step_to(s, GW_STEP_RUNNING);
@@ -230,10 +220,8 @@ static void opened(void *arg, int result, const struct gw_err *err)
 		gone(s);
 		return;
 	}
-	/* Nobody waits for what becomes of this one. */
 	if (s->record.step == GW_STEP_PREPARED) {
-		cannot_give_back(s, err->text);
-		empty(s);
+		forget(s, err->text);
 		return;
 	}
 	gw_warn("session %s (%s): cannot reach the hypervisor: %s", s->record.id, s->record.vm,
@@ -259,10 +247,8 @@ static void drop(struct settle *s)
 {
 	if (s->hv != NULL)
 		gw_hv_free(&s->hv);
-	if (s->memory != NULL && s->memory->settle != NULL)
+	if (s->memory != NULL)
 		s->memory->settle = NULL;
-	else if (s->memory != NULL)
-		let_go(s->memory);
 	gw_timer_free(&s->timer);
 	LIST_REMOVE(s, link);
 	free(s);
@@ -343,6 +329,16 @@ int gw_recovery_create(struct gw_loop *loop, const struct gw_config *config,
 	gw_record_each(config->run_dir, found, r);
 	*out = r;
 	return 0;
+}
+
+bool gw_recovery_holds(const struct gw_recovery *r, const char *vm)
+{
+	const struct settle *s;
+
+	LIST_FOREACH(s, &r->list, link)
+	if (!s->over && strcmp(s->record.vm, vm) == 0)
+		return true;
+	return false;
 }
 
 bool gw_recovery_settles(const struct gw_recovery *r, const char *id)

@@ -190,6 +190,7 @@ struct gw_session_conf {
 	uint64_t sync_timeout_ns;
 	uint64_t commit_timeout_ns; /* from COMMIT to READY */
 	bool dry;                   /* check only */
+	uint32_t reasons;           /* against it, that are known before it begins */
 	bool verify;
 	bool populate_first;
 	bool quit_after; /* source: end the hypervisor when the guest runs at the destination */

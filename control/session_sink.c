@@ -85,7 +85,7 @@ static void prepare_step(
 		/* A VM that cannot be opened is a reason like others: the driver has noted it. */
 		if (ev->type != GW_EV_HV_OPENED)
 			break;
-		s->reasons = ev->value;
+		s->reasons = s->conf.reasons + ev->value;
 		if (ev->result != 0) {
 			gw_session_do(out, GW_DO_SEND_PREPARED, 0);
 			s->result = GW_FAILED;

@@ -131,6 +131,13 @@ static void peer_prepared(
 	gw_session_do(out, GW_DO_MAP, 0);
 }
 
+static void checked_dry(struct gw_src *s, struct gw_session_actions *out)
+{
+	s->result = GW_COMPLETED;
+	gw_src_enter(s, S_OVER, 0, out);
+	gw_session_do(out, GW_DO_FINISH, 0);
+}
+
 static void linked(
 	struct gw_src *s, const struct gw_session_event *ev, struct gw_session_actions *out)
 {
@@ -139,9 +146,7 @@ static void linked(
 	if (s->conf.dry) {
 		if (ev->type == GW_EV_TIMER)
 			gw_session_do(out, GW_DO_LINK_REASON, 0);
-		s->result = GW_COMPLETED;
-		gw_src_enter(s, S_OVER, 0, out);
-		gw_session_do(out, GW_DO_FINISH, 0);
+		checked_dry(s, out);
 	} else if (ev->type == GW_EV_TIMER) {
 		gw_src_fail(s, GW_FAILED, out, "%.250s",
 			ev->text[0] != '\0' ? ev->text : "no path to the peer's ports is up");
@@ -180,6 +185,11 @@ static void prepare_step(
 	case S_CHECKING:
 		if (!gw_src_done(s, ev, GW_EV_HV_CHECKED, "cannot check the VM", out))
 			break;
+		/* Only a dry run begins with reasons, and they are why no peer is asked. */
+		if (s->conf.reasons > 0) {
+			checked_dry(s, out);
+			break;
+		}
 		s->reasons = ev->value;
 		s->peer_asked = true;
 		gw_src_enter(s, S_ASKING, ASK_NS, out);

@@ -2,6 +2,7 @@
 #include "sink_run.h"
 
 #include "../dataplane/base/clock.h"
+#include "reasons.h"
 #include "run_hv.h"
 
 #include <errno.h>
@@ -218,6 +219,7 @@ int gw_dst_run_start(const struct gw_run_env *env, const struct gw_dst_params *p
 		gw_run_free(&run);
 		return rc;
 	}
+	gw_reasons_append(run->reasons, p->reasons);
 	gw_run_attach(run, conn);
 	*out = run;
 	gw_run_feed(run, GW_EV_START, 0, 0, NULL);

@@ -11,6 +11,7 @@ struct gw_dst_params {
 	struct gw_session_conf conf;
 	struct gw_announce_nics announce;
 	const json_t *description; /* of the source's VM; borrowed */
+	const json_t *reasons;     /* against it: conf.reasons many; borrowed */
 };
 
 /* A peer wants to move a VM here. */

@@ -5,6 +5,7 @@
 #include "../dataplane/base/clock.h"
 #include "../dataplane/base/log.h"
 #include "../dataplane/base/secret.h"
+#include "reasons.h"
 #include "rpc.h"
 #include "run_hv.h"
 
@@ -329,6 +330,7 @@ int gw_src_run_start(const struct gw_run_env *env, const struct gw_src_params *p
 		return rc;
 	s->run.tuning = p->tuning;
 	s->run.announce = p->announce;
+	gw_reasons_append(s->run.reasons, p->reasons);
 	s->admission = admission;
 	s->admission_arg = arg;
 	gw_src_brake_init(s, p->max_slowdown_percent);

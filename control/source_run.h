@@ -21,9 +21,11 @@ struct gw_src_params {
 	struct gw_announce_nics announce;
 	uint64_t max_total_ns; /* 0: none */
 	uint32_t max_slowdown_percent;
+	const json_t *reasons; /* of a dry run without a peer: conf.reasons many; borrowed */
 };
 
-/* Begins to move a VM over conn. admission may be called before this returns. */
+/* Begins to move a VM over conn; NULL: a dry run that looks at this end only. admission may be called
+ * before this returns. */
 int gw_src_run_start(const struct gw_run_env *env, const struct gw_src_params *params,
 	struct gw_conn *conn, gw_admission admission, void *arg, struct gw_run **out);
 /* Takes up a session after a restart, from its record. */

@@ -94,6 +94,34 @@ def test_several_at_once(tb):
     _refused(tb, "direct_io", "virtio_mem", disk_options="cache.direct=on", **VIRTIO_MEM)
 
 
+def test_forbidden_and_more(tb):
+    """What this host may not send is still looked at; the other one does not hear of it."""
+    a, b = tb.hosts(tb.memifs(1, 9000), start=False)
+    a.config["peers"][0]["allow"] = {"send": ["web-*"]}
+    for host in (a, b):
+        host.start()
+    a.wait_peer(b)
+    source = tb.qemu("vm1", load=LOAD, disk_options="cache.direct=on").start(a)
+    source.wait_ready()
+    found = a.call("check", vm="vm1", host="b")
+    check_equal([r["code"] for r in found["reasons"]], ["not_allowed", "direct_io"], "reasons")
+    check_equal(b.sessions(), [], "sessions that B has heard of")
+
+
+def test_unreachable_and_more(tb):
+    """The other host is down: that is a reason among others."""
+    a, _ = tb.hosts(tb.memifs(1, 9000), start=False)
+    a.start()
+    source = tb.qemu("vm1", load=LOAD, disk_options="cache.direct=on").start(a)
+    source.wait_ready()
+    code, out, _ = a.ctl("check", "vm1", "b", check=False)
+    check_equal(code, 4, "exit code of check")
+    check("b: " in out and "cache.direct=off" in out, f"both reasons: {out}")
+    code, _, _ = a.ctl("migrate", "vm1", "b", check=False)
+    check_equal(code, 7, "exit code of migrate")
+    source.wait_advance()
+
+
 def _ask(socket_path, *requests):
     """A client of its exporter, which asks and hangs up; each answer is the next type."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:

@@ -226,6 +226,31 @@ static void test_dry_run(void)
 	CU_ASSERT(did(GW_DO_FINISH));
 }
 
+/* A dry run whose peer is not asked; at the destination they join those that are found. */
+static void test_reasons_known_before(void)
+{
+	struct gw_session_conf c = conf;
+
+	c.dry = true;
+	c.reasons = 1;
+	new_source(&c);
+	s(GW_EV_START, 0, 0);
+	s(GW_EV_HV_OPENED, 0, 0);
+	s(GW_EV_HV_CHECKED, 0, 2);
+	CU_ASSERT(!did(GW_DO_SEND_PREPARE));
+	CU_ASSERT(did(GW_DO_FINISH));
+	CU_ASSERT_EQUAL(gw_src_view(src).result, GW_COMPLETED);
+
+	c.dry = false;
+	new_sink(&c);
+	d(GW_EV_START, 0, 0);
+	d(GW_EV_HV_OPENED, 0, 0);
+	d(GW_EV_HV_CHECKED, 0, 0);
+	CU_ASSERT(did(GW_DO_SEND_PREPARED));
+	CU_ASSERT(!did(GW_DO_MAP));
+	CU_ASSERT_EQUAL(gw_dst_view(dst).result, GW_FAILED);
+}
+
 static void test_epochs_until_it_fits(void)
 {
 	struct gw_session_event ev = event(GW_EV_DRAINED, 0, 0, 400000000);
@@ -949,6 +974,7 @@ int main(void)
 		{"destination, without trouble", test_sink_way},
 		{"reasons of both ends", test_reasons_of_both_ends},
 		{"dry run", test_dry_run},
+		{"reasons known before", test_reasons_known_before},
 		{"epochs until the rest fits", test_epochs_until_it_fits},
 		{"limit set in flight", test_limit_in_flight},
 		{"time limit within an epoch", test_time_limit_in_an_epoch},

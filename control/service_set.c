@@ -19,13 +19,13 @@ json_t *gw_service_port_json(const struct gw_dp_port_info *p)
 		p->mac[3], p->mac[4], p->mac[5]);
 	snprintf(address, sizeof(address), "%s/%u", gw_ip_text(&p->ip, ip), p->prefix);
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:{}}",
+		"{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}",
 		"name", p->name, "device", p->device, "driver", p->driver, "mac", mac, "address",
 		address, "mtu", (json_int_t)p->mtu, "link_up", p->link_up ? 1 : 0, "stopped",
 		p->stopped ? 1 : 0, "standby", p->standby ? 1 : 0, "rate_bps",
 		(json_int_t)p->rate_bps, "queues", (json_int_t)p->queues, "rx_packets",
 		(json_int_t)p->rx_packets, "rx_bytes", (json_int_t)p->rx_bytes, "tx_packets",
-		(json_int_t)p->tx_packets, "tx_bytes", (json_int_t)p->tx_bytes, "drops");
+		(json_int_t)p->tx_packets, "tx_bytes", (json_int_t)p->tx_bytes);
 }
 
 /* Every key is one of `allowed`, whose first are_names say what is to be set, and one at least is

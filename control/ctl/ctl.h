@@ -3,6 +3,7 @@
 #pragma once
 
 #include "client.h"
+#include "text.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -47,6 +48,8 @@ void ctl_print_reasons(FILE *f, const json_t *reasons);
 /* What `peers` and `reload` say of this host's certificates, and of a peer's that ends soon. */
 void ctl_print_security(const json_t *result);
 void ctl_print_peer_end(const json_t *peer);
+/* Of a session or report: ", NOT encrypted (INTEGRITY)", or "" where it is. */
+struct text ctl_in_the_clear(const json_t *session);
 
 /* Connects, calls and disconnects; explains a failure. Steals params. */
 int ctl_call(const struct ctl *ctl, const char *method, json_t *params, json_t **result);

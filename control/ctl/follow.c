@@ -156,7 +156,7 @@ static int poll_status(struct follow *f, json_t **status, struct ctl_error *erro
 static int print_end(struct follow *f, const json_t *status)
 {
 	static const char *const essentials[] = {"id", "vm", "role", "peer", "result", "error",
-		"total_ms", "blackout_ms", "state_bytes", "verify"};
+		"total_ms", "blackout_ms", "state_bytes", "verify", "integrity", "security"};
 	const char *error = json_string_value(json_object_get(status, "error"));
 	struct text result = text_of(status, "result");
 	struct ctl_error why = {0};
@@ -181,12 +181,12 @@ static int print_end(struct follow *f, const json_t *status)
 		ctl_print_json(out);
 		json_decref(out);
 	} else if (strcmp(result.s, "completed") == 0) {
-		printf("%s runs on %s: %s, blackout %s%s\n", f->vm, f->host,
+		printf("%s runs on %s: %s, blackout %s%s%s\n", f->vm, f->host,
 			text_ms(text_number(
 					report, "total_ms", text_number(status, "elapsed_ms", -1)))
 				.s,
 			text_ms(text_number(status, "blackout_ms", -1)).s,
-			verified ? ", memory verified" : "");
+			verified ? ", memory verified" : "", ctl_in_the_clear(report).s);
 	} else {
 		column = printf("%s: %s after %s: ", f->vm, result.s,
 			text_ms(text_number(status, "elapsed_ms", -1)).s);

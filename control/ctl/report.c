@@ -127,6 +127,8 @@ static void print_report(const json_t *r)
 		cell_ms(blackout, "source").s, cell_ms(blackout, "predicted").s,
 		cell_ms(blackout, "guest").s);
 	printf("  state      %s of device state\n", text_bytes(text_number(r, "state_bytes", 0)).s);
+	printf("  packets    %s%s\n", text_of(r, "integrity").s,
+		strcmp(text_of(r, "security").s, "off") == 0 ? ", NOT encrypted" : "");
 	if (json_is_true(json_object_get(verify, "enabled")))
 		printf("  verify     %s pages compared, %s differ\n", cell_count(verify, "pages").s,
 			cell_count(verify, "mismatched").s);
@@ -135,6 +137,14 @@ static void print_report(const json_t *r)
 	print_phases(json_object_get(r, "phases"));
 	print_epochs(json_object_get(r, "epochs"));
 	print_ports(json_object_get(r, "ports"));
+}
+
+static void print_plotted(const json_t *report, const char *plot)
+{
+	json_t *o = json_pack("{s:O?, s:s}", "id", json_object_get(report, "id"), "plot", plot);
+
+	ctl_print_json(o);
+	json_decref(o);
 }
 
 static int load(const struct ctl *ctl, const char *from, const char *vm_or_id, json_t **report)
@@ -178,8 +188,8 @@ int ctl_report(const struct ctl *ctl, int argc, char **argv)
 	if (plot != NULL) {
 		if (plot_draw(report, plot, error.text, sizeof(error.text)) < 0)
 			rc = ctl_explain(ctl, &error);
-		else if (ctl->json)
-			ctl_print_json(json_object_get(report, "id"));
+		else if (ctl->json && strcmp(plot, "-") != 0)
+			print_plotted(report, plot);
 	} else if (ctl->json) {
 		ctl_print_json(report);
 	} else {

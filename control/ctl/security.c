@@ -43,6 +43,13 @@ void ctl_print_security(const json_t *result)
 		wrapped("error", json_string_value(json_object_get(result, "error")));
 }
 
+struct text ctl_in_the_clear(const json_t *session)
+{
+	if (strcmp(text_of(session, "security").s, "off") != 0)
+		return text_format("%s", "");
+	return text_format(", NOT encrypted (%s)", text_of(session, "integrity").s);
+}
+
 void ctl_print_peer_end(const json_t *peer)
 {
 	double days = text_number(peer, "certificate_days_left", GW_EXPIRY_WARN_DAYS);

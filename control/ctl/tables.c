@@ -68,6 +68,13 @@ int ctl_list(const struct ctl *ctl, int argc, char **argv)
 			row[7] = text_ms(text_number(s, "blackout_ms", -1));
 		}
 		table_print(&table, stdout);
+		json_array_foreach(json_object_get(result, "sessions"), i, s)
+		{
+			struct text clear = ctl_in_the_clear(s);
+
+			if (clear.s[0] != '\0')
+				printf("%s%s\n", text_of(s, "id").s, clear.s);
+		}
 	}
 	json_decref(result);
 	return CTL_OK;
@@ -140,14 +147,25 @@ static struct text fits(struct text address, bool *below)
 	return text_format("below");
 }
 
+/* Of all ports: workers count, and each serves several. */
+static void print_drops(const json_t *drops)
+{
+	const char *name;
+	json_t *n;
+
+	if (json_object_size(drops) > 0)
+		printf("\ndropped, all ports together\n");
+	json_object_foreach((json_t *)(uintptr_t)drops, name, n)
+		printf("  %s: %s\n", text_format("%s", name).s, text_count(json_number_value(n)).s);
+}
+
 int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 {
 	static const char *const head[] = {
 		"NAME", "LINK", "RATE", "ADDRESS", "MTU", "DRIVER", "RX", "TX"};
 	struct table table = {.n_columns = 8, .align = "llrlrlrr"};
-	json_t *result = NULL, *p, *n;
+	json_t *result = NULL, *p;
 	bool below = false;
-	const char *name;
 	size_t i;
 	int rc;
 
@@ -183,10 +201,8 @@ int ctl_ports(const struct ctl *ctl, int argc, char **argv)
 		printf("  received %s packets, sent %s packets\n",
 			text_count(text_number(p, "rx_packets", 0)).s,
 			text_count(text_number(p, "tx_packets", 0)).s);
-		json_object_foreach(json_object_get(p, "drops"), name,
-			n) if (json_number_value(n) > 0) printf("  dropped, %s: %s\n",
-			text_format("%s", name).s, text_count(json_number_value(n)).s);
 	}
+	print_drops(json_object_get(result, "drops"));
 	json_decref(result);
 	return CTL_OK;
 }

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """godwitd and godwitctl as programs: what they say to a wrong configuration or command."""
 
+import fcntl
 import json
 import os
+import pty
+import struct
+import subprocess
+import termios
 import time
 
+import places
 from common import check, check_equal
 from procs import wait_for
 
@@ -95,6 +101,43 @@ def test_ctl(tb):
     check_equal(len(json.loads(out)["ports"]), 2, "ports")
     code, _, err = a.ctl("show", "nobody", check=False)
     check(code != 0 and err.strip(), "an unknown VM is an error with a message")
+
+
+def test_drops_are_told(tb):
+    """What a port received and dropped, by its reason."""
+    wires = tb.veths(1, 1500)
+    a, _ = tb.hosts(wires)
+    before = a.call("ports")["drops"].get("rx_not_ours", 0)
+    experimental = b"\xff" * 6 + b"\x02\0\0\0\0\x09" + b"\x88\xb5" + bytes(46)
+    wires[0].inject(0, experimental)
+    wait_for("the frame to be told",
+             lambda: f"  rx_not_ours: {before + 1}\n" in a.ctl("ports")[1], 10)
+
+
+def test_progress_on_a_terminal(tb):
+    """One line that is written again and again, no wider than the terminal; then how it ended."""
+    a, b = tb.hosts(tb.memifs(2, 9000, "200M"))
+    guest = tb.native("vm1")
+    guest.start(a).wait_ready()
+    guest.start(b, incoming=True)
+    end, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 60, 0, 0))
+    with subprocess.Popen([places.GODWITCTL, "--socket", a.run_dir / "control.sock", "migrate",
+                           "vm1", "b"], stdout=terminal, stderr=terminal) as ctl:
+        os.close(terminal)
+        shown = b""
+        try:
+            while True:
+                shown += os.read(end, 4096)
+        except OSError:
+            os.close(end)  # it is the last to have it open
+    check_equal(ctl.returncode, 0, "exit code")
+    *progress, last, _ = shown.decode().split("\r\n")
+    lines = [line.removesuffix("\x1b[K") for line in "".join(progress).split("\r") if line]
+    check(len(lines) > 3 and all(len(line) < 60 for line in lines), f"progress: {lines}")
+    check(any(line.startswith("precopy 0") and " Gb/s" in line for line in lines), f"{lines}")
+    check("\n" not in "".join(progress), "it stays on one line")
+    check(last.startswith("vm1 runs on b: "), f"the last line: {last}")
 
 
 def test_idle_cost(tb):

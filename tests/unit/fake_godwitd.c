@@ -84,6 +84,7 @@ static json_t *status(const struct session *s)
 	json_object_set_new(j, "eta_ms", end == NULL && t > 150 ? json_real(rest) : json_null());
 	json_object_set_new(j, "verify", json_true());
 	json_object_set_new(j, "integrity", json_string("crc32c"));
+	json_object_set_new(j, "security", json_string(strcmp(s->vm, "odd") == 0 ? "off" : "on"));
 	return j;
 }
 
@@ -270,13 +271,12 @@ static void on_ports(void *ctx, const json_t *params, struct gw_rpc_call *call)
 	(void)ctx;
 	(void)params;
 	answer = json_pack("{s:[{s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:I, s:i, s:I, s:I, s:I, "
-			   "s:I, s:{s:i, s:i}}]}",
+			   "s:I}], s:{s:i}}",
 		"ports", "name", "left", "device", "0000:3b:00.0", "driver", "net_mlx5", "mac",
 		"02:00:00:00:00:01", "address", "10.0.0.1/24", "mtu", 9000, "link_up", 1,
 		"rate_bps", (json_int_t)100000000000, "queues", 2, "rx_packets",
 		(json_int_t)1234567, "rx_bytes", (json_int_t)987654321, "tx_packets",
-		(json_int_t)7654321, "tx_bytes", (json_int_t)61234567890, "drops", "no_mbuf", 0,
-		"bad_key", 3);
+		(json_int_t)7654321, "tx_bytes", (json_int_t)61234567890, "drops", "rx_bad_key", 3);
 	ports = json_object_get(answer, "ports");
 	second = json_deep_copy(json_array_get(ports, 0));
 	json_object_set_new(second, "name", json_string("right"));

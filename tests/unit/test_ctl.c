@@ -174,7 +174,8 @@ static void test_tables(void)
 	CU_ASSERT_TRUE(says("tls.certificate: ends on 2026-12-01"));
 	CU_ASSERT_EQUAL(run(path, "reload now"), 2);
 	CU_ASSERT_EQUAL(run(path, "ports"), 0);
-	CU_ASSERT_TRUE(says("dropped, bad_key: 3") && says("10.0.1.1/24") && fits_80_columns());
+	CU_ASSERT_TRUE(says("dropped, all ports together\n  rx_bad_key: 3\n") &&
+		       says("10.0.1.1/24") && fits_80_columns());
 	CU_ASSERT_FALSE(says("  address "));
 	fake_port_address = "fd00:77::1/64";
 	CU_ASSERT_EQUAL(run(path, "ports"), 0);
@@ -223,6 +224,8 @@ static void test_set(void)
 	CU_ASSERT_EQUAL(run(path, "migrate web host-b --weight 1001"), 2);
 	CU_ASSERT_EQUAL(
 		run(path, "migrate odd host-b --class bulk --rate 2G --weight 7 --detach"), 0);
+	CU_ASSERT_EQUAL(run(path, "list"), 0);
+	CU_ASSERT_TRUE(says(", NOT encrypted (crc32c)\n") && fits_80_columns());
 }
 
 static void test_plot(void)
@@ -240,6 +243,8 @@ static void test_plot(void)
 		CU_ASSERT_EQUAL(run(path, "report web --plot -"), 0);
 		CU_ASSERT_TRUE(says("<svg") && says("</svg>") && says("blackout 41 ms") &&
 			       says("switchover"));
+		CU_ASSERT_EQUAL(run(path, "--json report web --plot /dev/null"), 0);
+		CU_ASSERT_TRUE(says("\"plot\":\"/dev/null\""));
 		CU_ASSERT_EQUAL(run(path, "report web --plot /nonexistent/x.svg"), 1);
 		CU_ASSERT_TRUE(says("/nonexistent/x.svg: No such file"));
 	}

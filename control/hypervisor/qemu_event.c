@@ -12,7 +12,6 @@ static const struct {
 } events[] = {
 	{"SHUTDOWN", "the guest shut down", "reason"},
 	{"RESET", "the guest was reset", "reason"},
-	{"DEVICE_ADDED", "a device was plugged", "device"},
 	{"DEVICE_DELETED", "a device was unplugged", "device"},
 	{"BLOCK_JOB_", "a block job is under way", "device"},
 	{"MEMORY_DEVICE_SIZE_CHANGE", "memory was plugged or unplugged", "id"},

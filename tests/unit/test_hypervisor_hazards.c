@@ -122,14 +122,19 @@ static void test_devices(void)
 		{"virtio-mem-pci", "virtio_mem"},
 		{"vhost-scsi-pci", "direct_io"},
 		{"scsi-block", "direct_io"},
+		{"scsi-generic", "direct_io"},
+		{"pvrdma", "rdma_device"},
+		{"cryptodev-vhost-user", "vhost_user_device"},
+		{"x-pci-proxy-dev", "remote_device"},
 	};
-	static const char *const lists[] = {"peripheral", "peripheral-anon", "unattached"};
+	static const char *const lists[] = {
+		"peripheral", "peripheral-anon", "unattached", "objects"};
 	char value[128];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(
 			value, sizeof(value), "[{'name':'dev7','type':'child<%s>'}]", rows[i].type);
-		for (size_t j = 0; j < 3; j++)
+		for (size_t j = 0; j < sizeof(lists) / sizeof(lists[0]); j++)
 			changed(lists[j], value, 7, rows[i].code, "dev7");
 	}
 	changed("peripheral", NULL, 7, "devices_unknown", "peripheral");
@@ -142,6 +147,21 @@ static void test_devices(void)
 
 static void test_disks(void)
 {
+	static const struct {
+		const char *driver, *code;
+	} rows[] = {
+		{"nvme-io_uring", "direct_io"},
+		{"virtio-blk-vfio-pci", "vfio_device"},
+		{"virtio-blk-vhost-user", "vhost_user_device"},
+		{"virtio-blk-vhost-vdpa", "vdpa_device"},
+	};
+	char value[128];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(value, sizeof(value), "[{'drv':'%s','node-name':'n','file':'/d'}]",
+			rows[i].driver);
+		changed("block_nodes", value, 7, rows[i].code, "/d");
+	}
 	changed("block_nodes",
 		"[{'drv':'raw','node-name':'f','file':'/d','cache':{'direct':true}},"
 		"{'drv':'file','node-name':'p','file':'/d','cache':{'direct':true}}]",

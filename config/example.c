@@ -36,7 +36,10 @@ static const struct mode modes[] = {
 	{"offload",
 		{"godwitd on a dedicated machine between the racks and the long haul: one port "
 		 "towards",
-			"the sidecars, one capped port behind a router towards the other site."},
+			"the sidecars, one capped port behind a router towards the other site. Not "
+			"yet: "
+			"relaying; until",
+			"then it sends and receives guests of its own."},
 		{{"name", "relay-a"}, {"control.listen", "192.0.2.10:7411"}, {"security", "on"},
 			{"dataplane.workers", "[1]"}, {"dataplane.memory_mib", "4096"},
 			{"dataplane.populate_threads", "4"}, {"ports[0].name", "rack"},

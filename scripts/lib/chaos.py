@@ -34,8 +34,8 @@ POINTS = [
 BACK = [(SOURCE, "U_PEER"), (SOURCE, "U_RESUMING"), (SOURCE, "U_STOPPING"), (SOURCE, "LOST"),
         (DESTINATION, "ALONE"), (DESTINATION, "U_QUITTING"), (DESTINATION, "U_PUNCHING"),
         (DESTINATION, "RECORDING_REFUSE"), (DESTINATION, "REFUSING"), (DESTINATION, "REFUSED")]
-# One of every fault, and the commit from all sides: what CI has time for.
-# Each daemon in each phase (prepare, trace, precopy, switchover, done), and one of each other fault.
+# What CI has time for: each daemon killed in each phase (prepare, trace, precopy, switchover, done),
+# the commit from all sides, and one of each other fault.
 SHORT = ["godwitd-source@source:CHECKING", "godwitd-destination@destination:MAPPING",
          "godwitd-source@source:STARTING", "godwitd-destination@source:STARTING",
          "godwitd-source@source:SENDING", "godwitd-destination@source:SENDING",

@@ -33,6 +33,13 @@ def positive(text):
     return int(text)
 
 
+def rate(text):
+    """As a port's rate in a configuration."""
+    if not re.fullmatch(r"\d+(\.\d+)?[KMGT]?", text):
+        raise argparse.ArgumentTypeError("bits per second like 10G, 2500M or 1.5G; 0: no cap")
+    return text
+
+
 def options(argv):
     """The command line."""
     p = argparse.ArgumentParser(
@@ -41,10 +48,10 @@ def options(argv):
         "joined by shared-memory (memif) ports. The guest writes its memory without pause, checks "
         "all of it, and uses its disk. Cleans up after itself.")
     p.add_argument("--ports", type=positive, default=2, help="ports between the hosts, 1 to 8")
-    p.add_argument("--rate", default="10G", help="cap of each port in bit/s (10G, 2500M), 0: none")
+    p.add_argument("--rate", type=rate, default="10G", help="cap of each port in bit/s (10G, 2500M), 0: none")
     p.add_argument("--mtu", type=positive, default=9000, help="of the ports, 1500 to 9600")
     p.add_argument("--ram", type=size_mib, default="1G", help="the guest's memory")
-    p.add_argument("--dirty-rate", type=int, default=5000, metavar="PAGES",
+    p.add_argument("--dirty-rate", type=positive, default=5000, metavar="PAGES",
                    help="pages of 4 KiB that the guest writes per second")
     p.add_argument("--qemu", metavar="BIN", help="QEMU to use, or the root folder of an unpacked "
                    "Debian that has one (default: qemu-system-x86_64)")

@@ -84,7 +84,7 @@ struct gw_config {
 		bool zero_copy;         /* default true: where the driver is safe for it and integrity is none */
 		uint32_t memory_mib;    /* of huge pages for packet buffers, default 256 */
 		bool huge_pages;        /* default true; false: --no-huge, for tests */
-		uint32_t idle_sleep_us; /* of a worker with no session, default 10000 */
+		uint32_t idle_sleep_us; /* of a worker with no session, default 50000 */
 		uint32_t populate_threads; /* default 2 */
 	} dataplane;
 	struct {

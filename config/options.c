@@ -100,8 +100,9 @@ static const struct gw_option dataplane[] = {
 		.fallback = "true",
 		.help = "Packet buffers in huge pages; false is slow and meant for tests."},
 	{"idle_sleep_us", NUMBER, IN(struct gw_config, dataplane, idle_sleep_us), .min = 1,
-		.max = 1000000, .unit = "us", .fallback = "10000",
-		.help = "How long a worker sleeps at a time while there is no session."},
+		.max = 1000000, .unit = "us", .fallback = "50000",
+		.help = "How long a worker sleeps at a time while there is no session; one that "
+			"begins wakes it."},
 	{"populate_threads", NUMBER, IN(struct gw_config, dataplane, populate_threads), .min = 1,
 		.max = 64, .fallback = "2",
 		.help = "Threads that populate guest memory ahead of arriving pages."},

@@ -15,7 +15,7 @@
 #define POLL_NS GW_NS_PER_MS
 #define POLL_URGENT_NS (50 * GW_NS_PER_US)
 #define POLL_LINGER_NS (10 * GW_NS_PER_MS) /* what workers still say after the last session */
-#define POLL_IDLE_NS (100 * GW_NS_PER_MS)  /* the ports' links */
+#define POLL_IDLE_NS (250 * GW_NS_PER_MS)  /* the ports' links */
 #define WATCH_NS (2 * GW_NS_PER_MS)
 #define LINGER_NS (2 * GW_NS_PER_S)
 #define STOP_STEP_NS (20 * GW_NS_PER_MS)

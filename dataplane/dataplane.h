@@ -340,7 +340,8 @@ struct gw_dp_event {
 };
 /* 1: *ev is filled; 0: nothing. */
 int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev);
-/* Active: workers poll without sleeping. Counted: every true needs its false. */
+/* Active: workers poll without sleeping, and one that sleeps is woken. Counted: every true needs its
+ * false. */
 void gw_dp_active(struct gw_dp *dp, bool active);
 
 /* ---- measuring ---- */

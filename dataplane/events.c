@@ -2,7 +2,11 @@
 /* The door: commands to the workers and what they answer. Control thread only. */
 #include "internal.h"
 
+#include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 void gw_dp_command(
 	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value)
@@ -70,5 +74,6 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 
 void gw_dp_active(struct gw_dp *dp, bool active)
 {
-	__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_ACQ_REL);
+	if (__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_ACQ_REL) == 0)
+		syscall(SYS_futex, &dp->active, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }

@@ -4,6 +4,7 @@
 
 #include "internal.h"
 
+#include <linux/futex.h>
 #include <rte_cycles.h>
 #include <rte_pause.h>
 #include <sched.h>
@@ -32,6 +33,17 @@ static void sleep_us(uint32_t us)
 	nanosleep(&ts, NULL);
 }
 
+/* Nothing to do for anybody: until control says otherwise (gw_dp_active()), or to look what came
+ * in.
+ */
+static void rest(struct gw_worker *w)
+{
+	uint32_t us = w->dp->conf.idle_sleep_us;
+	const struct timespec ts = {us / 1000000, (long)(us % 1000000) * 1000};
+
+	syscall(SYS_futex, &w->dp->active, FUTEX_WAIT_PRIVATE, 0, &ts, NULL, 0);
+}
+
 /* Nothing to do: pause, then let others have the core, then sleep between looks. Yielding alone
  * would still take half of a core that a guest, or a thread that populates memory, shares with us.
  */
@@ -43,7 +55,7 @@ static void idle(struct gw_worker *w, uint64_t now_ns)
 		w->idle_since_ns = now_ns;
 	idle_ns = now_ns - w->idle_since_ns;
 	if (__atomic_load_n(&w->dp->active, __ATOMIC_ACQUIRE) == 0)
-		sleep_us(w->dp->conf.idle_sleep_us);
+		rest(w);
 	else if (idle_ns < YIELD_NS)
 		rte_pause();
 	else if (idle_ns < SLEEP_NS)

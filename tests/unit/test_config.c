@@ -69,7 +69,7 @@ static void test_defaults(void)
 	CU_ASSERT_EQUAL(c->dataplane.cipher, GW_CONFIG_AES_128_GCM);
 	CU_ASSERT_EQUAL(c->dataplane.memory_mib, 256);
 	CU_ASSERT_TRUE(c->dataplane.huge_pages);
-	CU_ASSERT_EQUAL(c->dataplane.idle_sleep_us, 10000);
+	CU_ASSERT_EQUAL(c->dataplane.idle_sleep_us, 50000);
 	CU_ASSERT_EQUAL(c->dataplane.populate_threads, 2);
 	CU_ASSERT_EQUAL_FATAL(c->n_ports, 1);
 	CU_ASSERT_STRING_EQUAL(c->ports[0].device, "net_memif0,role=server");

@@ -73,13 +73,14 @@ def test_native(tb):
 
 
 def test_refused(tb):
-    """A destination without an interface for it says so before anything is sent; bad addresses too."""
+    """A destination without an interface for it says so, with all else that is against it, before
+    anything is sent; bad addresses too."""
     a, b, _, source = _hosts(tb)
     try:
         a.migrate("vm1", b, announce=[MAC])
         raise AssertionError("it was admitted")
     except RpcError as e:
-        check_equal(e.reasons(), ["no_announce"], "reasons")
+        check_equal(e.reasons(), ["no_announce", "vm_unavailable"], "reasons")
     for bad in ("53:54:00:47:11:01", f"{MAC},ff02::1", "x"):
         code, _, err = a.ctl("migrate", "vm1", "b", "--announce", bad, check=False)
         check(code != 0 and "announce: a list of up to 8" in " ".join(err.split()), f"{bad}: {err}")

@@ -93,6 +93,9 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		gw_dst_run_map(s);
 		break;
 	case GW_DO_STREAM_CREATE:
+		/* Of the hypervisor's own memory, so that little is left to do while a guest stands
+		 * still. */
+		gw_exporter_touch(gw_hv_exporter(run->hv));
 		create_stream(s);
 		break;
 	case GW_DO_FENCE:
@@ -105,7 +108,8 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		gw_dst_run_verify(s);
 		break;
 	case GW_DO_LOAD_OPEN:
-		/* The guest comes soon. Where it cannot be: the guest takes the faults. */
+		/* And the guest's, which comes soon. Where it cannot be: the guest takes the faults.
+		 */
 		gw_exporter_touch(gw_hv_exporter(run->hv));
 		gw_hv_load_open(run->hv, load_opened, run);
 		break;

@@ -173,9 +173,21 @@ static void leave(struct gw_pulse *p)
 	}
 }
 
+/* A thread that could not stop yet, and so was not let go of yet either: it is still ours. */
+static bool keep(struct gw_pulses *all, pid_t tid)
+{
+	for (struct gw_pulse *p = all->first; p != NULL; p = p->next)
+		for (uint32_t i = 0; p->leaving && i < p->n; i++)
+			if (p->thread[i].tid == tid) {
+				p->thread[i].tid = 0;
+				return true;
+			}
+	return false;
+}
+
 static int seize(struct gw_pulse *p, pid_t tid, struct gw_err *err)
 {
-	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0)
+	if (!keep(p->all, tid) && ptrace(PTRACE_SEIZE, tid, NULL, NULL) != 0)
 		return gw_err(err, -errno, "thread %d cannot be stopped by turns: %s", (int)tid,
 			strerror(errno));
 	p->thread[p->n++].tid = tid;

@@ -106,8 +106,12 @@ static void begin(struct start *st, struct gw_conn *conn)
 }
 
 /* The peer is not asked. A dry run finds what else there is against it. */
-static void begin_alone(struct start *st, int code, const char *text, json_t *reasons)
+static void begin_alone(struct start *st, int code, const char *text, const char *where,
+	const char *reason, const char *message, const char *remedy)
 {
+	json_t *reasons = json_array();
+
+	gw_reasons_add(reasons, where, reason, message, remedy);
 	st->params.reasons = reasons;
 	st->params.conf.reasons = (uint32_t)json_array_size(reasons);
 	if (st->params.conf.dry)
@@ -121,28 +125,23 @@ static void connected(void *arg, struct gw_conn *conn, const char *why)
 {
 	struct start *st = arg;
 	char text[GW_ERR_TEXT + GW_NAME_MAX];
-	json_t *reasons;
 
 	if (conn != NULL) {
 		begin(st, conn);
 	} else {
 		snprintf(text, sizeof(text), "%s: %s", st->params.peer, why);
-		reasons = json_array();
-		gw_reasons_add(reasons, "destination", "unreachable", text,
+		begin_alone(st, GW_RPC_UNREACHABLE, text, "destination", "unreachable", text,
 			"see that godwitd runs there and that both hosts name and trust each "
 			"other");
-		begin_alone(st, GW_RPC_UNREACHABLE, text, reasons);
 	}
 	free(st);
 }
 
 static void forbidden(struct start *st)
 {
-	json_t *reasons = json_array();
-
-	gw_reasons_add(reasons, "source", "not_allowed", "this VM is not to be sent to that host",
+	begin_alone(st, GW_RPC_REFUSED, "the configuration forbids it", "source", "not_allowed",
+		"this VM is not to be sent to that host",
 		"change allow.send of the peer in the source's configuration");
-	begin_alone(st, GW_RPC_REFUSED, "the configuration forbids it", reasons);
 	free(st);
 }
 

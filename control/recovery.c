@@ -8,6 +8,7 @@
 #include "place.h"
 #include "reasons.h"
 #include "record.h"
+#include "run_hv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -124,26 +125,13 @@ static void punched(void *arg)
 	free(m);
 }
 
-static int map(const struct settle *s, struct gw_ram **ram, struct gw_err *err)
-{
-	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->hv));
-	struct gw_ram_region region[GW_EXPORT_MAX_REGIONS];
-
-	for (uint32_t i = 0; i < info->n_regions && i < GW_EXPORT_MAX_REGIONS; i++)
-		region[i] = (struct gw_ram_region){.id = (uint8_t)i,
-			.size = info->region[i].size,
-			.file_offset = info->region[i].file_offset,
-			.fd = info->region_fd[i]};
-	return gw_ram_map(region, info->n_regions, true, ram, err);
-}
-
 /* Until it is done the export socket stays ours and the VM is held (gw_recovery_holds()). */
 static void give_back(struct settle *s)
 {
 	struct give_back *m = calloc(1, sizeof(*m));
 	struct gw_err err = {.text = "out of memory"};
 
-	if (m == NULL || map(s, &m->ram, &err) != 0) {
+	if (m == NULL || gw_hv_map_ram(s->hv, true, &m->ram, &err) != 0) {
 		free(m);
 		forget(s, err.text);
 		return;

@@ -125,6 +125,19 @@ static void open_hv(struct gw_run *run)
 	}
 }
 
+int gw_hv_map_ram(struct gw_hv *hv, bool writable, struct gw_ram **out, struct gw_err *err)
+{
+	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(hv));
+	struct gw_ram_region region[GW_EXPORT_MAX_REGIONS];
+
+	for (uint32_t i = 0; i < info->n_regions; i++)
+		region[i] = (struct gw_ram_region){.id = info->region[i].id,
+			.size = info->region[i].size,
+			.file_offset = info->region[i].file_offset,
+			.fd = info->region_fd[i]};
+	return gw_ram_map(region, info->n_regions, writable, out, err);
+}
+
 int gw_run_hv_pid(const struct gw_run *run)
 {
 	return run->hv_open ? gw_exporter_info(gw_hv_exporter(run->hv))->pid : 0;

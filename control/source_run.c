@@ -44,18 +44,12 @@ static void map_ram(struct gw_src_run *s)
 {
 	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->run.hv));
 	struct gw_populate_conf conf = {.ram = NULL};
-	struct gw_ram_region region[GW_EXPORT_MAX_REGIONS];
 	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < info->n_regions; i++) {
-		region[i] = (struct gw_ram_region){.id = info->region[i].id,
-			.size = info->region[i].size,
-			.file_offset = info->region[i].file_offset,
-			.fd = info->region_fd[i]};
+	for (uint32_t i = 0; i < info->n_regions; i++)
 		bytes += info->region[i].size;
-	}
 	gw_meter_total(s->run.meter, bytes);
-	s->map_result = gw_ram_map(region, info->n_regions, false, &s->run.ram, &s->map_err);
+	s->map_result = gw_hv_map_ram(s->run.hv, false, &s->run.ram, &s->map_err);
 	if (s->map_result != 0)
 		return;
 	conf.ram = s->run.ram;

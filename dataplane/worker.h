@@ -325,7 +325,8 @@ size_t gw_worker_seal(struct gw_worker *w, gw_packet *m, uint32_t header, size_t
 	const struct gw_wire_head *h, const struct gw_aead_key *key);
 /* An empty packet of the transmit pool, or NULL (counted). */
 gw_packet *gw_worker_small_packet(struct gw_worker *w);
-/* worker_neighbor.c: asks who has the next hop's address, hears the answer, and answers others. */
+/* worker_neighbor.c: tells switches what an IPv6 port listens to, asks who has the next hop's address,
+ * hears the answer, and answers others. */
 void gw_worker_report(struct gw_worker *w, struct gw_queue *q, uint64_t now_ns);
 void gw_worker_ask(struct gw_worker *w, struct gw_path_out *p, uint64_t now_ns);
 void gw_worker_rx_arp(

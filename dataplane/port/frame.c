@@ -21,12 +21,30 @@ _Static_assert(
 _Static_assert(
 	GW_FRAME_HEADER_V6 == GW_FRAME_ETHERNET + GW_FRAME_IPV6 + GW_FRAME_UDP_BYTES, "IPv6");
 
+static void put_ethernet(
+	uint8_t *out, const uint8_t *from_mac, const uint8_t *to_mac, uint16_t type)
+{
+	memcpy(out, to_mac, 6);
+	memcpy(out + 6, from_mac, 6);
+	gw_put16(out + 12, type);
+}
+
+void gw_frame_put_ipv6(uint8_t *out, const uint8_t *from_mac, const uint8_t *to_mac,
+	const struct gw_ip *from_ip, const struct gw_ip *to_ip)
+{
+	uint8_t *ip = out + GW_FRAME_ETHERNET;
+
+	put_ethernet(out, from_mac, to_mac, GW_FRAME_TYPE_IPV6);
+	ip[0] = 0x60;
+	gw_ip_put(ip + 8, from_ip);
+	gw_ip_put(ip + 24, to_ip);
+}
+
 static void template_v4(
 	struct gw_frame_template *t, const struct gw_ip *from_ip, const struct gw_ip *to_ip)
 {
 	uint8_t *ip = t->bytes + GW_FRAME_ETHERNET;
 
-	gw_put16(t->bytes + 12, GW_FRAME_TYPE_IPV4);
 	ip[0] = 0x45;
 	gw_put16(ip + 6, 0x4000); /* DF: the path MTU is known, routers must not cut */
 	ip[8] = HOPS;
@@ -34,19 +52,6 @@ static void template_v4(
 	gw_put32(ip + 12, gw_ip_v4(from_ip));
 	gw_put32(ip + 16, gw_ip_v4(to_ip));
 	t->ip_sum = gw_sum_words(ip, GW_FRAME_IPV4);
-}
-
-static void template_v6(
-	struct gw_frame_template *t, const struct gw_ip *from_ip, const struct gw_ip *to_ip)
-{
-	uint8_t *ip = t->bytes + GW_FRAME_ETHERNET;
-
-	gw_put16(t->bytes + 12, GW_FRAME_TYPE_IPV6);
-	ip[0] = 0x60;
-	ip[6] = GW_FRAME_PROTO_UDP;
-	ip[7] = HOPS;
-	gw_ip_put(ip + 8, from_ip);
-	gw_ip_put(ip + 24, to_ip);
 }
 
 void gw_frame_template(struct gw_frame_template *t, const uint8_t *from_mac, const uint8_t *to_mac,
@@ -57,12 +62,14 @@ void gw_frame_template(struct gw_frame_template *t, const uint8_t *from_mac, con
 
 	memset(t, 0, sizeof(*t));
 	t->header = gw_frame_header(from_ip);
-	memcpy(t->bytes, to_mac, 6);
-	memcpy(t->bytes + 6, from_mac, 6);
-	if (gw_ip_is_v4(from_ip))
+	if (gw_ip_is_v4(from_ip)) {
+		put_ethernet(t->bytes, from_mac, to_mac, GW_FRAME_TYPE_IPV4);
 		template_v4(t, from_ip, to_ip);
-	else
-		template_v6(t, from_ip, to_ip);
+	} else {
+		gw_frame_put_ipv6(t->bytes, from_mac, to_mac, from_ip, to_ip);
+		t->bytes[GW_FRAME_ETHERNET + 6] = GW_FRAME_PROTO_UDP;
+		t->bytes[GW_FRAME_ETHERNET + 7] = HOPS;
+	}
 	udp = t->bytes + t->header - GW_FRAME_UDP_BYTES;
 	gw_put16(udp, from_port);
 	gw_put16(udp + 2, to_port);

@@ -48,6 +48,11 @@ void gw_frame_template(struct gw_frame_template *t, const uint8_t *from_mac, con
 	const struct gw_ip *from_ip, const struct gw_ip *to_ip, uint16_t from_port,
 	uint16_t to_port);
 
+/* Writes what every Ethernet and IPv6 header of ours begins with over zeroes: lengths, next header
+ * and hops are the caller's. */
+void gw_frame_put_ipv6(uint8_t *out, const uint8_t *from_mac, const uint8_t *to_mac,
+	const struct gw_ip *from_ip, const struct gw_ip *to_ip);
+
 /* Makes its packets ECN-capable: ECT(0), RFC 3168. For the frames that a rate model answers for. */
 void gw_frame_template_ect(struct gw_frame_template *t);
 

@@ -28,16 +28,13 @@ void gw_mld_report(uint8_t *out, const uint8_t *own_mac, const struct gw_ip *own
 	uint8_t *ip = out + GW_FRAME_ETHERNET, *options = ip + GW_FRAME_IPV6;
 	uint8_t *report = options + HOP_BY_HOP_BYTES;
 	const struct gw_ip from = link_local(own_mac), group = gw_ndp_group(own_ip);
+	uint8_t to_mac[6];
 
 	memset(out, 0, GW_MLD_BYTES);
-	gw_ndp_multicast_mac(&all_routers, out);
-	memcpy(out + 6, own_mac, 6);
-	gw_put16(out + 12, GW_FRAME_TYPE_IPV6);
-	ip[0] = 0x60;
+	gw_ndp_multicast_mac(&all_routers, to_mac);
+	gw_frame_put_ipv6(out, own_mac, to_mac, &from, &all_routers);
 	gw_put16(ip + 4, HOP_BY_HOP_BYTES + REPORT_BYTES);
 	ip[7] = 1; /* hops; the next header, 0, is the options for each of them */
-	gw_ip_put(ip + 8, &from);
-	gw_ip_put(ip + 24, &all_routers);
 	options[0] = GW_FRAME_PROTO_ICMPV6;
 	options[2] = 5; /* router alert, RFC 2711, of MLD */
 	options[3] = 2;
@@ -46,8 +43,6 @@ void gw_mld_report(uint8_t *out, const uint8_t *own_mac, const struct gw_ip *own
 	gw_put16(report + 6, 1); /* record */
 	report[8] = TO_EXCLUDE;
 	gw_ip_put(report + 12, &group);
-	/* Over the addresses, length and protocol, then the message (RFC 8200, 8.1). */
-	gw_put16(report + 2,
-		(uint16_t)~gw_sum_fold(gw_sum_words(ip + 8, 2 * GW_IP_BYTES) + REPORT_BYTES +
-				       GW_FRAME_PROTO_ICMPV6 + gw_sum_words(report, REPORT_BYTES)));
+	gw_put16(report + 2, (uint16_t)~gw_sum_fold(gw_sum_upper(
+				     ip, GW_FRAME_PROTO_ICMPV6, report, REPORT_BYTES)));
 }

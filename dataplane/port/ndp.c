@@ -33,11 +33,9 @@ void gw_ndp_multicast_mac(const struct gw_ip *group, uint8_t mac[6])
 	gw_put32(mac + 2, (uint32_t)group->low);
 }
 
-/* Over the addresses, length and protocol, then the message (RFC 8200, 8.1). */
-static uint32_t ndp_sum(const uint8_t *ip, uint32_t bytes)
+static uint16_t ndp_sum(const uint8_t *ip, uint32_t bytes)
 {
-	return gw_sum_words(ip + 8, 2 * GW_IP_BYTES) + bytes + GW_FRAME_PROTO_ICMPV6 +
-	       gw_sum_words(ip + GW_FRAME_IPV6, bytes);
+	return gw_sum_fold(gw_sum_upper(ip, GW_FRAME_PROTO_ICMPV6, ip + GW_FRAME_IPV6, bytes));
 }
 
 /* The MAC in the option of this type. False: an option is not valid. */
@@ -82,7 +80,7 @@ enum gw_frame_kind gw_ndp_parse(
 	in->asks = message[0] == SOLICITATION;
 	in->from = gw_ip_get(ip + 8);
 	in->target = gw_ip_get(message + 8);
-	if (ip[7] != HOPS_LINK || message[1] != 0 || gw_sum_fold(ndp_sum(ip, bytes)) != 0xffff ||
+	if (ip[7] != HOPS_LINK || message[1] != 0 || ndp_sum(ip, bytes) != 0xffff ||
 		!gw_ip_is_v6_host(&in->target) ||
 		(gw_ip_is_set(&in->from) && !gw_ip_is_v6_host(&in->from)) ||
 		!read_options(message + MESSAGE_BYTES, bytes - MESSAGE_BYTES,
@@ -105,22 +103,17 @@ static void put_ndp(uint8_t *out, const uint8_t *own_mac, const uint8_t *to_mac,
 	uint32_t bytes = MESSAGE_BYTES + OPTION_UNIT;
 
 	memset(out, 0, GW_NDP_BYTES);
-	memcpy(out, to_mac, 6);
-	memcpy(out + 6, own_mac, 6);
-	gw_put16(out + 12, GW_FRAME_TYPE_IPV6);
-	ip[0] = 0x60;
+	gw_frame_put_ipv6(out, own_mac, to_mac, from, to);
 	gw_put16(ip + 4, (uint16_t)bytes);
 	ip[6] = GW_FRAME_PROTO_ICMPV6;
 	ip[7] = HOPS_LINK;
-	gw_ip_put(ip + 8, from);
-	gw_ip_put(ip + 24, to);
 	message[0] = type;
 	message[4] = flags;
 	gw_ip_put(message + 8, target);
 	message[MESSAGE_BYTES] = type == SOLICITATION ? OPTION_SOURCE_MAC : OPTION_TARGET_MAC;
 	message[MESSAGE_BYTES + 1] = 1;
 	memcpy(message + MESSAGE_BYTES + 2, own_mac, 6);
-	gw_put16(message + 2, (uint16_t)~gw_sum_fold(ndp_sum(ip, bytes)));
+	gw_put16(message + 2, (uint16_t)~ndp_sum(ip, bytes));
 }
 
 void gw_ndp_solicit(

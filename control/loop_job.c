@@ -26,6 +26,7 @@ static void *job_main(void *arg)
 
 	/* Has what the control thread has now: less is always granted. */
 	setpriority(PRIO_PROCESS, 0, loop->job_nice);
+	sched_setaffinity(0, sizeof(loop->job_cpus), &loop->job_cpus);
 	job->work(job, job->arg);
 	pthread_mutex_lock(&loop->finished_lock);
 	job->next_finished = loop->finished;
@@ -41,6 +42,7 @@ struct gw_job *gw_job_start(struct gw_loop *loop, void (*work)(struct gw_job *jo
 	void (*done)(void *arg), void *arg)
 {
 	struct gw_job *job = calloc(1, sizeof(*job));
+	cpu_set_t first = loop->job_cpus;
 	pthread_attr_t attr;
 	int rc;
 
@@ -48,8 +50,12 @@ struct gw_job *gw_job_start(struct gw_loop *loop, void (*work)(struct gw_job *jo
 		return NULL;
 	*job = (struct gw_job){.loop = loop, .work = work, .done = done, .arg = arg};
 	pthread_attr_init(&attr);
-	if (CPU_COUNT(&loop->job_cpus) > 0)
-		pthread_attr_setaffinity_np(&attr, sizeof(loop->job_cpus), &loop->job_cpus);
+	/* Elsewhere: what the control thread does next, and wakes, may be waited for by a guest,
+	 * and the kernel does not move a thread for so short a time. */
+	if (CPU_COUNT(&first) > 1)
+		CPU_CLR((size_t)sched_getcpu(), &first);
+	if (CPU_COUNT(&first) > 0)
+		pthread_attr_setaffinity_np(&attr, sizeof(first), &first);
 	rc = pthread_create(&job->thread, &attr, job_main, job);
 	pthread_attr_destroy(&attr);
 	if (rc != 0) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "work_memory.h"
+#include "own_thread.h"
 
 #include <inttypes.h>
 #include <malloc.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +19,9 @@
 
 /* As large as a disk's bounce buffer. */
 #define MMAP_THRESHOLD (1 << 20)
+
+/* For the thread that QEMU saves the state in, and one of its pool. */
+#define HEAPS 2u
 
 /* Of the process, as its memory is. */
 static atomic_bool held;
@@ -88,10 +93,48 @@ static void release(void *start, size_t bytes)
 	munlock(start, bytes);
 }
 
+struct heap_making {
+	sem_t made, all_made;
+};
+
+static void *leave_heap(void *arg)
+{
+	struct heap_making *m = arg;
+	void *volatile block = malloc(1);
+
+	sem_post(&m->made);
+	sem_wait(&m->all_made);
+	free(block);
+	return NULL;
+}
+
+/* A thread that begins takes over the heap of one that has ended. */
+static void leave_heaps(void)
+{
+	struct heap_making m;
+	pthread_t thread[HEAPS];
+	uint32_t n = 0;
+
+	sem_init(&m.made, 0, 0);
+	sem_init(&m.all_made, 0, 0);
+	while (n < HEAPS && gw_own_thread_start(&thread[n], "godwit-heap", leave_heap, &m) == 0)
+		n++;
+	for (uint32_t i = 0; i < n; i++)
+		sem_wait(&m.made);
+	for (uint32_t i = 0; i < n; i++)
+		sem_post(&m.all_made);
+	for (uint32_t i = 0; i < n; i++)
+		pthread_join(thread[i], NULL);
+	sem_destroy(&m.made);
+	sem_destroy(&m.all_made);
+}
+
 void gw_work_memory_hold(void)
 {
-	if (!atomic_exchange(&held, true))
+	if (!atomic_exchange(&held, true)) {
 		may_lock = !locks_its_own();
+		leave_heaps();
+	}
 	each(hold);
 }
 

@@ -8,6 +8,7 @@
 #include "run.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -208,13 +209,17 @@ static void test_signal(void)
 
 /* ---- jobs ---- */
 
+#define PATIENCE_MS 20000 /* they stop the loop when they are done */
+
 struct work {
 	struct gw_job *job;
 	pthread_t ran_on;
 	bool until_cancelled;
 	int nice;
+	cpu_set_t cpus;
 	unsigned int done;
 };
+static unsigned int jobs_left;
 
 static void work(struct gw_job *job, void *arg)
 {
@@ -222,6 +227,7 @@ static void work(struct gw_job *job, void *arg)
 
 	w->ran_on = pthread_self();
 	w->nice = getpriority(PRIO_PROCESS, 0);
+	sched_getaffinity(0, sizeof(w->cpus), &w->cpus);
 	while (w->until_cancelled && !gw_job_cancelled(job))
 		usleep(100);
 }
@@ -233,15 +239,23 @@ static void work_done(void *arg)
 	CU_ASSERT_FALSE(pthread_equal(w->ran_on, pthread_self()));
 	w->done++;
 	w->job = NULL;
+	if (--jobs_left == 0)
+		gw_loop_stop(loop);
+}
+
+static void start(struct work *w, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		w[i].job = gw_job_start(loop, work, work_done, &w[i]);
+	jobs_left = n;
 }
 
 static void test_jobs(void)
 {
 	struct work w[8] = {{0}};
 
-	for (unsigned int i = 0; i < 8; i++)
-		w[i].job = gw_job_start(loop, work, work_done, &w[i]);
-	run(50);
+	start(w, 8);
+	run(PATIENCE_MS);
 	for (unsigned int i = 0; i < 8; i++)
 		CU_ASSERT_EQUAL(w[i].done, 1);
 }
@@ -250,11 +264,11 @@ static void test_job_cancel(void)
 {
 	struct work w = {.until_cancelled = true};
 
-	w.job = gw_job_start(loop, work, work_done, &w);
+	start(&w, 1);
 	run(5);
 	CU_ASSERT_EQUAL_FATAL(w.done, 0);
 	gw_job_cancel(w.job);
-	run(50);
+	run(PATIENCE_MS);
 	CU_ASSERT_EQUAL(w.done, 1);
 }
 
@@ -265,11 +279,30 @@ static void test_job_priority(void)
 	struct work w = {0};
 
 	CU_ASSERT_EQUAL_FATAL(setpriority(PRIO_PROCESS, 0, before - 3), 0);
-	w.job = gw_job_start(loop, work, work_done, &w);
-	run(50);
+	start(&w, 1);
+	run(PATIENCE_MS);
 	CU_ASSERT_EQUAL(setpriority(PRIO_PROCESS, 0, before), 0);
 	CU_ASSERT_EQUAL(w.done, 1);
 	CU_ASSERT_EQUAL(w.nice, before);
+}
+
+/* Nor its CPU: a poll-mode core's thread is bound to one, and a job begins on another where there
+ * is one, and may then run on any that the process had. */
+static void test_job_cpus(void)
+{
+	cpu_set_t before, one;
+	struct work w = {0};
+	int cpu = sched_getcpu();
+
+	CU_ASSERT_EQUAL_FATAL(sched_getaffinity(0, sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	CPU_SET((size_t)cpu, &one);
+	CU_ASSERT_EQUAL_FATAL(sched_setaffinity(0, sizeof(one), &one), 0);
+	start(&w, 1);
+	run(PATIENCE_MS);
+	CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(before), &before), 0);
+	CU_ASSERT_EQUAL(w.done, 1);
+	CU_ASSERT(CPU_EQUAL(&w.cpus, &before));
 }
 
 static void test_free_waits_for_jobs(void)
@@ -295,6 +328,7 @@ int main(void)
 		{"jobs", test_jobs},
 		{"cancelled job", test_job_cancel},
 		{"jobs do not have the control thread's priority", test_job_priority},
+		{"jobs do not have the control thread's CPU", test_job_cpus},
 		{"free waits for jobs", test_free_waits_for_jobs},
 		CU_TEST_INFO_NULL,
 	};

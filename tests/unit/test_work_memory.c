@@ -5,6 +5,8 @@
 #include "smaps.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define PAGE 4096u
 #define WORK (1u << 20)
@@ -103,10 +105,42 @@ static void test_reserve(void)
 	free(p);
 }
 
+static bool heap_is_left(void)
+{
+	pthread_t thread;
+	uint8_t *p = NULL;
+	bool there = true;
+
+	gw_work_memory_reserve();
+	gw_work_memory_hold();
+	if (pthread_create(&thread, NULL, allocate, NULL) != 0 ||
+		pthread_join(thread, (void **)&p) != 0 || p == NULL)
+		return false;
+#ifndef __SANITIZE_ADDRESS__
+	for (size_t at = 0; at < GW_WORK_MEMORY_THREAD_HEAP / 2; at += PAGE)
+		there = there && is_there((uint8_t *)((uintptr_t)p / PAGE * PAGE) + at);
+#endif
+	free(p);
+	return there;
+}
+
+/* What QEMU's thread that saves the state finds: it begins when all is held already. In a process
+ * that no other thread has left a heap in. */
+static void test_heap_is_left(void)
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0)
+		_exit(!heap_is_left());
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL(status, 0);
+}
+
 int main(void)
 {
-	CU_TestInfo tests[] = {{"hold", test_hold}, {"locks its own", test_locks_its_own},
-		{"reserve", test_reserve}, CU_TEST_INFO_NULL};
+	CU_TestInfo tests[] = {{"a heap is left", test_heap_is_left}, {"reserve", test_reserve},
+		{"hold", test_hold}, {"locks its own", test_locks_its_own}, CU_TEST_INFO_NULL};
 	CU_SuiteInfo suites[] = {
 		{"work memory", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "uffd_wp.h"
-#include "kernel_names.h"
+#include "uffd_last.h"
 #include "uffd_open.h"
+#include "uffd_scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define SCAN_RUNS 512
 
 /*
  * A guest's write to a protected page waits for a page table that a step goes through, and for all
@@ -22,32 +21,12 @@
 #define LOOK_BYTES (64ull << 20) /* by a scan that changes nothing */
 
 struct gw_uffd_source {
-	int pagemap_fd;
+	struct gw_uffd_scan scan;
 	int uffd;     /* -1: tracking is off */
 	bool leaving; /* atomic: the process ends */
-	struct page_region run[SCAN_RUNS];
 	uint32_t n_ranges, n_registered;
 	struct gw_uffd_range range[];
 };
-
-/* PAGEMAP_SCAN came with the same kernel as WP_ASYNC, but a sandbox may deny one of them. */
-static int probe_scan(int pagemap_fd, const struct gw_uffd_range *r, struct gw_export_reason *why)
-{
-	struct pm_scan_arg arg = {
-		.size = sizeof(arg),
-		.start = (uintptr_t)r->addr,
-		.end = (uintptr_t)r->addr + 4096,
-		.category_mask = PAGE_IS_WRITTEN,
-		.return_mask = PAGE_IS_WRITTEN,
-	};
-
-	if (ioctl(pagemap_fd, PAGEMAP_SCAN, &arg) >= 0)
-		return 0;
-	if (errno == ENOTTY)
-		return gw_export_why(
-			why, -EOPNOTSUPP, "the kernel lacks PAGEMAP_SCAN (6.7 or newer is needed)");
-	return gw_export_why(why, -errno, "PAGEMAP_SCAN: %s", strerror(errno));
-}
 
 int gw_uffd_source_create(const struct gw_uffd_range *range, uint32_t n_ranges,
 	struct gw_uffd_source **out, struct gw_export_reason *why)
@@ -69,19 +48,19 @@ int gw_uffd_source_create(const struct gw_uffd_range *range, uint32_t n_ranges,
 	s->uffd = -1;
 	s->n_ranges = n_ranges;
 	memcpy(s->range, range, n_ranges * sizeof(range[0]));
-	s->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (s->pagemap_fd < 0) {
+	s->scan.pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (s->scan.pagemap_fd < 0) {
 		ret = gw_export_why(why, -errno, "/proc/self/pagemap: %s", strerror(errno));
 		goto err;
 	}
-	ret = probe_scan(s->pagemap_fd, &s->range[0], why);
+	ret = gw_uffd_scan_probe(&s->scan, &s->range[0], why);
 	if (ret < 0)
 		goto err_pagemap;
 	*out = s;
 	return 0;
 
 err_pagemap:
-	close(s->pagemap_fd);
+	close(s->scan.pagemap_fd);
 err:
 	free(s);
 	return ret;
@@ -93,7 +72,7 @@ void gw_uffd_source_free(struct gw_uffd_source **source)
 
 	if (s == NULL)
 		return;
-	close(s->pagemap_fd);
+	close(s->scan.pagemap_fd);
 	free(s);
 	*source = NULL;
 }
@@ -202,81 +181,20 @@ static int uffd_start(void *ctx, struct gw_export_sink *sink, struct gw_export_r
 	return ret;
 }
 
-static int scan(struct gw_uffd_source *s, struct pm_scan_arg *arg, uint8_t region,
-	struct gw_export_reason *why)
-{
-	int n = ioctl(s->pagemap_fd, PAGEMAP_SCAN, arg);
-
-	if (n < 0)
-		return gw_export_why(why, -errno, "region %u: PAGEMAP_SCAN: %s", region,
-			errno == EPERM ? "its mapping is not protected any more" : strerror(errno));
-	if (n == 0 && arg->walk_end <= arg->start)
-		return gw_export_why(why, -EIO, "region %u: PAGEMAP_SCAN stands still", region);
-	return n;
-}
-
-/* *at becomes the first page that was written, or end. Only looking spares what was not written all
- * that a scan does to its range to protect it: KVM takes every page in it away from the guest. */
-static int find_written(struct gw_uffd_source *s, const struct gw_uffd_range *r, uint64_t *at,
-	uint64_t end, struct gw_export_reason *why)
-{
-	struct pm_scan_arg arg = {
-		.size = sizeof(arg),
-		.flags = PM_SCAN_CHECK_WPASYNC,
-		.start = *at,
-		.end = end,
-		.vec = (uintptr_t)s->run,
-		.vec_len = 1,
-		.max_pages = 1,
-		.category_mask = PAGE_IS_WRITTEN,
-		.return_mask = PAGE_IS_WRITTEN,
-	};
-	int n = scan(s, &arg, r->region, why);
-
-	if (n >= 0)
-		*at = n > 0 ? s->run[0].start : end;
-	return n < 0 ? n : 0;
-}
-
-/* The ioctl reports written pages and, where that is wanted, protects them again in one go per page
- * table, so a write either is in this harvest or faults and is in the next one. *at moves on. */
-static int take_written(struct gw_uffd_source *s, const struct gw_uffd_range *r, uint64_t *at,
-	uint64_t end, bool protect_again, struct gw_export_sink *sink, struct gw_export_reason *why)
-{
-	uint64_t base = (uintptr_t)r->addr;
-	struct pm_scan_arg arg = {
-		.size = sizeof(arg),
-		.flags = PM_SCAN_CHECK_WPASYNC | (protect_again ? PM_SCAN_WP_MATCHING : 0),
-		.start = *at,
-		.end = end,
-		.vec = (uintptr_t)s->run,
-		.vec_len = SCAN_RUNS,
-		.category_mask = PAGE_IS_WRITTEN,
-		.return_mask = PAGE_IS_WRITTEN,
-	};
-	int n = scan(s, &arg, r->region, why);
-	int ret = n < 0 ? n : 0;
-
-	for (int i = 0; ret == 0 && i < n; i++)
-		ret = gw_export_push(sink, 0, r->region, (s->run[i].start - base) >> 12,
-			(s->run[i].end - s->run[i].start) >> 12);
-	*at = arg.walk_end;
-	return ret;
-}
-
 static int harvest_range(struct gw_uffd_source *s, const struct gw_uffd_range *r,
 	struct gw_export_sink *sink, struct gw_export_reason *why)
 {
 	uint64_t at = (uintptr_t)r->addr, end = at + r->size_bytes;
-	int ret = 0;
+	int n, ret = 0;
 
 	while (ret == 0 && at < end) {
 		uint64_t seen = step_end(at, end, LOOK_BYTES);
 
-		ret = find_written(s, r, &at, seen, why);
-		if (ret == 0 && at < seen)
-			ret = take_written(
-				s, r, &at, step_end(at, end, STEP_BYTES), true, sink, why);
+		ret = gw_uffd_scan_find(&s->scan, r, &at, seen, why);
+		if (ret != 0 || at == seen)
+			continue;
+		n = gw_uffd_scan_take(&s->scan, r, &at, step_end(at, end, STEP_BYTES), true, why);
+		ret = n < 0 ? n : gw_uffd_scan_push(&s->scan, r, n, sink);
 	}
 	return ret;
 }
@@ -291,21 +209,11 @@ static int uffd_harvest(void *ctx, struct gw_export_sink *sink, struct gw_export
 	return ret;
 }
 
-/* Protecting flushes TLBs for each page table that has a written page: 2 us, but 30 and more where
- * a hypervisor has to do it. */
 static int uffd_harvest_last(void *ctx, struct gw_export_sink *sink, struct gw_export_reason *why)
 {
 	struct gw_uffd_source *s = ctx;
-	int ret = 0;
 
-	for (uint32_t i = 0; ret == 0 && i < s->n_ranges; i++) {
-		const struct gw_uffd_range *r = &s->range[i];
-		uint64_t at = (uintptr_t)r->addr, end = at + r->size_bytes;
-
-		while (ret == 0 && at < end)
-			ret = take_written(s, r, &at, end, false, sink, why);
-	}
-	return ret;
+	return gw_uffd_harvest_last(s->scan.pagemap_fd, s->range, s->n_ranges, sink, why);
 }
 
 const struct gw_export_source_ops *gw_uffd_source_ops(void)

@@ -12,6 +12,8 @@
 /* An epoch below these says more about latency than about the wire. */
 #define RATE_MIN_BYTES (1u << 18)
 #define RATE_MIN_NS (5 * GW_NS_PER_MS)
+/* One that is shorter speaks only for its part of this. */
+#define RATE_WINDOW_NS (50 * GW_NS_PER_MS)
 
 static uint64_t sat_add(uint64_t a, uint64_t b)
 {
@@ -135,5 +137,8 @@ uint64_t gw_convergence_rate_bps(uint64_t known_bps, uint64_t bytes, uint64_t du
 	if (bytes < RATE_MIN_BYTES || duration_ns < RATE_MIN_NS)
 		return known_bps;
 	bps = (wide)bytes * 8 * GW_NS_PER_S / duration_ns;
+	if (known_bps != 0 && duration_ns < RATE_WINDOW_NS)
+		bps = (bps * duration_ns + (wide)known_bps * (RATE_WINDOW_NS - duration_ns)) /
+		      RATE_WINDOW_NS;
 	return bps > UINT64_MAX ? UINT64_MAX : (uint64_t)bps;
 }

@@ -84,5 +84,6 @@ enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_li
 	bool out_of_time);
 
 /* The acknowledged rate over epochs. Only an epoch long and large enough to be bound by the wire
- * and not by latency replaces what is known. Returns the rate to use from now on. */
+ * and not by latency replaces what is known, a short one in part: it may have waited for a CPU.
+ * Returns the rate to use from now on. */
 uint64_t gw_convergence_rate_bps(uint64_t known_bps, uint64_t bytes, uint64_t duration_ns);

@@ -45,7 +45,7 @@
 	X(GO, "go")                     /* S */                                                  \
 	X(ASK, "ask")                   /* S after a lost connection: what became of it? */      \
 	X(STARTING, "starting")         /* D */                                                  \
-	X(RUNNING, "running")           /* D, repeated until end */                              \
+	X(RUNNING, "running")           /* D, repeated until end: age_ns, for so long */         \
 	X(REFUSED, "refused")           /* D, repeated until end: never ran, hypervisor gone */  \
 	X(CRASHED, "crashed")           /* D: the hypervisor ended while it was starting */      \
 	X(UNKNOWN, "unknown")           /* D: no such session; never means refused */            \

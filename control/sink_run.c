@@ -75,6 +75,16 @@ static void send_ready(struct gw_dst_run *s)
 	gw_run_send(&s->run, GW_MESSAGE_READY, o);
 }
 
+static void send_running(struct gw_run *run)
+{
+	uint64_t since_ns = run->hv_open ? gw_hv_resumed_ns(run->hv) : 0;
+
+	/* A guest that had been paused before stays so. */
+	gw_run_send(run, GW_MESSAGE_RUNNING,
+		since_ns == 0 ? NULL
+			      : json_pack("{s:I}", "age_ns", (json_int_t)(gw_now_ns() - since_ns)));
+}
+
 static void send_reason(struct gw_dst_run *s, enum gw_message_type type)
 {
 	json_t *o = verified(s);
@@ -108,7 +118,8 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		gw_dst_run_verify(s);
 		break;
 	case GW_DO_LOAD_OPEN:
-		/* And the guest's, which comes soon. Where it cannot be: the guest takes the faults.
+		/* And the guest's, which comes soon. Where it cannot be: the guest takes the
+		 * faults.
 		 */
 		gw_exporter_touch(gw_hv_exporter(run->hv));
 		gw_hv_load_open(run->hv, load_opened, run);
@@ -129,7 +140,7 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		gw_run_send(run, GW_MESSAGE_STARTING, NULL);
 		break;
 	case GW_DO_SEND_RUNNING:
-		gw_run_send(run, GW_MESSAGE_RUNNING, NULL);
+		send_running(run);
 		break;
 	case GW_DO_SEND_REFUSED:
 		send_reason(s, GW_MESSAGE_REFUSED);

@@ -68,8 +68,9 @@ struct gw_src_run {
 	uint64_t decided_ns, opened_ns;       /* opened: of the label */
 	struct gw_experience_costs costs;     /* of this blackout; known says whether they are */
 	bool costs_known;
-	uint64_t final_pages; /* what was left to send when the guest stood */
-	uint64_t verified_ns; /* the destination's digests took */
+	uint64_t final_pages;    /* what was left to send when the guest stood */
+	uint64_t verified_ns;    /* the destination's digests took */
+	uint64_t running_age_ns; /* for so long the guest had run there when that was said */
 	int recover_pid; /* after a restart: the hypervisor that the record names; 0: no recovery */
 	bool watching_link, waiting_idle, reconnecting;
 	bool peer_was_gone, told_unmet; /* told: that the blackout limit cannot be met */

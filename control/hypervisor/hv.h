@@ -75,6 +75,7 @@ struct gw_hv {
 	uint64_t state_limit_bytes;
 	enum gw_hv_run run;
 	uint64_t stopped_ns; /* when it was paused last */
+	uint64_t resumed_ns; /* when it ran again; 0: since it was asked to, it has not */
 	json_t *description;
 	struct gw_exporter *exporter;
 	struct gw_watch *exporter_watch;

@@ -76,6 +76,8 @@ void gw_hv_finish(struct gw_hv *hv, int result, const struct gw_err *err)
 	gw_timer_stop(hv->limit);
 	if (op->kind == GW_HV_OP_OPEN)
 		hv->opened = result == 0;
+	if (op->kind == GW_HV_OP_RESUME && result == 0 && hv->resumed_ns == 0)
+		hv->resumed_ns = gw_now_ns();
 	op_finished(hv, op, result, err);
 	hv->ops->over(hv);
 }
@@ -191,7 +193,14 @@ uint64_t gw_hv_stopped_ns(const struct gw_hv *hv)
 
 void gw_hv_resume(struct gw_hv *hv, gw_hv_done done, void *arg)
 {
+	if (hv->run != GW_HV_RUNNING)
+		hv->resumed_ns = 0;
 	plain_start(hv, GW_HV_OP_RESUME, hv->ops->resume, done, arg);
+}
+
+uint64_t gw_hv_resumed_ns(const struct gw_hv *hv)
+{
+	return hv->resumed_ns;
 }
 
 void gw_hv_save(struct gw_hv *hv, gw_hv_state_done done, void *arg)

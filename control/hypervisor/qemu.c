@@ -188,6 +188,7 @@ static void on_event(void *ctx, const char *name, const json_t *data, uint64_t a
 		hv->stopped_ns = at_ns;
 		on_run(hv, GW_HV_PAUSED);
 	} else if (strcmp(name, "RESUME") == 0) {
+		hv->resumed_ns = at_ns;
 		on_run(hv, GW_HV_RUNNING);
 	} else if (strcmp(name, "MIGRATION") == 0 && status != NULL && hv->opened) {
 		on_migration(hv, status);

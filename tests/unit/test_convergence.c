@@ -186,6 +186,10 @@ static void test_rate(void)
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 4096, GW_NS_PER_S), 5);
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 125000000, GW_NS_PER_MS), 5);
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 0, 0), 5);
+	/* 1.25 MB in 10 ms, a fifth of the window. */
+	CU_ASSERT_EQUAL(gw_convergence_rate_bps(0, 1250000, 10 * GW_NS_PER_MS), 1000000000);
+	CU_ASSERT_EQUAL(
+		gw_convergence_rate_bps(4000000000, 1250000, 10 * GW_NS_PER_MS), 3400000000);
 }
 
 int main(void)

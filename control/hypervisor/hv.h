@@ -75,7 +75,8 @@ struct gw_hv {
 	uint64_t state_limit_bytes;
 	enum gw_hv_run run;
 	uint64_t stopped_ns; /* when it was paused last */
-	uint64_t resumed_ns; /* when it ran again; 0: since it was asked to, it has not */
+	uint64_t resume_ns;  /* when it was asked to run again, */
+	uint64_t resumed_ns; /* and when it did; 0: it has not since */
 	json_t *description;
 	struct gw_exporter *exporter;
 	struct gw_watch *exporter_watch;

@@ -193,6 +193,7 @@ uint64_t gw_hv_stopped_ns(const struct gw_hv *hv)
 
 void gw_hv_resume(struct gw_hv *hv, gw_hv_done done, void *arg)
 {
+	hv->resume_ns = gw_now_ns();
 	if (hv->run != GW_HV_RUNNING)
 		hv->resumed_ns = 0;
 	plain_start(hv, GW_HV_OP_RESUME, hv->ops->resume, done, arg);

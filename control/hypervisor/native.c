@@ -2,6 +2,7 @@
 /* A hypervisor that does everything over its export socket: the synthetic guest, other VMMs. */
 #include "hv.h"
 
+#include "../../dataplane/base/clock.h"
 #include "../../dataplane/base/log.h"
 #include "describe.h"
 #include "hazards.h"
@@ -116,6 +117,14 @@ static void native_saved(struct gw_hv *hv, const struct gw_exporter_event *ev)
 	gw_hv_finish(hv, 0, NULL);
 }
 
+/* By its clock, which is ours, or else is of no use. */
+static void native_resumed(struct gw_hv *hv, uint64_t at_ns)
+{
+	hv->run = GW_HV_RUNNING;
+	if (hv->resumed_ns == 0 && at_ns >= hv->resume_ns && at_ns <= gw_now_ns())
+		hv->resumed_ns = at_ns;
+}
+
 static void native_answered(struct gw_hv *hv, struct gw_exporter_event *ev)
 {
 	static const struct {
@@ -136,7 +145,7 @@ static void native_answered(struct gw_hv *hv, struct gw_exporter_event *ev)
 	if (ev->type == GW_EXPORT_PAUSED || ev->type == GW_EXPORT_LOADED)
 		hv->run = GW_HV_PAUSED;
 	else if (ev->type == GW_EXPORT_RESUMED)
-		hv->run = GW_HV_RUNNING;
+		native_resumed(hv, ev->resumed_at_ns);
 
 	if (ev->type == GW_EXPORT_ERROR && answers[kind].request == ev->error.request)
 		gw_hv_fail(hv, ev->error.code < 0 ? ev->error.code : -EPROTO, "%s", ev->error.text);

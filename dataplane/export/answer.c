@@ -89,12 +89,13 @@ int gw_answer_read(struct gw_exporter *x, const union gw_packet *p, size_t len, 
 	unsigned int n_fds, struct gw_exporter_event *ev, struct gw_err *err)
 {
 	const struct answer *a = answer_of(p->msg.type);
+	size_t wanted;
 
 	if (a == NULL)
 		return gw_err(err, -EPROTO, "unexpected message type %u", p->msg.type);
-	if (len != a->length)
-		return gw_err(
-			err, -EPROTO, "%s of %zu bytes, expected %zu", a->name, len, a->length);
+	wanted = a->type == GW_EXPORT_RESUMED && x->resume_at ? sizeof(p->resumed) : a->length;
+	if (len != wanted)
+		return gw_err(err, -EPROTO, "%s of %zu bytes, expected %zu", a->name, len, wanted);
 	if (n_fds != a->n_fds)
 		return gw_err(err, -EPROTO, "%s with %u descriptors, expected %u", a->name, n_fds,
 			a->n_fds);
@@ -110,6 +111,8 @@ int gw_answer_read(struct gw_exporter *x, const union gw_packet *p, size_t len, 
 		ev->synced = p->synced;
 		return check_synced(x, &p->synced, err);
 	}
+	if (a->type == GW_EXPORT_RESUMED)
+		ev->resumed_at_ns = x->resume_at ? p->resumed.at_ns : 0;
 	if (a->type == GW_EXPORT_SAVED) {
 		ev->saved.size = p->state.size;
 		ev->saved.fd = fds[0];

@@ -11,6 +11,7 @@ union gw_packet {
 	struct gw_export_msg msg;
 	struct gw_export_hello hello;
 	struct gw_export_synced synced;
+	struct gw_export_resumed resumed;
 	struct gw_export_state state;
 	struct gw_export_error error;
 };
@@ -22,6 +23,7 @@ struct gw_exporter {
 	bool hello_seen, uffd_lent;
 	uint32_t outstanding; /* bit per request type */
 	uint64_t sync_epoch;  /* of the outstanding SYNC */
+	bool resume_at;       /* the outstanding RESUME asks when */
 	uint64_t head_seen[GW_EXPORT_MAX_RINGS];
 	void *ring_map;
 	size_t ring_map_bytes;

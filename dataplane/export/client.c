@@ -208,7 +208,14 @@ int gw_exporter_pause(struct gw_exporter *x)
 
 int gw_exporter_resume(struct gw_exporter *x)
 {
-	return request_plain(x, GW_EXPORT_RESUME, GW_EXPORT_CAP_LIFECYCLE);
+	struct gw_export_resume m = {.flags = GW_EXPORT_RESUME_AT};
+	bool at = (x->info.caps & GW_EXPORT_CAP_RESUME_FLAGS) != 0;
+	int ret = request(x, GW_EXPORT_RESUME, &m, at ? sizeof(m) : sizeof(m.msg),
+		GW_EXPORT_CAP_LIFECYCLE, NULL);
+
+	if (ret == 0)
+		x->resume_at = at;
+	return ret;
 }
 
 int gw_exporter_save(struct gw_exporter *x)

@@ -46,6 +46,7 @@ struct gw_exporter_event {
 			uint64_t size; /* bytes, at most the caller's state limit */
 			int fd;        /* the event's reader owns it */
 		} saved;
+		uint64_t resumed_at_ns; /* 0: not told; not checked */
 		struct gw_export_error error; /* text NUL-terminated */
 	};
 };

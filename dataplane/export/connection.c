@@ -62,14 +62,15 @@ static bool wants_uffd(const struct gw_connection *c)
 static uint32_t lifecycle_caps(const struct gw_export_config *config)
 {
 	const struct gw_export_lifecycle_ops *ops = config->lifecycle;
+	uint32_t caps = GW_EXPORT_CAP_LIFECYCLE | GW_EXPORT_CAP_RESUME_FLAGS;
 
 	if (ops == NULL)
 		return 0;
 	if (!ops->paused(config->ctx))
-		return GW_EXPORT_CAP_LIFECYCLE;
+		return caps;
 	if (ops->incoming == NULL || !ops->incoming(config->ctx))
-		return GW_EXPORT_CAP_LIFECYCLE | GW_EXPORT_CAP_PAUSED;
-	return GW_EXPORT_CAP_LIFECYCLE | GW_EXPORT_CAP_PAUSED | GW_EXPORT_CAP_INCOMING;
+		return caps | GW_EXPORT_CAP_PAUSED;
+	return caps | GW_EXPORT_CAP_PAUSED | GW_EXPORT_CAP_INCOMING;
 }
 
 static int send_hello(struct gw_connection *c)

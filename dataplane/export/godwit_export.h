@@ -20,7 +20,7 @@
  *   SYNC(epoch[, flags])     ->  SYNCED(epoch, heads)  all dirtied before SYNC is in the rings
  *   STOP                     ->  STOPPED            tracking is off
  * native guests (caps & GW_EXPORT_CAP_LIFECYCLE) also
- *   PAUSE / RESUME           ->  PAUSED / RESUMED
+ *   PAUSE / RESUME[(flags)]  ->  PAUSED / RESUMED[(at_ns)]
  *   SAVE                     ->  SAVED(size, fd)    device state; may dirty RAM
  *   LOAD(size, fd)           ->  LOADED             guest stays paused; only one that waits for a
  *                                                   migration (CAP_INCOMING) is ever loaded
@@ -150,6 +150,7 @@ struct gw_export_msg {
  * been loaded, and its memory may be overwritten (native only, beside CAP_PAUSED). A guest that is
  * paused without it is somebody's, and no destination. */
 #define GW_EXPORT_CAP_INCOMING 0x80u
+#define GW_EXPORT_CAP_RESUME_FLAGS 0x100u /* RESUME may carry flags; without, it is plain */
 #define GW_EXPORT_THROTTLE_MAX 99u /* percent */
 
 /* Region flags. */
@@ -199,6 +200,20 @@ struct gw_export_synced {
 	uint64_t epoch;
 	uint64_t pages; /* pushed since the previous SYNCED; informative */
 	uint64_t head[GW_EXPORT_MAX_RINGS];
+};
+
+/* RESUMED is to say when: the answer may wait for a CPU that the guest has. */
+#define GW_EXPORT_RESUME_AT 0x1u
+
+struct gw_export_resume {
+	struct gw_export_msg msg;
+	uint32_t flags; /* only with GW_EXPORT_CAP_RESUME_FLAGS; unknown ones are ignored */
+	uint32_t reserved;
+};
+
+struct gw_export_resumed { /* the answer to one with GW_EXPORT_RESUME_AT; else RESUMED is plain */
+	struct gw_export_msg msg;
+	uint64_t at_ns; /* CLOCK_MONOTONIC; the guest did not run before; informative */
 };
 
 struct gw_export_throttle {

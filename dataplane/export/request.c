@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "request.h"
+#include "../base/clock.h"
 #include "touch.h"
 #include "uffd_open.h"
 #include "work_memory.h"
@@ -119,14 +120,18 @@ static int on_pause(struct gw_connection *c, struct gw_export_reason *why)
 	return send_plain(c, GW_EXPORT_PAUSED);
 }
 
-static int on_resume(struct gw_connection *c, struct gw_export_reason *why)
+static int on_resume(
+	struct gw_connection *c, const struct gw_export_resume *r, struct gw_export_reason *why)
 {
+	struct gw_export_resumed s = {.at_ns = gw_now_ns()};
 	int ret = c->config->lifecycle->resume(c->config->ctx, why);
 
 	if (ret < 0)
 		return ret;
 	c->paused_here = false;
 	c->saved = false;
+	if (r->msg.length == sizeof(*r) && (r->flags & GW_EXPORT_RESUME_AT) != 0)
+		return gw_connection_send(c, &s, GW_EXPORT_RESUMED, sizeof(s), NULL, 0);
 	return send_plain(c, GW_EXPORT_RESUMED);
 }
 
@@ -184,7 +189,6 @@ static size_t request_length(const struct gw_export_msg *m, unsigned int *n_fds)
 	case GW_EXPORT_START:
 	case GW_EXPORT_STOP:
 	case GW_EXPORT_PAUSE:
-	case GW_EXPORT_RESUME:
 	case GW_EXPORT_SAVE:
 	case GW_EXPORT_QUIT:
 	case GW_EXPORT_UFFD:
@@ -193,6 +197,8 @@ static size_t request_length(const struct gw_export_msg *m, unsigned int *n_fds)
 	case GW_EXPORT_SYNC:
 		return m->length == GW_EXPORT_SYNC_PLAIN_BYTES ? GW_EXPORT_SYNC_PLAIN_BYTES
 							       : sizeof(struct gw_export_sync);
+	case GW_EXPORT_RESUME:
+		return m->length == sizeof(*m) ? sizeof(*m) : sizeof(struct gw_export_resume);
 	case GW_EXPORT_LOAD:
 		return sizeof(struct gw_export_state);
 	case GW_EXPORT_THROTTLE:
@@ -227,7 +233,7 @@ static int dispatch(struct gw_connection *c, const union gw_request *r, const in
 	case GW_EXPORT_PAUSE:
 		return on_pause(c, why);
 	case GW_EXPORT_RESUME:
-		return on_resume(c, why);
+		return on_resume(c, &r->resume, why);
 	case GW_EXPORT_SAVE:
 		return on_save(c, why);
 	case GW_EXPORT_LOAD:

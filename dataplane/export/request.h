@@ -27,6 +27,7 @@ struct gw_connection {
 union gw_request {
 	struct gw_export_msg msg;
 	struct gw_export_sync sync;
+	struct gw_export_resume resume;
 	struct gw_export_state state;
 	struct gw_export_throttle throttle;
 };

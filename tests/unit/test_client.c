@@ -581,6 +581,39 @@ static void test_saved(void)
 	CU_ASSERT_EQUAL(open_fds(), before);
 }
 
+/* caps: beside the usual ones. */
+static int resumed(struct liar *l, uint32_t caps, size_t len)
+{
+	struct gw_export_resumed s = {{GW_EXPORT_RESUMED, (uint32_t)len}, 77};
+	struct gw_export_resume asked = {.flags = 0};
+	size_t wanted = caps != 0 ? sizeof(asked) : sizeof(asked.msg);
+	int ret;
+
+	prepare(l);
+	l->hello.caps |= caps;
+	CU_ASSERT_EQUAL(say_hello(l), 1);
+	CU_ASSERT_EQUAL(gw_exporter_resume(l->x), 0);
+	CU_ASSERT_EQUAL(recv(l->sock, &asked, sizeof(asked), 0), (ssize_t)wanted);
+	CU_ASSERT_EQUAL(asked.flags, caps != 0 ? GW_EXPORT_RESUME_AT : 0);
+	ret = say(l, &s, len, NULL, 0);
+	finish(l);
+	return ret;
+}
+
+static void test_resumed(void)
+{
+	struct liar l;
+
+	CU_ASSERT_EQUAL(resumed(&l, 0, sizeof(struct gw_export_msg)), 1);
+	CU_ASSERT_EQUAL(l.ev.resumed_at_ns, 0);
+	CU_ASSERT_EQUAL(resumed(&l, 0, sizeof(struct gw_export_resumed)), -EPROTO);
+	CU_ASSERT_EQUAL(
+		resumed(&l, GW_EXPORT_CAP_RESUME_FLAGS, sizeof(struct gw_export_resumed)), 1);
+	CU_ASSERT_EQUAL(l.ev.resumed_at_ns, 77);
+	CU_ASSERT_EQUAL(
+		resumed(&l, GW_EXPORT_CAP_RESUME_FLAGS, sizeof(struct gw_export_msg)), -EPROTO);
+}
+
 static int error(struct liar *l, uint32_t request, int code, char last)
 {
 	struct gw_export_error e = {{GW_EXPORT_ERROR, sizeof(e)}, request, code, "why"};
@@ -675,6 +708,7 @@ int main(void)
 		{"too many bytes or descriptors", test_too_much},
 		{"answers nobody asked for", test_unasked},
 		{"SYNCED", test_synced},
+		{"RESUMED", test_resumed},
 		{"SAVED", test_saved},
 		{"ERROR", test_error},
 		{"hang-up", test_hang_up},

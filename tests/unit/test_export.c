@@ -502,11 +502,13 @@ static void test_lifecycle(void)
 	static struct peer p;
 	struct fake f;
 	char buf[8] = "";
+	uint64_t asked_ns;
 	int fd;
 
 	fake_open(&f, true);
 	CU_ASSERT_EQUAL_FATAL(peer_open(&p, path), GW_EXPORT_HELLO);
-	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->caps, GW_EXPORT_CAP_TRACK | GW_EXPORT_CAP_LIFECYCLE);
+	CU_ASSERT_EQUAL(gw_exporter_info(p.x)->caps,
+		GW_EXPORT_CAP_TRACK | GW_EXPORT_CAP_LIFECYCLE | GW_EXPORT_CAP_RESUME_FLAGS);
 	CU_ASSERT_EQUAL(gw_exporter_save(p.x), 0);
 	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_ERROR); /* the guest runs */
 	CU_ASSERT_EQUAL(gw_exporter_pause(p.x), 0);
@@ -524,8 +526,10 @@ static void test_lifecycle(void)
 	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_ERROR);
 	CU_ASSERT_STRING_EQUAL(p.ev.error.text, "not my state");
 	close(fd);
+	asked_ns = gw_now_ns();
 	CU_ASSERT_EQUAL(gw_exporter_resume(p.x), 0);
 	CU_ASSERT_EQUAL(peer_wait(&p), GW_EXPORT_RESUMED);
+	CU_ASSERT(p.ev.resumed_at_ns >= asked_ns && p.ev.resumed_at_ns <= gw_now_ns());
 	CU_ASSERT_EQUAL(gw_exporter_quit(p.x), 0);
 	CU_ASSERT_EQUAL(peer_wait(&p), -EPIPE);
 	CU_ASSERT(becomes(&f.quit, 1));

@@ -14,7 +14,7 @@ struct gw_experience_costs gw_experience_default(const char *kind)
 	bool native = strcmp(kind, "native") == 0;
 
 	return (struct gw_experience_costs){.state_bytes = native ? 16 * KIB : 512 * KIB,
-		.fixed_ns = native ? 2 * MS : 5 * MS,
+		.fixed_ns = native ? 2 * MS : 3 * MS,
 		.save_ns = native ? 0 : 2 * MS};
 }
 

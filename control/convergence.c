@@ -12,8 +12,8 @@
 /* An epoch below these says more about latency than about the wire. */
 #define RATE_MIN_BYTES (1u << 18)
 #define RATE_MIN_NS (5 * GW_NS_PER_MS)
-/* One that is shorter speaks only for its part of this. */
-#define RATE_WINDOW_NS (50 * GW_NS_PER_MS)
+/* What is shorter speaks only for its part of this. */
+#define WINDOW_NS (50 * GW_NS_PER_MS)
 
 static uint64_t sat_add(uint64_t a, uint64_t b)
 {
@@ -129,16 +129,27 @@ enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_li
 	return s->stun_percent > 0 && !s->spent ? GW_CONVERGENCE_AGAIN : GW_CONVERGENCE_PACED;
 }
 
-uint64_t gw_convergence_rate_bps(uint64_t known_bps, uint64_t bytes, uint64_t duration_ns)
+/* Bits per second of what took duration_ns, beside what is known from before: 0, nothing. */
+static uint64_t blend_bps(uint64_t known_bps, uint64_t bytes, uint64_t duration_ns)
 {
 	__extension__ typedef unsigned __int128 wide;
-	wide bps;
+	wide bps = (wide)bytes * 8 * GW_NS_PER_S / duration_ns;
 
+	if (known_bps != 0 && duration_ns < WINDOW_NS)
+		bps = (bps * duration_ns + (wide)known_bps * (WINDOW_NS - duration_ns)) / WINDOW_NS;
+	return bps > UINT64_MAX ? UINT64_MAX : (uint64_t)bps;
+}
+
+uint64_t gw_convergence_rate_bps(uint64_t known_bps, uint64_t bytes, uint64_t duration_ns)
+{
 	if (bytes < RATE_MIN_BYTES || duration_ns < RATE_MIN_NS)
 		return known_bps;
-	bps = (wide)bytes * 8 * GW_NS_PER_S / duration_ns;
-	if (known_bps != 0 && duration_ns < RATE_WINDOW_NS)
-		bps = (bps * duration_ns + (wide)known_bps * (RATE_WINDOW_NS - duration_ns)) /
-		      RATE_WINDOW_NS;
-	return bps > UINT64_MAX ? UINT64_MAX : (uint64_t)bps;
+	return blend_bps(known_bps, bytes, duration_ns);
+}
+
+uint64_t gw_convergence_dirty_bps(uint64_t known_bps, uint64_t pages, uint64_t duration_ns)
+{
+	if (duration_ns == 0 || pages > UINT64_MAX / GW_CONVERGENCE_PAGE_BYTES)
+		return known_bps;
+	return blend_bps(known_bps, pages * GW_CONVERGENCE_PAGE_BYTES, duration_ns);
 }

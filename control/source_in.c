@@ -30,10 +30,9 @@ static void epoch_drained(struct gw_src_run *s, struct gw_session_event *ev)
 {
 	gw_meter_epoch_drained(s->run.meter);
 	gw_src_run_sample(s, &ev->sample);
-	if (ev->now_ns > s->opened_ns)
-		ev->sample.dirty_bps =
-			(uint64_t)((double)ev->sample.next_pages * GW_CONVERGENCE_PAGE_BYTES * 8 *
-				   GW_NS_PER_S / (double)(ev->now_ns - s->opened_ns));
+	s->dirty_bps = gw_convergence_dirty_bps(
+		s->dirty_bps, ev->sample.next_pages, ev->now_ns - s->opened_ns);
+	ev->sample.dirty_bps = s->dirty_bps;
 	gw_src_brake_drained(s, &ev->sample, ev->now_ns);
 	if (gw_src_view(s->machine).phase == GW_PRECOPY) {
 		s->decided = ev->sample;

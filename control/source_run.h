@@ -66,6 +66,7 @@ struct gw_src_run {
 	struct gw_src_brake brake;
 	struct gw_convergence_sample decided; /* what the pause was decided by */
 	uint64_t decided_ns, opened_ns;       /* opened: of the label */
+	uint64_t dirty_bps;                   /* over the last epochs */
 	struct gw_experience_costs costs;     /* of this blackout; known says whether they are */
 	bool costs_known;
 	uint64_t final_pages;    /* what was left to send when the guest stood */

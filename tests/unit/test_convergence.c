@@ -186,6 +186,11 @@ static void test_rate(void)
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 4096, GW_NS_PER_S), 5);
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 125000000, GW_NS_PER_MS), 5);
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 0, 0), 5);
+	CU_ASSERT_EQUAL(gw_convergence_dirty_bps(0, 1000, 100 * GW_NS_PER_MS), 327680000);
+	CU_ASSERT_EQUAL(gw_convergence_dirty_bps(400, 0, 100 * GW_NS_PER_MS), 0);
+	/* 200 pages at once, after a quiet time. */
+	CU_ASSERT_EQUAL(gw_convergence_dirty_bps(100000000, 200, GW_NS_PER_MS), 229072000);
+	CU_ASSERT_EQUAL(gw_convergence_dirty_bps(100, 200, 0), 100);
 	/* 1.25 MB in 10 ms, a fifth of the window. */
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(0, 1250000, 10 * GW_NS_PER_MS), 1000000000);
 	CU_ASSERT_EQUAL(

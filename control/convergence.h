@@ -16,7 +16,7 @@ struct gw_convergence_sample {
 	uint64_t rtt_ns;       /* 0: unknown, counts as nothing */
 	uint64_t state_bytes;  /* device state, estimated */
 	uint64_t save_ns;      /* time to save it, estimated: pages go out meanwhile */
-	uint64_t sync_ns;      /* what the last SYNC took; 0: unknown */
+	uint64_t sync_ns;      /* what the last SYNCs took at least; 0: unknown */
 	uint64_t state_ns;     /* time to load it, and to pause and resume, estimated */
 	uint64_t dirty_bps;    /* what the guest dirties, in bits of pages per second */
 	uint64_t gap_ns;       /* how long it still does that until it stands, estimated */

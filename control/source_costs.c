@@ -89,6 +89,9 @@ void gw_src_run_sample(struct gw_src_run *s, struct gw_convergence_sample *sampl
 		gw_dp_link_status(gw_link_dp(s->run.link), &st);
 	gw_meter_sample(s->run.meter, st.rate_bps, sample);
 	sample->rtt_ns = st.rtt_ns;
-	sample->sync_ns = s->sync_ns;
+	/* One that waited for a CPU says nothing of the next. */
+	sample->sync_ns = s->sync_before_ns != 0 && s->sync_before_ns < s->sync_ns
+				  ? s->sync_before_ns
+				  : s->sync_ns;
 	estimate_costs(s, sample);
 }

@@ -274,6 +274,7 @@ void gw_src_run_export(struct gw_run *run, const struct gw_exporter_event *ev)
 		/* One that was given up may still be answered. */
 		if (ev->synced.epoch != s->sync_number)
 			break;
+		s->sync_before_ns = s->sync_ns;
 		s->sync_ns = gw_now_ns() - s->sync_asked_ns;
 		memcpy(s->head, ev->synced.head, sizeof(s->head));
 		gw_run_feed(run, GW_EV_SYNCED, 0, 0, NULL);

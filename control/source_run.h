@@ -47,7 +47,8 @@ struct gw_src_run {
 	uint64_t head[GW_EXPORT_MAX_RINGS];
 	uint32_t n_rings;
 	uint64_t sync_number;
-	uint64_t sync_asked_ns, sync_ns; /* when it was asked for, and what the last one took */
+	uint64_t sync_asked_ns;           /* when it was asked for, */
+	uint64_t sync_ns, sync_before_ns; /* and what the last two took */
 	bool sync_last;                  /* nobody writes after the one that is asked for */
 	struct gw_extents *extents;
 	int walk_result;

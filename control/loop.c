@@ -2,6 +2,7 @@
 #include "loop_internal.h"
 
 #include "../dataplane/base/clock.h"
+#include "slice.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -47,6 +48,7 @@ int gw_loop_create(struct gw_loop **out)
 		goto fail;
 	if (sched_getaffinity(0, sizeof(loop->job_cpus), &loop->job_cpus) != 0)
 		CPU_ZERO(&loop->job_cpus);
+	loop->job_slice_ns = gw_slice_get_ns();
 	loop->job_nice = getpriority(PRIO_PROCESS, 0); /* Linux: of this thread alone */
 	*out = loop;
 	return 0;

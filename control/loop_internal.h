@@ -21,6 +21,7 @@ struct gw_loop {
 
 	cpu_set_t job_cpus;
 	int job_nice;
+	uint64_t job_slice_ns;
 	unsigned int jobs_running;
 	int finished_fd; /* eventfd */
 	struct gw_watch *finished_watch;

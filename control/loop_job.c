@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The loop's jobs: a thread each, completed through an eventfd. */
 #include "loop_internal.h"
+#include "slice.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static void *job_main(void *arg)
 	/* Has what the control thread has now: less is always granted. */
 	setpriority(PRIO_PROCESS, 0, loop->job_nice);
 	sched_setaffinity(0, sizeof(loop->job_cpus), &loop->job_cpus);
+	gw_slice_set_ns(loop->job_slice_ns);
 	job->work(job, job->arg);
 	pthread_mutex_lock(&loop->finished_lock);
 	job->next_finished = loop->finished;

@@ -166,7 +166,8 @@ const struct gw_allowed_rule gw_allowed_rules[] = {
 	{SCMP_SYS(mprotect), 2, PROT_EXEC, 0}, {SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME},
 	{SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_TIMERSLACK},
 	{SCMP_SYS(setpriority), 1, UINT32_MAX, 0}, /* its own */
-	{SCMP_SYS(prlimit64), 2, UINT64_MAX, 0},   /* asks only */
+	{SCMP_SYS(sched_getattr), 0, UINT32_MAX, 0}, {SCMP_SYS(sched_setattr), 0, UINT32_MAX, 0},
+	{SCMP_SYS(prlimit64), 2, UINT64_MAX, 0}, /* asks only */
 	{SCMP_SYS(ioctl), 1, UINT32_MAX, PAGEMAP_SCAN},
 	{SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS}, /* stdio asks whether it is a terminal */
 	{SCMP_SYS(ioctl), 1, UINT32_MAX, FIONREAD}, {SCMP_SYS(ioctl), 1, UINT32_MAX, FIONBIO},

@@ -2,6 +2,7 @@
 /* control/loop.c, loop_timer.c, loop_job.c */
 #include "../../control/loop.h"
 
+#include "../../control/slice.h"
 #include "../../dataplane/base/clock.h"
 
 #include "loop_run.h"
@@ -217,6 +218,7 @@ struct work {
 	bool until_cancelled;
 	int nice;
 	cpu_set_t cpus;
+	uint64_t slice_ns;
 	unsigned int done;
 };
 static unsigned int jobs_left;
@@ -228,6 +230,7 @@ static void work(struct gw_job *job, void *arg)
 	w->ran_on = pthread_self();
 	w->nice = getpriority(PRIO_PROCESS, 0);
 	sched_getaffinity(0, sizeof(w->cpus), &w->cpus);
+	w->slice_ns = gw_slice_get_ns();
 	while (w->until_cancelled && !gw_job_cancelled(job))
 		usleep(100);
 }
@@ -305,6 +308,22 @@ static void test_job_cpus(void)
 	CU_ASSERT(CPU_EQUAL(&w.cpus, &before));
 }
 
+/* Nor its slice, where the kernel has such. */
+static void test_job_slice(void)
+{
+	uint64_t before_ns = gw_slice_get_ns();
+	struct work w = {0};
+
+	gw_slice_set_ns(300000);
+	CU_ASSERT(gw_slice_get_ns() == (before_ns != 0 ? 300000 : 0));
+	start(&w, 1);
+	run(PATIENCE_MS);
+	gw_slice_set_ns(before_ns);
+	CU_ASSERT_EQUAL(w.done, 1);
+	CU_ASSERT_EQUAL(w.slice_ns, before_ns);
+	CU_ASSERT_EQUAL(gw_slice_get_ns(), before_ns);
+}
+
 static void test_free_waits_for_jobs(void)
 {
 	struct gw_loop *own = NULL;
@@ -329,6 +348,7 @@ int main(void)
 		{"cancelled job", test_job_cancel},
 		{"jobs do not have the control thread's priority", test_job_priority},
 		{"jobs do not have the control thread's CPU", test_job_cpus},
+		{"jobs do not have the control thread's slice", test_job_slice},
 		{"free waits for jobs", test_free_waits_for_jobs},
 		CU_TEST_INFO_NULL,
 	};

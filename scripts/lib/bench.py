@@ -25,7 +25,7 @@ def measure(name):
     """One row, as a dictionary."""
     value, unit, target, sense = ROWS[name]()
     met = {"at least": value >= target, "at most": value <= target,
-           "within 5 % of": abs(value / target - 1) <= 0.05}[sense]
+           "within 5 % of": abs(value - target) <= 0.05 * target}[sense]
     return {"name": name, "value": round(value, 3), "unit": unit,
             "target": f"{sense} {target:.4g}", "met": met}
 

@@ -151,5 +151,6 @@ uint64_t gw_convergence_dirty_bps(uint64_t known_bps, uint64_t pages, uint64_t d
 {
 	if (duration_ns == 0 || pages > UINT64_MAX / GW_CONVERGENCE_PAGE_BYTES)
 		return known_bps;
-	return blend_bps(known_bps, pages * GW_CONVERGENCE_PAGE_BYTES, duration_ns);
+	known_bps = blend_bps(known_bps, pages * GW_CONVERGENCE_PAGE_BYTES, duration_ns);
+	return known_bps == 0 ? 1 : known_bps; /* known: it wrote nothing */
 }

@@ -25,8 +25,7 @@ static bool run(const struct gw_forecast_guest *g, uint32_t slow_percent, struct
 		out->total_ns += epoch_ns;
 		writes_ns = epoch_ns - epoch_ns / 100 * slow_percent;
 		s.next_pages = (uint64_t)gw_dirty_curve_pages(g->curve, writes_ns);
-		s.dirty_bps = (uint64_t)((double)s.next_pages * GW_CONVERGENCE_PAGE_BYTES * 8 *
-					 GW_NS_PER_S / (double)epoch_ns);
+		s.dirty_bps = gw_convergence_dirty_bps(0, s.next_pages, epoch_ns);
 		out->blackout_ns = gw_convergence_blackout_ns(&s);
 		switch (gw_convergence_decide(&g->limits, &s, epoch_ns, label, fitting, false)) {
 		case GW_CONVERGENCE_SWITCH:

@@ -60,6 +60,9 @@ struct gw_job *gw_job_start(struct gw_loop *loop, void (*work)(struct gw_job *jo
 		pthread_attr_setaffinity_np(&attr, sizeof(first), &first);
 	rc = pthread_create(&job->thread, &attr, job_main, job);
 	pthread_attr_destroy(&attr);
+	/* Those may have been taken away since. */
+	if (rc == EINVAL)
+		rc = pthread_create(&job->thread, NULL, job_main, job);
 	if (rc != 0) {
 		free(job);
 		errno = rc;

@@ -131,7 +131,7 @@ static void give_back(struct settle *s)
 	struct give_back *m = calloc(1, sizeof(*m));
 	struct gw_err err = {.text = "out of memory"};
 
-	if (m == NULL || gw_hv_map_ram(s->hv, true, &m->ram, &err) != 0) {
+	if (m == NULL || gw_run_hv_map_ram(s->hv, true, &m->ram, &err) != 0) {
 		free(m);
 		forget(s, err.text);
 		return;

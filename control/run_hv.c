@@ -125,7 +125,7 @@ static void open_hv(struct gw_run *run)
 	}
 }
 
-int gw_hv_map_ram(struct gw_hv *hv, bool writable, struct gw_ram **out, struct gw_err *err)
+int gw_run_hv_map_ram(struct gw_hv *hv, bool writable, struct gw_ram **out, struct gw_err *err)
 {
 	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(hv));
 	struct gw_ram_region region[GW_EXPORT_MAX_REGIONS];

@@ -10,6 +10,6 @@ bool gw_run_hv_perform(struct gw_run *run, enum gw_session_action_type type);
 void gw_run_hv_done(
 	struct gw_run *run, enum gw_session_event_type type, int result, const struct gw_err *err);
 /* Maps the guest's memory as its hypervisor shows it, in its order; 0 or -errno. */
-int gw_hv_map_ram(struct gw_hv *hv, bool writable, struct gw_ram **out, struct gw_err *err);
+int gw_run_hv_map_ram(struct gw_hv *hv, bool writable, struct gw_ram **out, struct gw_err *err);
 /* Of the hypervisor process; 0 where it is not open. */
 int gw_run_hv_pid(const struct gw_run *run);

@@ -118,8 +118,7 @@ static void perform(struct gw_run *run, enum gw_session_action_type type, uint64
 		gw_dst_run_verify(s);
 		break;
 	case GW_DO_LOAD_OPEN:
-		/* And the guest's, which comes soon. Where it cannot be: the guest takes the
-		 * faults.
+		/* And the guest's, which comes soon. Where it cannot be: the guest takes the faults.
 		 */
 		gw_exporter_touch(gw_hv_exporter(run->hv));
 		gw_hv_load_open(run->hv, load_opened, run);

@@ -63,17 +63,6 @@ static void observe_opened(struct gw_src_run *s, struct gw_session_event *ev)
 	}
 }
 
-/* The destination's word comes late where its hypervisor's CPUs are busy, with the guest first of
- * all; it cannot have run before it was ready. */
-static uint64_t running_since(const struct gw_src_run *s, uint64_t now_ns)
-{
-	uint64_t ready_ns = gw_meter_mark_ns(s->run.meter, GW_MARK_READY);
-
-	if (ready_ns == 0 || ready_ns > now_ns)
-		return now_ns;
-	return s->running_age_ns < now_ns - ready_ns ? now_ns - s->running_age_ns : ready_ns;
-}
-
 void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev)
 {
 	struct gw_src_run *s = gw_src_run_of(run);
@@ -125,7 +114,11 @@ void gw_src_run_observe(struct gw_run *run, struct gw_session_event *ev)
 	case GW_EV_RUNNING:
 		if (gw_meter_mark_ns(run->meter, GW_MARK_RUNNING) != 0)
 			break; /* it is repeated */
-		gw_meter_mark(run->meter, GW_MARK_RUNNING, running_since(s, ev->now_ns));
+		/* The word comes late where the destination's CPUs are busy, with the guest first
+		 * of all; it cannot have run before READY. */
+		gw_meter_mark(run->meter, GW_MARK_RUNNING,
+			gw_told_ns(ev->now_ns - s->running_age_ns,
+				gw_meter_mark_ns(run->meter, GW_MARK_READY), ev->now_ns));
 		gw_src_run_learn(s);
 		break;
 	default:
@@ -230,7 +223,7 @@ int gw_src_run_message(struct gw_run *run, enum gw_message_type type, const json
 		take_plain(s, GW_EV_STARTING, body);
 		return 0;
 	case GW_MESSAGE_RUNNING:
-		/* Protocols before had none. */
+		/* None of a guest that stays paused, nor of a godwitd from before. */
 		if (gw_message_u64(body, "age_ns", INT64_MAX, &s->running_age_ns) != 0)
 			s->running_age_ns = 0;
 		take_plain(s, GW_EV_RUNNING, body);

@@ -49,7 +49,7 @@ static void map_ram(struct gw_src_run *s)
 	for (uint32_t i = 0; i < info->n_regions; i++)
 		bytes += info->region[i].size;
 	gw_meter_total(s->run.meter, bytes);
-	s->map_result = gw_hv_map_ram(s->run.hv, false, &s->run.ram, &s->map_err);
+	s->map_result = gw_run_hv_map_ram(s->run.hv, false, &s->run.ram, &s->map_err);
 	if (s->map_result != 0)
 		return;
 	conf.ram = s->run.ram;

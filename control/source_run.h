@@ -49,7 +49,7 @@ struct gw_src_run {
 	uint64_t sync_number;
 	uint64_t sync_asked_ns;           /* when it was asked for, */
 	uint64_t sync_ns, sync_before_ns; /* and what the last two took */
-	bool sync_last;                  /* nobody writes after the one that is asked for */
+	bool sync_last;                   /* nobody writes after the one that is asked for */
 	struct gw_extents *extents;
 	int walk_result;
 	int64_t holes;

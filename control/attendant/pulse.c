@@ -180,6 +180,8 @@ static bool keep(struct gw_pulses *all, pid_t tid)
 		for (uint32_t i = 0; p->leaving && i < p->n; i++)
 			if (p->thread[i].tid == tid) {
 				p->thread[i].tid = 0;
+				if (all_left(p))
+					forget(p);
 				return true;
 			}
 	return false;

@@ -39,5 +39,5 @@ uint32_t gw_pulse_threads(const struct gw_pulse *p);
 /* These are its threads, and it has no others. */
 bool gw_pulse_has(const struct gw_pulse *p, const pid_t *tids, uint32_t n);
 /* They run. One that is in a system call that nothing interrupts had not stopped, and is let go for
- * good when it returns from it. */
+ * good when it returns from it, or is taken over by the next gw_pulse_create() that names it. */
 void gw_pulse_free(struct gw_pulse **p);

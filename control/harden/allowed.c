@@ -166,6 +166,7 @@ const struct gw_allowed_rule gw_allowed_rules[] = {
 	{SCMP_SYS(mprotect), 2, PROT_EXEC, 0}, {SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_NAME},
 	{SCMP_SYS(prctl), 0, UINT32_MAX, PR_SET_TIMERSLACK},
 	{SCMP_SYS(setpriority), 1, UINT32_MAX, 0}, /* its own */
+	/* Its slice. Another policy is not to be had without CAP_SYS_NICE, which is gone by then. */
 	{SCMP_SYS(sched_getattr), 0, UINT32_MAX, 0}, {SCMP_SYS(sched_setattr), 0, UINT32_MAX, 0},
 	{SCMP_SYS(prlimit64), 2, UINT64_MAX, 0}, /* asks only */
 	{SCMP_SYS(ioctl), 1, UINT32_MAX, PAGEMAP_SCAN},

@@ -107,8 +107,8 @@ uint64_t gw_hv_stopped_ns(const struct gw_hv *hv);
  * as that were loaded. -EINPROGRESS: the hypervisor took the request and the guest does not run
  * now; it may have run, as after -ETIMEDOUT. */
 void gw_hv_resume(struct gw_hv *hv, gw_hv_done done, void *arg);
-/* After a resume: gw_now_ns() time from which the guest ran (QEMU's own word; native: when it was done).
- */
+/* After a resume: gw_now_ns() time from which the guest ran (the hypervisor's own word; else when it
+ * was done). 0: it has not since it was asked to. */
 uint64_t gw_hv_resumed_ns(const struct gw_hv *hv);
 /* Device state of a paused guest into memory. *state is gw_secret_alloc'ed, freed by done's owner.
  */

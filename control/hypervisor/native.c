@@ -117,12 +117,11 @@ static void native_saved(struct gw_hv *hv, const struct gw_exporter_event *ev)
 	gw_hv_finish(hv, 0, NULL);
 }
 
-/* By its clock, which is ours, or else is of no use. */
 static void native_resumed(struct gw_hv *hv, uint64_t at_ns)
 {
 	hv->run = GW_HV_RUNNING;
-	if (hv->resumed_ns == 0 && at_ns >= hv->resume_ns && at_ns <= gw_now_ns())
-		hv->resumed_ns = at_ns;
+	if (hv->resumed_ns == 0)
+		hv->resumed_ns = gw_told_ns(at_ns, hv->resume_ns, gw_now_ns());
 }
 
 static void native_answered(struct gw_hv *hv, struct gw_exporter_event *ev)

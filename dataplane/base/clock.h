@@ -16,3 +16,9 @@ static inline uint64_t gw_now_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * GW_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
+
+/* A time that another process tells: believed where it lies within from_ns and now_ns, else now. */
+static inline uint64_t gw_told_ns(uint64_t told_ns, uint64_t from_ns, uint64_t now_ns)
+{
+	return told_ns >= from_ns && told_ns <= now_ns ? told_ns : now_ns;
+}

@@ -5,7 +5,9 @@
  * A VMM describes the guest (regions, name), gives a dirty source (how its pages are tracked) and,
  * if godwit is to pause and move the guest without another control channel, lifecycle functions.
  * The library does the rest: socket, credentials, messages, rings, one thread that takes no
- * signals. The protocol itself is in godwit_export.h.
+ * signals, and short-lived ones beside it while a client tracks or touches memory (two, and up to
+ * seven in the last harvest of uffd_wp.h; where none can be had, it goes on without).
+ * The protocol itself is in godwit_export.h.
  *
  * Functions return 0 or a negative errno. A `why` argument is a text for people that the callee
  * fills on failure (gw_export_why() does it); it may be NULL.

@@ -105,7 +105,7 @@ void gw_qemu_prealloc_start(void)
 		return;
 	gw_qemu_args_read(&s->args);
 	s->wanted = gw_qemu_args_preallocated(&s->args, NULL);
-	if (s->wanted != 0 && gw_own_thread_start(&thread, "godwit-huge", search_main, s) == 0) {
+	if (s->wanted != 0 && gw_own_thread_start(&thread, "godwit-huge", 0, search_main, s) == 0) {
 		pthread_detach(thread);
 		return;
 	}

@@ -95,7 +95,7 @@ int gw_export_server_create(const struct gw_export_config *config, struct gw_exp
 	ret = gw_listener_open(&s->listener, config->socket_path, &s->access, why);
 	if (ret < 0)
 		goto err_wake;
-	ret = gw_own_thread_start(&s->thread, "godwit-export", server_main, s);
+	ret = gw_own_thread_start(&s->thread, "godwit-export", 0, server_main, s);
 	if (ret < 0) {
 		gw_export_why(why, ret, "thread: %s", strerror(-ret));
 		goto err_listener;

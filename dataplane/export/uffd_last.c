@@ -67,6 +67,8 @@ static int take_slice(struct last *l, struct gw_uffd_scan *s, const struct gw_uf
 		ret = l->ret;
 		pthread_mutex_unlock(&l->lock);
 	}
+	if (ret != 0) /* nobody begins another */
+		__atomic_store_n(&l->next, UINT64_MAX / 2, __ATOMIC_RELAXED);
 	return ret;
 }
 
@@ -114,7 +116,8 @@ int gw_uffd_harvest_last(int pagemap_fd, const struct gw_uffd_range *range, uint
 	uint64_t want = helpers(&l), n = 0;
 
 	/* With fewer than wanted it only takes longer. */
-	while (n < want && gw_own_thread_start(&thread[n], "godwit-last", take_slices, &l) == 0)
+	while (n < want && gw_own_thread_start(&thread[n], "godwit-last", GW_OWN_THREAD_SMALL,
+				   take_slices, &l) == 0)
 		n++;
 	take_slices(&l);
 	for (uint64_t i = 0; i < n; i++)

@@ -117,7 +117,8 @@ static void leave_heaps(void)
 
 	sem_init(&m.made, 0, 0);
 	sem_init(&m.all_made, 0, 0);
-	while (n < HEAPS && gw_own_thread_start(&thread[n], "godwit-heap", leave_heap, &m) == 0)
+	while (n < HEAPS && gw_own_thread_start(&thread[n], "godwit-heap", GW_OWN_THREAD_SMALL,
+				    leave_heap, &m) == 0)
 		n++;
 	for (uint32_t i = 0; i < n; i++)
 		sem_wait(&m.made);

@@ -15,7 +15,8 @@
 void gw_work_memory_reserve(void);
 
 /* Maps all of it, and keeps it where the limit of locked memory allows: what the allocator gives
- * back meanwhile stays. */
+ * back meanwhile stays. Threads that it starts and ends leave two heaps first, which the next ones of
+ * the process take over. */
 void gw_work_memory_hold(void);
 bool gw_work_memory_held(void);
 void gw_work_memory_release(void);

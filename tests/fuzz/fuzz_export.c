@@ -66,7 +66,8 @@ static void send_hello(struct fuzz *f, uint8_t spoilt)
 	struct gw_export_hello h = {
 		.msg = {GW_EXPORT_HELLO, sizeof(h)},
 		.abi = GW_EXPORT_ABI,
-		.caps = GW_EXPORT_CAP_TRACK | GW_EXPORT_CAP_LIFECYCLE,
+		.caps = GW_EXPORT_CAP_TRACK | GW_EXPORT_CAP_LIFECYCLE |
+			(spoilt % 8 < 4 ? 0 : GW_EXPORT_CAP_RESUME_FLAGS),
 		.n_regions = 1,
 		.n_rings = 1,
 		.ring_entries = GW_EXPORT_RING_MIN_ENTRIES,
@@ -85,13 +86,16 @@ static void send_hello(struct fuzz *f, uint8_t spoilt)
 static void send_answer(struct fuzz *f, uint8_t which, uint8_t n_fds)
 {
 	const struct answer *a = &answers[which % (sizeof(answers) / sizeof(answers[0]))];
+	size_t length = a->type == GW_EXPORT_RESUMED && f->x->resume_at
+				? sizeof(struct gw_export_resumed)
+				: a->length;
 	union gw_packet p;
 
 	memset(&p, 0, sizeof(p));
-	for (size_t i = sizeof(p.msg); i < a->length && i < sizeof(p.msg) + 32; i++)
+	for (size_t i = sizeof(p.msg); i < length && i < sizeof(p.msg) + 32; i++)
 		((uint8_t *)&p)[i] = take(f);
-	p.msg = (struct gw_export_msg){a->type, (uint32_t)a->length};
-	send_as_is(f, &p, a->length, n_fds);
+	p.msg = (struct gw_export_msg){a->type, (uint32_t)length};
+	send_as_is(f, &p, length, n_fds);
 }
 
 static void request_all(struct fuzz *f, uint8_t epoch)

@@ -187,7 +187,7 @@ static void test_rate(void)
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 125000000, GW_NS_PER_MS), 5);
 	CU_ASSERT_EQUAL(gw_convergence_rate_bps(5, 0, 0), 5);
 	CU_ASSERT_EQUAL(gw_convergence_dirty_bps(0, 1000, 100 * GW_NS_PER_MS), 327680000);
-	CU_ASSERT_EQUAL(gw_convergence_dirty_bps(400, 0, 100 * GW_NS_PER_MS), 0);
+	CU_ASSERT_EQUAL(gw_convergence_dirty_bps(400, 0, 100 * GW_NS_PER_MS), 1);
 	/* 200 pages at once, after a quiet time. */
 	CU_ASSERT_EQUAL(gw_convergence_dirty_bps(100000000, 200, GW_NS_PER_MS), 229072000);
 	CU_ASSERT_EQUAL(gw_convergence_dirty_bps(100, 200, 0), 100);

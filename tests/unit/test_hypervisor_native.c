@@ -23,6 +23,7 @@ static struct fake {
 	uint64_t loaded_bytes;
 	uint8_t state[64];
 	bool as_said, locked;
+	uint64_t told_ns; /* when its guest was let run, and the answer not yet sent */
 } fake;
 
 /* Has the mapping of the device state's file the flag (proc(5), VmFlags)? NULL: is there one? */
@@ -102,8 +103,18 @@ static void fake_quit(void *ctx)
 	(void)ctx;
 }
 
+/* What the guest's CPUs may do to the answer: it must not count. */
+static int fake_resume(void *ctx, struct gw_export_reason *why)
+{
+	(void)ctx;
+	(void)why;
+	fake.told_ns = gw_now_ns();
+	usleep(2000);
+	return 0;
+}
+
 static const struct gw_export_lifecycle_ops fake_lifecycle = {
-	fake_pause, fake_pause, fake_paused, fake_save, fake_load, fake_quit, fake_incoming};
+	fake_pause, fake_resume, fake_paused, fake_save, fake_load, fake_quit, fake_incoming};
 
 static void done(void *arg, int result, const struct gw_err *err)
 {
@@ -220,6 +231,31 @@ static void test_state_is_locked(void)
 	CU_ASSERT_FALSE(state_is(NULL));
 }
 
+/* Of an exporter, whose clock may be another, and of a peer. */
+static void test_since_when_it_runs(void)
+{
+	struct gw_hv *hv;
+	uint64_t asked_ns;
+	int result = 1;
+
+	fake = (struct fake){.ram_fd = fake.ram_fd, .paused = true, .incoming = true};
+	hv = open_as(GW_HV_DESTINATION);
+	CU_ASSERT_EQUAL(gw_hv_resumed_ns(hv), 0);
+	asked_ns = gw_now_ns();
+	gw_hv_resume(hv, done, &result);
+	CU_ASSERT_EQUAL(gw_hv_resumed_ns(hv), 0);
+	run(5000);
+	CU_ASSERT_EQUAL(result, 0);
+	CU_ASSERT(gw_hv_resumed_ns(hv) >= asked_ns && gw_hv_resumed_ns(hv) <= fake.told_ns);
+	gw_hv_free(&hv);
+
+	CU_ASSERT_EQUAL(gw_told_ns(15, 10, 20), 15);
+	CU_ASSERT_EQUAL(gw_told_ns(10, 10, 20), 10);
+	CU_ASSERT_EQUAL(gw_told_ns(9, 10, 20), 20);
+	CU_ASSERT_EQUAL(gw_told_ns(21, 10, 20), 20);
+	CU_ASSERT_EQUAL(gw_told_ns((uint64_t)20 - 30, 10, 20), 20); /* older than the clock */
+}
+
 static struct gw_export_server *server;
 
 static int begin(void)
@@ -250,6 +286,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 		{"only who waits receives", test_only_who_waits_receives},
 		{"device state is locked", test_state_is_locked},
+		{"since when it runs", test_since_when_it_runs},
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = {

@@ -289,8 +289,8 @@ static void test_job_priority(void)
 	CU_ASSERT_EQUAL(w.nice, before);
 }
 
-/* Nor its CPU: a poll-mode core's thread is bound to one, and a job begins on another where there
- * is one, and may then run on any that the process had. */
+/* Nor its CPU, which a poll-mode core's thread is bound to: wherever it began, it may run on any
+ * that the process had. */
 static void test_job_cpus(void)
 {
 	cpu_set_t before, one;

@@ -6,6 +6,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -42,7 +43,7 @@ static int setup(void)
 	if (gw_ring_area_create(1, RING_ENTRIES, &rings) != 0)
 		return -1;
 	gw_sink_init(&sink, &d, &rings, -1, -1);
-	return gw_uffd_source_create(range, RANGES, &source, &why);
+	return 0;
 }
 
 static int teardown(void)
@@ -95,6 +96,7 @@ static void test_each_page_once(void)
 {
 	const struct gw_export_source_ops *ops = gw_uffd_source_ops();
 
+	CU_ASSERT_EQUAL_FATAL(gw_uffd_source_create(range, RANGES, &source, &why), 0);
 	CU_ASSERT_EQUAL_FATAL(ops->start(source, &sink, &why), 0);
 	write_pages();
 	CU_ASSERT_EQUAL(ops->harvest_last(source, &sink, &why), 0);
@@ -146,6 +148,19 @@ static void test_threads(void)
 	CU_ASSERT_EQUAL(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
+/* 0, or why this kernel or sandbox has no tracking. */
+static int try_tracking(void)
+{
+	void *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const struct gw_uffd_range one = {at, 4096, 0};
+	struct gw_uffd_source *tried = NULL;
+	int ret = gw_uffd_source_create(&one, 1, &tried, &why);
+
+	gw_uffd_source_free(&tried);
+	munmap(at, 4096);
+	return ret;
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {{"each page once", test_each_page_once}, {"slices", test_slices},
@@ -153,5 +168,9 @@ int main(void)
 	CU_SuiteInfo suites[] = {
 		{"last harvest", setup, teardown, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
 
+	if (try_tracking() != 0) {
+		fprintf(stderr, "%s\n", why.text);
+		return 77;
+	}
 	return run_suites(suites);
 }

@@ -194,6 +194,7 @@ int gw_loop_run(struct gw_loop *loop)
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		loop->in_batch = true;
+		loop->job_placed = false;
 		for (int i = 0; i < n && !loop->stopping; i++) {
 			struct gw_watch *watch = ev[i].data.ptr;
 

@@ -23,6 +23,7 @@ struct gw_loop {
 	int job_nice;
 	uint64_t job_slice_ns;
 	unsigned int jobs_running;
+	bool job_placed; /* one since the loop waited last */
 	int finished_fd; /* eventfd */
 	struct gw_watch *finished_watch;
 	pthread_mutex_t finished_lock;

@@ -53,9 +53,11 @@ struct gw_job *gw_job_start(struct gw_loop *loop, void (*work)(struct gw_job *jo
 	*job = (struct gw_job){.loop = loop, .work = work, .done = done, .arg = arg};
 	pthread_attr_init(&attr);
 	/* Elsewhere: what the control thread does next, and wakes, may be waited for by a guest,
-	 * and the kernel does not move a thread for so short a time. */
-	if (CPU_COUNT(&first) > 1)
+	 * and the kernel does not move a thread for so short a time. The next ones of a group find
+	 * their places themselves: it knows where the first has gone. */
+	if (!loop->job_placed && CPU_COUNT(&first) > 1)
 		CPU_CLR((size_t)sched_getcpu(), &first);
+	loop->job_placed = true;
 	if (CPU_COUNT(&first) > 0)
 		pthread_attr_setaffinity_np(&attr, sizeof(first), &first);
 	rc = pthread_create(&job->thread, &attr, job_main, job);

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+#define SLICES_PER_SEARCH 8u /* 1 GiB */
+#define MAX_SEARCHES 8u
+
 static int make_stream(struct gw_src_run *s, struct gw_err *err)
 {
 	const struct gw_exporter_info *info = gw_exporter_info(gw_hv_exporter(s->run.hv));
@@ -100,17 +103,45 @@ static void walked(void *arg)
 static void find_holes(struct gw_job *job, void *arg)
 {
 	struct gw_src_run *s = arg;
+	int64_t n = gw_dp_source_find_holes(s->stream, &s->hole_slice);
 
 	(void)job;
-	s->holes = gw_dp_source_find_holes(s->stream);
+	if (n < 0)
+		__atomic_store_n(&s->hole_result, (int)n, __ATOMIC_RELAXED);
 }
 
 static void found_holes(void *arg)
 {
 	struct gw_src_run *s = arg;
-	int rc = s->holes < 0 ? (int)s->holes : 0;
+	int rc = s->hole_result;
 
+	if (--s->hole_searches > 0)
+		return;
+	if (rc == 0)
+		gw_dp_source_still(s->stream);
 	gw_run_feed(&s->run, GW_EV_HOLES, rc, 0, rc != 0 ? strerror(-rc) : NULL);
+}
+
+/* In the blackout: a thread for each GiB, and one more, so that whichever CPU the hypervisor leaves
+ * alone does most of it. With fewer than wanted it only takes longer. */
+static int search_holes(struct gw_src_run *s)
+{
+	uint64_t slices = gw_dp_source_hole_slices(s->stream);
+	uint64_t want = 1 + slices / SLICES_PER_SEARCH;
+	int rc = 0;
+
+	s->hole_slice = 0;
+	s->hole_result = 0;
+	s->hole_searches = 0;
+	want = want < MAX_SEARCHES ? want : MAX_SEARCHES;
+	want = want < slices ? want : slices;
+	do {
+		rc = gw_run_job(&s->run, find_holes, found_holes, s);
+		if (rc != 0)
+			break;
+		s->hole_searches++;
+	} while (s->hole_searches < want);
+	return s->hole_searches > 0 ? 0 : rc;
 }
 
 static void digest(struct gw_job *job, void *arg)
@@ -168,7 +199,7 @@ void gw_src_run_stream(struct gw_src_run *s, enum gw_session_action_type type, u
 		break;
 	case GW_DO_FIND_HOLES:
 		answer = GW_EV_HOLES;
-		rc = gw_run_job(&s->run, find_holes, found_holes, s);
+		rc = search_holes(s);
 		break;
 	default: /* GW_DO_PUT_STATE */
 		gw_meter_state(s->run.meter, s->state_size);

@@ -256,10 +256,14 @@ void gw_dp_source_rate(struct gw_dp_source *s, uint64_t rate_bps);
 void gw_dp_source_mark_data(
 	struct gw_dp_source *s, uint32_t region_index, uint64_t first, uint64_t count);
 void gw_dp_source_mark_all(struct gw_dp_source *s); /* every page of every region into *next* */
-/* After pause, helper thread, before the final open: pages that were data and are holes now go into
- * *next* as holes; so do pages that may have been holes in between, as data. Returns their number
- * or a negative errno. */
-int64_t gw_dp_source_find_holes(struct gw_dp_source *s);
+/* After pause, helper threads, before the final open: pages that were data and are holes now go into
+ * *next* as holes; so do pages that may have been holes in between, as data. The threads of a search
+ * share *slice, 0 at its begin: each takes slices until there are none. Returns the number of pages
+ * that the caller found, or a negative errno. */
+int64_t gw_dp_source_find_holes(struct gw_dp_source *s, uint64_t *slice);
+uint64_t gw_dp_source_hole_slices(const struct gw_dp_source *s); /* that a search has */
+/* The search is over: nothing is given back any more, and a page that was read may be read again. */
+void gw_dp_source_still(struct gw_dp_source *s);
 /* Drain every ring to heads[], then event DRAINED. */
 int gw_dp_source_drain_to(struct gw_dp_source *s, const uint64_t *heads, uint32_t n);
 /* Publishes label, merges *next* into *open*; event OPENED with the pages that are open. Page

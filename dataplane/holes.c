@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The search for pages that the guest gave back after they were sent. A page that is given back
  * leaves every page table, also ours, where all data pages are: so only what is missing there is
- * looked up in the file. */
+ * looked up in the file. Several threads share a search, a slice of a region at a time: no two have
+ * a word of a bitmap in common. */
 #include "internal.h"
 
 #include <errno.h>
+
+#define SLICE_PAGES 32768u /* 128 MiB: some 0.1 ms of small pages */
 
 struct hole_walk {
 	struct gw_dp_source *s;
@@ -89,18 +92,46 @@ static int walk_unmapped(void *ctx, uint64_t first, uint64_t count)
 	return 0;
 }
 
-int64_t gw_dp_source_find_holes(struct gw_dp_source *s)
+/* Those of one region. */
+static uint64_t slices_of(const struct gw_space_region *r)
+{
+	return (r->pages + SLICE_PAGES - 1) / SLICE_PAGES;
+}
+
+uint64_t gw_dp_source_hole_slices(const struct gw_dp_source *s)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < s->core.state_region; i++)
+		n += slices_of(&s->core.space.region[i]);
+	return n;
+}
+
+/* 1: there is no such slice. */
+static int search_slice(struct hole_walk *h, uint64_t n)
+{
+	for (h->index = 0; h->index < h->s->core.state_region; h->index++) {
+		h->r = &h->s->core.space.region[h->index];
+		if (n < slices_of(h->r))
+			return gw_ram_unmapped(h->s->ram, h->index, n * SLICE_PAGES, SLICE_PAGES,
+				walk_unmapped, h);
+		n -= slices_of(h->r);
+	}
+	return 1;
+}
+
+int64_t gw_dp_source_find_holes(struct gw_dp_source *s, uint64_t *slice)
 {
 	struct hole_walk h = {.s = s};
+	int ret;
 
-	for (; h.index < s->core.state_region; h.index++) {
-		int ret;
+	do
+		ret = search_slice(&h, __atomic_fetch_add(slice, 1, __ATOMIC_RELAXED));
+	while (ret == 0);
+	return ret < 0 ? ret : h.found;
+}
 
-		h.r = &s->core.space.region[h.index];
-		ret = gw_ram_unmapped(s->ram, h.index, 0, UINT64_MAX, walk_unmapped, &h);
-		if (ret != 0)
-			return ret;
-	}
+void gw_dp_source_still(struct gw_dp_source *s)
+{
 	__atomic_store_n(&s->core.still, 1, __ATOMIC_RELEASE);
-	return h.found;
 }

@@ -86,6 +86,7 @@ void rig_vm_write(struct rig_vm *vm, uint64_t page, uint64_t value);
 /* SYNC, drain, open, wait until idle. False where a step hangs. */
 bool rig_vm_harvest(struct rig *rig, struct rig_vm *vm);
 bool rig_vm_epoch(struct rig *rig, struct rig_vm *vm);
+int64_t rig_vm_find_holes(struct rig_vm *vm); /* the guest stands */
 /* Fences b and compares the memories. Pages that differ, or -1 where the fence hangs. */
 int64_t rig_vm_finish(struct rig *rig, struct rig_vm *vm);
 uint64_t rig_random(uint64_t *state);

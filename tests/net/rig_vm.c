@@ -170,6 +170,15 @@ bool rig_vm_epoch(struct rig *rig, struct rig_vm *vm)
 	       rig_wait_event(rig, GW_DP_OPENED, opened + 1) && rig_wait(rig, source_idle, vm);
 }
 
+int64_t rig_vm_find_holes(struct rig_vm *vm)
+{
+	uint64_t slice = 0;
+	int64_t found = gw_dp_source_find_holes(vm->source, &slice);
+
+	gw_dp_source_still(vm->source);
+	return found;
+}
+
 int64_t rig_vm_finish(struct rig *rig, struct rig_vm *vm)
 {
 	uint64_t fenced = rig_events[GW_DP_FENCED];
@@ -177,7 +186,7 @@ int64_t rig_vm_finish(struct rig *rig, struct rig_vm *vm)
 	int64_t differ = 0;
 
 	/* As a session does once its guest stands: what was left to a further epoch gets one. */
-	if (gw_dp_source_find_holes(vm->source) < 0)
+	if (rig_vm_find_holes(vm) < 0)
 		return -1;
 	gw_dp_source_stats(vm->source, &stats);
 	if (stats.next_pages != 0 && !rig_vm_epoch(rig, vm))

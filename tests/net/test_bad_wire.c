@@ -185,11 +185,57 @@ static void test_punched_page(void)
 	/* One given back and touched again, of which no entry tells. */
 	CU_ASSERT_EQUAL(gw_ram_punch(vm.ram_a, 0, 30, 2), 0);
 	CU_ASSERT_EQUAL(pwrite(vm.fd_a, "", 1, 30 * 4096), 1);
-	CU_ASSERT_EQUAL(gw_dp_source_find_holes(vm.source), 7);
+	CU_ASSERT_EQUAL(rig_vm_find_holes(&vm), 7);
 	CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
 	CU_ASSERT_EQUAL(gw_dp_sink_punch(vm.sink), 0);
 	CU_ASSERT_EQUAL(lseek(vm.fd_b, 10 * 4096, SEEK_DATA), 15 * 4096);
+	rig_vm_free(&rig, &vm);
+}
+
+struct search {
+	struct rig_vm *vm;
+	uint64_t *slice;
+	int64_t found;
+};
+
+static void *search(void *arg)
+{
+	struct search *s = arg;
+
+	s->found = gw_dp_source_find_holes(s->vm->source, s->slice);
+	return NULL;
+}
+
+/* Several threads search one guest, each page once. */
+static void test_shared_search(void)
+{
+	const uint64_t slice_pages = 32768, pages = slice_pages + 70;
+	struct gw_dp_source_stats stats;
+	struct search s[3];
+	pthread_t thread[3];
+	struct rig_vm vm;
+	uint64_t slice = 0;
+	int64_t found = 0;
+
+	CU_ASSERT_FATAL(rig_vm_create(&rig, &vm, pages, 64) == 0);
+	for (uint64_t page = slice_pages - 3; page < pages; page++)
+		rig_vm_write(&vm, page, page + 1);
+	send_all(&vm, &stats);
+	/* On both sides of a slice's end, and the last ones. */
+	CU_ASSERT_EQUAL(gw_ram_punch(vm.ram_a, 0, slice_pages - 3, 8), 0);
+	CU_ASSERT_EQUAL(gw_ram_punch(vm.ram_a, 0, pages - 5, 5), 0);
+	CU_ASSERT_EQUAL(gw_dp_source_hole_slices(vm.source), 2);
+	for (unsigned int i = 0; i < 3; i++) {
+		s[i] = (struct search){&vm, &slice, 0};
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&thread[i], NULL, search, &s[i]), 0);
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		pthread_join(thread[i], NULL);
+		found += s[i].found;
+	}
+	CU_ASSERT_EQUAL(found, 8 + 5);
+	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
 	rig_vm_free(&rig, &vm);
 }
 
@@ -233,7 +279,7 @@ static void test_tail(void)
 		for (uint64_t page = round; page < 600; page += 7)
 			rig_vm_write(&vm, page, page % 5 == 0 ? 0 : page + round + 1);
 		CU_ASSERT_TRUE(rig_vm_harvest(&rig, &vm));
-		CU_ASSERT(gw_dp_source_find_holes(vm.source) >= 0);
+		CU_ASSERT(rig_vm_find_holes(&vm) >= 0);
 		CU_ASSERT_TRUE(rig_vm_epoch(&rig, &vm));
 	}
 	set_faults(0, 0, 0, 0, 0);
@@ -282,6 +328,7 @@ int main(int argc, char **argv)
 		{"SYNC with all ports down", test_sync_with_ports_down},
 		{"hostile ring", test_hostile_ring},
 		{"punched page", test_punched_page},
+		{"search by several threads", test_shared_search},
 		{"device state", test_state},
 		{"lost tails", test_tail},
 		{"switch with a small MTU", test_small_switch},

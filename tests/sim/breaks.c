@@ -107,12 +107,12 @@ uint64_t __wrap_gw_rx_path_ack(struct gw_rx_path *p, uint64_t now_ns, struct gw_
 
 /* ---- given-back pages ---- */
 
-int64_t __wrap_gw_dp_source_find_holes(struct gw_dp_source *s);
-int64_t __real_gw_dp_source_find_holes(struct gw_dp_source *s);
+int64_t __wrap_gw_dp_source_find_holes(struct gw_dp_source *s, uint64_t *slice);
+int64_t __real_gw_dp_source_find_holes(struct gw_dp_source *s, uint64_t *slice);
 
-int64_t __wrap_gw_dp_source_find_holes(struct gw_dp_source *s)
+int64_t __wrap_gw_dp_source_find_holes(struct gw_dp_source *s, uint64_t *slice)
 {
-	return sim_breaks(SIM_BREAK_SKIP_HOLES) ? 0 : __real_gw_dp_source_find_holes(s);
+	return sim_breaks(SIM_BREAK_SKIP_HOLES) ? 0 : __real_gw_dp_source_find_holes(s, slice);
 }
 
 int __wrap_gw_ram_punch_all(struct gw_ram *ram);

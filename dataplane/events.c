@@ -2,18 +2,31 @@
 /* The door: commands to the workers and what they answer. Control thread only. */
 #include "internal.h"
 
-#include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* It looks for what was done before this call: now, or before it sleeps. */
+static void wake(struct gw_worker *w)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&w->napping, __ATOMIC_RELAXED) != 0 &&
+		__atomic_exchange_n(&w->napping, 0, __ATOMIC_RELAXED) != 0)
+		syscall(SYS_futex, &w->napping, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 void gw_dp_command(
 	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value)
 {
-	/* Commands are few; a full queue drains within one poll loop, or one idle sleep. */
-	while (!gw_spsc_push(&dp->worker[worker]->commands, type, object, value))
+	struct gw_worker *w = dp->worker[worker];
+
+	/* Commands are few; a full queue drains within one poll loop. */
+	while (!gw_spsc_push(&w->commands, type, object, value)) {
+		wake(w);
 		sched_yield();
+	}
+	wake(w);
 }
 
 void gw_dp_broadcast(struct gw_dp *dp, enum gw_command type, void *object, uint64_t value)
@@ -74,6 +87,7 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 
 void gw_dp_active(struct gw_dp *dp, bool active)
 {
-	if (__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_ACQ_REL) == 0)
-		syscall(SYS_futex, &dp->active, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	if (__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_SEQ_CST) == 0)
+		for (uint32_t i = 0; i < dp->n_workers; i++)
+			wake(dp->worker[i]);
 }

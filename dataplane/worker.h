@@ -236,6 +236,7 @@ struct gw_worker {
 	int tid;                                   /* control reads it */
 	_Alignas(64) uint64_t drop[GW_DROP_COUNT]; /* control reads */
 	_Alignas(64) struct gw_worker_meter meter;
+	_Alignas(64) uint32_t napping; /* a futex: 1 while the worker sleeps; control wakes it */
 	_Alignas(64) struct gw_spsc commands; /* control -> worker */
 	struct gw_spsc events;                /* worker -> control */
 };

@@ -26,22 +26,18 @@
 #define AWAY_NS 1000000u
 #define AWAY_QUEUE_NS 100000u
 
-static void sleep_us(uint32_t us)
+/* Until so long has passed, or control has something for us: a command, or a session where there
+ * was none. */
+static void nap(struct gw_worker *w, uint32_t us, bool active)
 {
-	struct timespec ts = {us / 1000000, (long)(us % 1000000) * 1000};
-
-	nanosleep(&ts, NULL);
-}
-
-/* Nothing to do for anybody: until control says otherwise (gw_dp_active()), or to look what came
- * in.
- */
-static void rest(struct gw_worker *w)
-{
-	uint32_t us = w->dp->conf.idle_sleep_us;
 	const struct timespec ts = {us / 1000000, (long)(us % 1000000) * 1000};
 
-	syscall(SYS_futex, &w->dp->active, FUTEX_WAIT_PRIVATE, 0, &ts, NULL, 0);
+	__atomic_store_n(&w->napping, 1, __ATOMIC_SEQ_CST);
+	/* What came before that wakes nobody. */
+	if (gw_spsc_empty(&w->commands) &&
+		(__atomic_load_n(&w->dp->active, __ATOMIC_SEQ_CST) != 0) == active)
+		syscall(SYS_futex, &w->napping, FUTEX_WAIT_PRIVATE, 1, &ts, NULL, 0);
+	__atomic_store_n(&w->napping, 0, __ATOMIC_RELAXED);
 }
 
 /* Nothing to do: pause, then let others have the core, then sleep between looks. Yielding alone
@@ -49,19 +45,24 @@ static void rest(struct gw_worker *w)
  */
 static void idle(struct gw_worker *w, uint64_t now_ns)
 {
+	bool active = __atomic_load_n(&w->dp->active, __ATOMIC_ACQUIRE) != 0;
 	uint64_t idle_ns;
 
 	if (w->idle_since_ns == 0)
 		w->idle_since_ns = now_ns;
 	idle_ns = now_ns - w->idle_since_ns;
-	if (__atomic_load_n(&w->dp->active, __ATOMIC_ACQUIRE) == 0)
-		rest(w);
+	if (!active)
+		nap(w, w->dp->conf.idle_sleep_us, active); /* to look what came in */
 	else if (idle_ns < YIELD_NS)
 		rte_pause();
 	else if (idle_ns < SLEEP_NS)
 		sched_yield();
 	else
-		sleep_us(idle_ns < DEEP_NS ? SLEEP_US : idle_ns < QUIET_NS ? DEEP_US : QUIET_US);
+		nap(w,
+			idle_ns < DEEP_NS    ? SLEEP_US
+			: idle_ns < QUIET_NS ? DEEP_US
+					     : QUIET_US,
+			active);
 }
 
 /* The round that ends with this one's beginning. */

@@ -32,6 +32,11 @@ static inline bool gw_spsc_push(struct gw_spsc *q, uint32_t type, void *object, 
 	return true;
 }
 
+static inline bool gw_spsc_empty(const struct gw_spsc *q) /* the consumer asks */
+{
+	return __atomic_load_n(&q->head, __ATOMIC_ACQUIRE) == q->tail;
+}
+
 static inline bool gw_spsc_pop(struct gw_spsc *q, struct gw_spsc_item *out)
 {
 	uint32_t tail = q->tail;

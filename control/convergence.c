@@ -9,6 +9,9 @@
 #define MORE_EPOCHS 6u
 #define SMALL_NS GW_NS_PER_MS
 
+/* Beside saving on two CPUs a SYNC of 0.5 ms and its pages make 2 ms of saving 4. */
+#define SYNC_GAIN_NS (2 * GW_NS_PER_MS)
+
 /* An epoch below these says more about latency than about the wire. */
 #define RATE_MIN_BYTES (1u << 18)
 #define RATE_MIN_NS (5 * GW_NS_PER_MS)
@@ -43,7 +46,7 @@ static uint64_t last_pages_ns(const struct gw_convergence_sample *s)
 
 bool gw_convergence_sync_once(const struct gw_convergence_sample *s)
 {
-	return s->sync_ns > last_pages_ns(s);
+	return sat_add(s->sync_ns, SYNC_GAIN_NS) > last_pages_ns(s);
 }
 
 uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s)

@@ -43,8 +43,10 @@ static struct gw_session_event event(
 	struct gw_session_event ev = {
 		.type = type, .result = result, .value = value, .now_ns = now_ns};
 
-	/* Few pages, a fast wire: fits any limit. */
-	ev.sample.rate_bps = 10000000000ull;
+	/* A fast wire, and what the guest writes until the pause takes 5 ms of it: fits any limit,
+	 * and is worth a SYNC before the device state is saved. */
+	ev.sample.rate_bps = ev.sample.dirty_bps = 10000000000ull;
+	ev.sample.gap_ns = 5000000;
 	snprintf(ev.text, sizeof(ev.text), "%s", result != 0 ? "why" : "");
 	return ev;
 }
@@ -276,6 +278,7 @@ static void test_limit_in_flight(void)
 	struct gw_session_event ev = event(GW_EV_DRAINED, 0, 0, 400000000);
 
 	ev.sample.next_pages = 1u << 18;
+	ev.sample.dirty_bps = 0;
 	source_to("DRAINING");
 	gw_src_blackout_limit(src, 2000000000);
 	gw_src_step(src, &ev, &out);

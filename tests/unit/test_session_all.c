@@ -479,6 +479,11 @@ static void try_event(uint32_t from, const struct gw_session_event *ev, bool is_
 	link_nodes(from, intern(&n));
 }
 
+static uint64_t values_of(int type)
+{
+	return type == GW_EV_DRAINED ? 3 : with_value & BIT(type) ? 2 : 1;
+}
+
 static void try_all(uint32_t from, bool is_source)
 {
 	static const int results[] = {0, -EIO, -ETIMEDOUT, -EPIPE};
@@ -496,14 +501,16 @@ static void try_all(uint32_t from, bool is_source)
 		if (t == GW_EV_TIMER && !(node[from].ghost.facts & ASKED_TIMER))
 			continue;
 		for (size_t r = 0; r < (completes ? n_results : 1); r++) {
-			for (uint64_t value = 0; value < (with_value & BIT(t) ? 2 : 1); value++) {
+			for (uint64_t value = 0; value < values_of(t); value++) {
 				struct gw_session_event ev = {.type = (enum gw_session_event_type)t,
 					.result = results[r],
 					.value = value,
 					.text = "why"};
 
-				/* 0: converges; 1: does not. */
-				ev.sample.next_pages = value != 0 ? 1u << 30 : 0;
+				/* 0: converges; 1: does not; 2: converges, and one SYNC will do. */
+				ev.sample.next_pages = value == 1 ? 1u << 30 : 0;
+				ev.sample.rate_bps = ev.sample.dirty_bps = 10000000000ull;
+				ev.sample.gap_ns = value == 2 ? 0 : 5000000;
 				/* A session that had sent GO in an earlier life has its own test.
 				 */
 				if (t == GW_EV_RECOVER)

@@ -57,8 +57,9 @@ uint64_t gw_convergence_send_ns(uint64_t bytes, uint64_t rate_bps);
 
 /* Whether what the pause leaves is better asked for once, when the state is saved, than also
  * before: a SYNC that takes nearly as long as to send what it gives gains little of those pages'
- * time, and costs its own and theirs where saving wants the same CPUs. No page is missed: the SYNC after the saving is
- * never left out, and finds what the guest wrote before it stood, too (tests/model/pages.pml). */
+ * time, and costs its own and theirs where saving wants the same CPUs. No page is missed: the SYNC
+ * after the saving is never left out, and finds what the guest wrote before it stood, too
+ * (tests/model/pages.pml). */
 bool gw_convergence_sync_once(const struct gw_convergence_sample *s);
 
 /* Predicted blackout = max(sync_ns + (remaining bytes + what is dirtied until the pause) / rate,

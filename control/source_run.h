@@ -52,9 +52,9 @@ struct gw_src_run {
 	bool sync_last;                   /* nobody writes after the one that is asked for */
 	struct gw_extents *extents;
 	int walk_result;
-	uint64_t hole_slice; /* of the search for given-back pages, see gw_dp_source_find_holes() */
-	uint32_t hole_searches; /* threads of it that run */
-	int hole_result;        /* atomic */
+	uint64_t hole_slice;    /* see gw_dp_source_find_holes(); atomic, as hole_result is */
+	uint32_t hole_searches; /* threads that search */
+	int hole_result;
 	bool telling;                          /* extents go out as the connection takes them */
 	uint64_t populated[GW_DP_MAX_REGIONS]; /* by the destination, as it says */
 	bool all_populated;                    /* by both */

@@ -87,7 +87,7 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 
 void gw_dp_active(struct gw_dp *dp, bool active)
 {
-	if (__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_SEQ_CST) == 0)
+	if (__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_ACQ_REL) == 0)
 		for (uint32_t i = 0; i < dp->n_workers; i++)
 			wake(dp->worker[i]);
 }

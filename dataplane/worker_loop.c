@@ -32,10 +32,11 @@ static void nap(struct gw_worker *w, uint32_t us, bool active)
 {
 	const struct timespec ts = {us / 1000000, (long)(us % 1000000) * 1000};
 
-	__atomic_store_n(&w->napping, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&w->napping, 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the other one is wake()'s */
 	/* What came before that wakes nobody. */
 	if (gw_spsc_empty(&w->commands) &&
-		(__atomic_load_n(&w->dp->active, __ATOMIC_SEQ_CST) != 0) == active)
+		(__atomic_load_n(&w->dp->active, __ATOMIC_RELAXED) != 0) == active)
 		syscall(SYS_futex, &w->napping, FUTEX_WAIT_PRIVATE, 1, &ts, NULL, 0);
 	__atomic_store_n(&w->napping, 0, __ATOMIC_RELAXED);
 }

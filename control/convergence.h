@@ -66,6 +66,8 @@ bool gw_convergence_sync_once(const struct gw_convergence_sample *s);
  * save_ns) + device state / rate + 1.5 RTT + state_ns + verify_ns (design section 3; the pages go
  * out while the state is saved, which follows them). With one SYNC the pages follow the saving. */
 uint64_t gw_convergence_blackout_ns(const struct gw_convergence_sample *s);
+/* The same of a blackout whose SYNCs were decided: before its last pages were known, say. */
+uint64_t gw_convergence_reckon_ns(const struct gw_convergence_sample *s, bool sync_once);
 
 /* Of that, all that comes before or after the pages. */
 uint64_t gw_convergence_fixed_ns(const struct gw_convergence_sample *s);

@@ -42,6 +42,7 @@ void gw_timer_free(struct gw_timer **timer);
  * loop had then), then done(arg) on the control thread. cancel asks: work polls gw_job_cancelled(); done
  * is still called (gw_loop_free() calls it for what still runs). The job is gone once done returns.
  * NULL where no thread can be had. */
+uint32_t gw_job_cpus(const struct gw_loop *loop); /* that jobs may run on */
 struct gw_job *gw_job_start(struct gw_loop *loop, void (*work)(struct gw_job *job, void *arg),
         void (*done)(void *arg), void *arg);
 void gw_job_cancel(struct gw_job *job);

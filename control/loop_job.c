@@ -40,6 +40,11 @@ static void *job_main(void *arg)
 	return NULL;
 }
 
+uint32_t gw_job_cpus(const struct gw_loop *loop)
+{
+	return (uint32_t)CPU_COUNT(&loop->job_cpus);
+}
+
 struct gw_job *gw_job_start(struct gw_loop *loop, void (*work)(struct gw_job *job, void *arg),
 	void (*done)(void *arg), void *arg)
 {

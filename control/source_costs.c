@@ -61,7 +61,7 @@ void gw_src_run_learn(struct gw_src_run *s)
 	actual.save_ns = c.save_ns;
 	actual.verify_ns = s->run.conf.verify ? s->verified_ns : 0;
 	actual.state_ns = 0;
-	reckoned_ns = gw_convergence_blackout_ns(&actual);
+	reckoned_ns = gw_convergence_reckon_ns(&actual, gw_convergence_sync_once(&s->decided));
 	if (running_ns - paused_ns > reckoned_ns)
 		c.fixed_ns = running_ns - paused_ns - reckoned_ns;
 	gw_experience_learn(

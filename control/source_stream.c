@@ -113,21 +113,23 @@ static void find_holes(struct gw_job *job, void *arg)
 static void found_holes(void *arg)
 {
 	struct gw_src_run *s = arg;
-	int rc = s->hole_result;
+	int rc;
 
 	if (--s->hole_searches > 0)
 		return;
+	rc = s->hole_result;
 	if (rc == 0)
 		gw_dp_source_still(s->stream);
 	gw_run_feed(&s->run, GW_EV_HOLES, rc, 0, rc != 0 ? strerror(-rc) : NULL);
 }
 
 /* In the blackout: a thread for each GiB, and one more, so that whichever CPU the hypervisor leaves
- * alone does most of it. With fewer than wanted it only takes longer. */
+ * alone does most of it; not more than CPUs. With fewer than wanted it only takes longer. */
 static int search_holes(struct gw_src_run *s)
 {
 	uint64_t slices = gw_dp_source_hole_slices(s->stream);
 	uint64_t want = 1 + slices / SLICES_PER_SEARCH;
+	uint32_t cpus = gw_job_cpus(s->run.env->loop);
 	int rc = 0;
 
 	s->hole_slice = 0;
@@ -135,6 +137,7 @@ static int search_holes(struct gw_src_run *s)
 	s->hole_searches = 0;
 	want = want < MAX_SEARCHES ? want : MAX_SEARCHES;
 	want = want < slices ? want : slices;
+	want = want < cpus ? want : cpus;
 	do {
 		rc = gw_run_job(&s->run, find_holes, found_holes, s);
 		if (rc != 0)

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* It looks for what was done before this call: now, or before it sleeps. */
+/* What was done before this call the worker sees before it sleeps, or is woken for. */
 static void wake(struct gw_worker *w)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -16,16 +16,20 @@ static void wake(struct gw_worker *w)
 		syscall(SYS_futex, &w->napping, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+void gw_dp_wake(struct gw_dp *dp)
+{
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		wake(dp->worker[i]);
+}
+
 void gw_dp_command(
 	struct gw_dp *dp, uint32_t worker, enum gw_command type, void *object, uint64_t value)
 {
 	struct gw_worker *w = dp->worker[worker];
 
 	/* Commands are few; a full queue drains within one poll loop. */
-	while (!gw_spsc_push(&w->commands, type, object, value)) {
-		wake(w);
+	while (!gw_spsc_push(&w->commands, type, object, value))
 		sched_yield();
-	}
 	wake(w);
 }
 
@@ -74,6 +78,8 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 				gw_dp_command(dp, s->drainer, GW_CMD_DEL_SOURCE, s, 0);
 				continue;
 			}
+			if (item.type == GW_DP_OPENED) /* by one of them, and now for all */
+				gw_dp_wake(dp);
 			ev->type = (enum gw_dp_event_type)item.type;
 			ev->ctx = item.type == GW_DP_FENCED
 					  ? ((struct gw_dp_sink *)item.object)->ctx
@@ -88,6 +94,5 @@ int gw_dp_poll_event(struct gw_dp *dp, struct gw_dp_event *ev)
 void gw_dp_active(struct gw_dp *dp, bool active)
 {
 	if (__atomic_fetch_add(&dp->active, active ? 1u : -1u, __ATOMIC_ACQ_REL) == 0)
-		for (uint32_t i = 0; i < dp->n_workers; i++)
-			wake(dp->worker[i]);
+		gw_dp_wake(dp);
 }

@@ -128,6 +128,8 @@ int64_t gw_dp_source_find_holes(struct gw_dp_source *s, uint64_t *slice)
 	do
 		ret = search_slice(&h, __atomic_fetch_add(slice, 1, __ATOMIC_RELAXED));
 	while (ret == 0);
+	if (ret < 0) /* nobody begins another */
+		__atomic_store_n(slice, UINT64_MAX / 2, __ATOMIC_RELAXED);
 	return ret < 0 ? ret : h.found;
 }
 

@@ -34,6 +34,9 @@ struct gw_dp {
 	uint32_t next_event_worker;
 };
 
+/* events.c: workers that sleep look at once; one on its way to sleep does when its nap ends. */
+void gw_dp_wake(struct gw_dp *dp);
+
 struct gw_dp_link {
 	struct gw_dp *dp;
 	bool initiator, started, dying;

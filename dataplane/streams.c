@@ -168,6 +168,7 @@ int gw_dp_source_state(struct gw_dp_source *s, uint8_t **state, uint64_t size, s
 	*state = NULL;
 	r->base = s->state;
 	gw_bitmap_set_range(s->core.open, r->first, pages);
+	gw_dp_wake(s->dp);
 	return 0;
 }
 

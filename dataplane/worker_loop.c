@@ -98,10 +98,10 @@ int gw_worker_main(void *arg)
 			w->meter.pass_work = gw_worker_bound(w, now_ns);
 		else
 			w->meter.pass_work = gw_worker_step(w, now_ns);
-		if (w->meter.pass_work == 0)
-			idle(w, now_ns);
-		else
+		if (w->meter.pass_work != 0)
 			w->idle_since_ns = 0;
+		else if (!w->stop)
+			idle(w, now_ns);
 	}
 	return 0;
 }

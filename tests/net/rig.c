@@ -36,7 +36,7 @@ static int make_dp(const struct rig_conf *conf, char side, struct gw_dp **out)
 		.n_workers = conf->workers,
 		.integrity = conf->integrity,
 		.memory_mib = 256,
-		.idle_sleep_us = 1000,
+		.idle_sleep_us = 300000000, /* who is not woken makes the test time out */
 		.n_ports = conf->ports,
 	};
 	struct gw_err err;
@@ -174,6 +174,8 @@ void rig_stop(struct rig *rig)
 {
 	gw_dp_drops(rig->a, print_drop, (void *)(uintptr_t) "a");
 	gw_dp_drops(rig->b, print_drop, (void *)(uintptr_t) "b");
+	gw_dp_active(rig->a, false);
+	gw_dp_active(rig->b, false);
 	gw_dp_link_free(&rig->out);
 	gw_dp_link_free(&rig->in);
 	gw_dp_free(&rig->a);

@@ -235,6 +235,7 @@ static void test_shared_search(void)
 		found += s[i].found;
 	}
 	CU_ASSERT_EQUAL(found, 8 + 5);
+	CU_ASSERT_EQUAL(slice, 2 + 3); /* and each thread one in vain */
 	CU_ASSERT_EQUAL(rig_vm_finish(&rig, &vm), 0);
 	rig_vm_free(&rig, &vm);
 }

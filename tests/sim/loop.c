@@ -13,6 +13,7 @@
 #define MAX_FDS 4096u
 #define JOB_BEGIN_NS 100000u
 #define JOB_NS 2000000u
+#define JOB_CPUS 4u
 
 struct gw_job {
 	LIST_ENTRY(gw_job) link;
@@ -229,6 +230,12 @@ static void job_work(void *ctx)
 
 	j->work(j, j->arg);
 	sim_after(&j->ev, (uint64_t)sim_log_between(1000, JOB_NS), job_end, j);
+}
+
+uint32_t gw_job_cpus(const struct gw_loop *loop)
+{
+	(void)loop;
+	return JOB_CPUS;
 }
 
 struct gw_job *gw_job_start(struct gw_loop *loop, void (*work)(struct gw_job *job, void *arg),

@@ -186,8 +186,8 @@ static uint64_t completion(enum gw_session_action_type type)
 
 /* Events whose value or sample matters. */
 static const uint64_t with_value = BIT(GW_EV_HV_OPENED) | BIT(GW_EV_HV_CHECKED) |
-				   BIT(GW_EV_PEER_PREPARED) | BIT(GW_EV_DRAINED) |
-				   BIT(GW_EV_COMMIT) | BIT(GW_EV_RESOLVED);
+				   BIT(GW_EV_PEER_PREPARED) | BIT(GW_EV_COMMIT) |
+				   BIT(GW_EV_RESOLVED);
 
 /* Completions come only where they were asked for; messages and mishaps come at any time. */
 static const uint64_t asked_for =

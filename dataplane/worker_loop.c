@@ -3,6 +3,7 @@
 #include "worker.h"
 
 #include "internal.h"
+#include "port/grace.h"
 
 #include <linux/futex.h>
 #include <rte_cycles.h>
@@ -36,8 +37,11 @@ static void nap(struct gw_worker *w, uint32_t us, bool active)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the other one is wake()'s */
 	/* What came before that wakes nobody. */
 	if (gw_spsc_empty(&w->commands) &&
-		(__atomic_load_n(&w->dp->active, __ATOMIC_RELAXED) != 0) == active)
+		(__atomic_load_n(&w->dp->active, __ATOMIC_RELAXED) != 0) == active) {
+		gw_grace_sleeps();
 		syscall(SYS_futex, &w->napping, FUTEX_WAIT_PRIVATE, 1, &ts, NULL, 0);
+		gw_grace_wakes();
+	}
 	__atomic_store_n(&w->napping, 0, __ATOMIC_RELAXED);
 }
 
@@ -89,10 +93,12 @@ int gw_worker_main(void *arg)
 	w->meter.pass_tsc = rte_rdtsc();
 	__atomic_store_n(&w->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	prctl(PR_SET_TIMERSLACK, 1000); /* a sleep of 30 us shall not take 80 */
+	gw_grace_join();
 	while (!w->stop) {
 		uint64_t tsc = rte_rdtsc();
 		uint64_t now_ns = gw_dp_now_ns(w->dp, tsc);
 
+		gw_grace_turn();
 		meter(&w->meter, tsc, away_cycles);
 		if (w->bound != NULL)
 			w->meter.pass_work = gw_worker_bound(w, now_ns);
@@ -103,5 +109,6 @@ int gw_worker_main(void *arg)
 		else if (!w->stop)
 			idle(w, now_ns);
 	}
+	gw_grace_leave();
 	return 0;
 }

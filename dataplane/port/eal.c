@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "eal.h"
 
+#include "grace.h"
+
 #include <ctype.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -142,5 +144,5 @@ int gw_eal_start(const struct gw_dp_conf *conf, struct gw_err *err)
 			"devices as in ports[].device)",
 			rte_strerror(rte_errno), conf->memory_mib);
 	started = true;
-	return 0;
+	return gw_grace_init(err);
 }

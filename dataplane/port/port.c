@@ -231,6 +231,11 @@ int gw_port_start(struct gw_port *p, struct rte_mempool *const *rx_pool, struct 
 				p->name, q, p->device, rte_strerror(-ret));
 	}
 	ret = rte_eth_dev_start(p->ethdev);
+	/* memif's only answer, of a client. */
+	if (ret == -1 && strcmp(p->driver, "net_memif") == 0)
+		return gw_err(err, -ECONNREFUSED,
+			"port '%s': %s does not start: nobody serves its socket yet", p->name,
+			p->device);
 	if (ret != 0)
 		return gw_err(err, ret, "port '%s': %s does not start: %s", p->name, p->device,
 			rte_strerror(-ret));

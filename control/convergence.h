@@ -91,6 +91,6 @@ enum gw_convergence_verdict gw_convergence_decide(const struct gw_convergence_li
  * Returns the rate to use from now on. */
 uint64_t gw_convergence_rate_bps(uint64_t known_bps, uint64_t bytes, uint64_t duration_ns);
 
-/* What the guest dirties, from how many pages it wrote in so long a time: guests write in bursts, and
- * one that a short epoch caught does not last. Returns the rate to use from now on. */
+/* What the guest dirties, from how many pages it wrote in so long a time: guests write in bursts,
+ * and one that a short epoch caught does not last. Returns the rate to use from now on. */
 uint64_t gw_convergence_dirty_bps(uint64_t known_bps, uint64_t pages, uint64_t duration_ns);

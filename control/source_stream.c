@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define SLICES_PER_SEARCH 8u /* 1 GiB */
+#define SEARCH_BYTES (1ull << 30)
 #define MAX_SEARCHES 8u
 
 static int make_stream(struct gw_src_run *s, struct gw_err *err)
@@ -128,7 +128,7 @@ static void found_holes(void *arg)
 static int search_holes(struct gw_src_run *s)
 {
 	uint64_t slices = gw_dp_source_hole_slices(s->stream);
-	uint64_t want = 1 + slices / SLICES_PER_SEARCH;
+	uint64_t want = 1 + slices * GW_DP_HOLE_SLICE_BYTES / SEARCH_BYTES;
 	uint32_t cpus = gw_job_cpus(s->run.env->loop);
 	int rc = 0;
 

@@ -55,7 +55,7 @@ struct gw_dp_conf {
 			   none */
 	uint32_t memory_mib;
 	bool huge_pages;
-	uint32_t idle_sleep_us;
+	uint32_t idle_sleep_us; /* of a worker while there are no sessions */
 	bool loop_back; /* ports send to themselves: by the driver's own loopback where it has one
 			 */
 	struct gw_dp_port_conf port[GW_DP_MAX_PORTS];
@@ -256,13 +256,15 @@ void gw_dp_source_rate(struct gw_dp_source *s, uint64_t rate_bps);
 void gw_dp_source_mark_data(
 	struct gw_dp_source *s, uint32_t region_index, uint64_t first, uint64_t count);
 void gw_dp_source_mark_all(struct gw_dp_source *s); /* every page of every region into *next* */
-/* After pause, helper threads, before the final open: pages that were data and are holes now go into
- * *next* as holes; so do pages that may have been holes in between, as data. The threads of a search
- * share *slice, 0 at its begin: each takes slices until there are none. Returns the number of pages
- * that the caller found, or a negative errno. */
+/* After pause, helper threads, before the final open: pages that were data and are holes now go
+ * into *next* as holes; so do pages that may have been holes in between, as data. The threads of a
+ * search share *slice, 0 at its begin: each takes slices until there are none. Returns the number
+ * of pages that the caller found, or a negative errno. */
 int64_t gw_dp_source_find_holes(struct gw_dp_source *s, uint64_t *slice);
+#define GW_DP_HOLE_SLICE_BYTES (128u << 20) /* at most; some 0.1 ms where its pages are small */
 uint64_t gw_dp_source_hole_slices(const struct gw_dp_source *s); /* that a search has */
-/* The search is over: nothing is given back any more, and a page that was read may be read again. */
+/* The search is over: nothing is given back any more, and a page that was read may be read again.
+ */
 void gw_dp_source_still(struct gw_dp_source *s);
 /* Drain every ring to heads[], then event DRAINED. */
 int gw_dp_source_drain_to(struct gw_dp_source *s, const uint64_t *heads, uint32_t n);

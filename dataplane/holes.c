@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#define SLICE_PAGES 32768u /* 128 MiB: some 0.1 ms of small pages */
+#define SLICE_PAGES (GW_DP_HOLE_SLICE_BYTES / GW_WIRE_PAGE_BYTES)
 
 struct hole_walk {
 	struct gw_dp_source *s;

@@ -19,6 +19,7 @@
  */
 #define STEP_BYTES (4ull << 20)
 #define LOOK_BYTES (64ull << 20) /* by a scan that changes nothing */
+#define BREATH_US 50u
 
 struct gw_uffd_source {
 	struct gw_uffd_scan scan;
@@ -131,7 +132,9 @@ static int protect(int uffd, const struct gw_uffd_range *r, struct gw_export_rea
 }
 
 /* Lifts the protection too, with the mapping locked against faults: so this is done in steps as
- * well. The kernel splits the mapping at each and joins it with what is free already. */
+ * well. The kernel splits the mapping at each and joins it with what is free already. Between them
+ * the lock must be free for a while: a guest's fault that waits for it gets it by force only after
+ * 4 ms. */
 static void unprotect(int uffd, const struct gw_uffd_range *r)
 {
 	uint64_t at = (uintptr_t)r->addr, end = at + r->size_bytes;
@@ -142,6 +145,7 @@ static void unprotect(int uffd, const struct gw_uffd_range *r)
 		if (ioctl(uffd, UFFDIO_UNREGISTER, &step) < 0)
 			break;
 		at += step.len;
+		usleep(BREATH_US);
 	}
 	if (at < end) { /* no split is to be had: the process has too many mappings */
 		struct uffdio_range rest = {.start = at, .len = end - at};

@@ -16,8 +16,8 @@ from qmp import Qmp
 
 # As libvirt's guests are: without the parts that nobody has used for long.
 MACHINE = "pc,usb=off,vmport=off,hpet=off"
-# The last line: what a guest does between its timer's interrupt and its program, a third less of it.
-# Under TCG every block of that is translated at the destination before the guest shows that it runs.
+# The last line leaves out a third of what a guest executes between its timer's interrupt and its
+# program: under TCG the destination translates each block of that before the guest shows its life.
 APPEND = ("console=ttyS0 quiet panic=1 tsc=reliable clocksource=tsc "
           "psi=0 mitigations=off cpuidle.off=1 idle=halt preempt=full")
 

@@ -16,8 +16,8 @@
 #define SLEEP_NS 30000u
 #define DEEP_AFTER_NS 2000000u
 #define DEEP_NS 100000u
-#define QUIET_AFTER_NS 3000000u
-#define QUIET_NS 400000u
+#define QUIET_AFTER_NS 4000000u
+#define QUIET_NS 250000u
 
 struct runner {
 	struct sim_plane *plane;

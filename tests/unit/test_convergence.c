@@ -48,6 +48,10 @@ static void test_blackout(void)
 	s.sync_ns = 5 * GW_NS_PER_MS;
 	CU_ASSERT_TRUE(gw_convergence_sync_once(&s));
 	CU_ASSERT_EQUAL(gw_convergence_blackout_ns(&s), 46 * GW_NS_PER_MS);
+	/* The order that was decided stays, whatever the pages turned out to be. */
+	CU_ASSERT_EQUAL(gw_convergence_reckon_ns(&s, true), 46 * GW_NS_PER_MS);
+	CU_ASSERT_EQUAL(
+		gw_convergence_reckon_ns(&s, false), 46 * GW_NS_PER_MS - s.save_ns + s.sync_ns);
 	s.next_pages = UINT64_MAX;
 	CU_ASSERT_FALSE(gw_convergence_sync_once(&s));
 	CU_ASSERT(gw_convergence_blackout_ns(&s) > GW_NS_PER_S * 1000000);

@@ -29,7 +29,6 @@
 	X(RUNNING) /* RUNNING is repeated until END */               \
 	X(RECORDING_REFUSE)                                          \
 	X(REFUSING) /* its hypervisor is being ended */              \
-	X(REFUSE_PUNCHING)                                           \
 	X(REFUSED) /* REFUSED is repeated until END */               \
 	X(U_FENCING)                                                 \
 	X(U_QUITTING)                                                \
@@ -85,9 +84,6 @@ void gw_dst_fail(struct gw_dst *s, enum gw_result result, struct gw_session_acti
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* After READY: the guest never ran here and never will. Recorded before its hypervisor is ended. */
 void gw_dst_refuse(struct gw_dst *s, struct gw_session_actions *out, const char *text);
-/* In RUNNING and REFUSED: once the outcome is recorded, the record goes on answering for this
- * session without the source. */
-void gw_dst_over_alone(struct gw_dst *s, struct gw_session_actions *out);
 /* RECORDED of step: noted, or tried again with the next TIMER. */
 void gw_dst_recorded(struct gw_dst *s, const struct gw_session_event *ev);
 /* States RECORDING_REFUSE..REFUSED and U_*. */

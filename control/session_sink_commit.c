@@ -86,7 +86,7 @@ static void started(
 	}
 }
 
-void gw_dst_over_alone(struct gw_dst *s, struct gw_session_actions *out)
+static void over_alone(struct gw_dst *s, struct gw_session_actions *out)
 {
 	if (s->peer_gone && !s->unrecorded)
 		gw_dst_over(s, out);
@@ -144,7 +144,7 @@ void gw_dst_start_step(
 			gw_session_do(out, GW_DO_ANNOUNCE, 0);
 		if (s->conf.hooks)
 			gw_session_do(out, GW_DO_HOOK, GW_HOOK_AFTER_RESUME);
-		gw_dst_over_alone(s, out);
+		over_alone(s, out);
 		break;
 	default: /* K_RUNNING */
 		if (ev->type == GW_EV_END) {
@@ -153,10 +153,10 @@ void gw_dst_start_step(
 		} else if (ev->type == GW_EV_HV_GONE && !s->unrecorded) {
 			gw_dst_over(s, out);
 		} else if (ev->type == GW_EV_PEER_GONE) {
-			gw_dst_over_alone(s, out);
+			over_alone(s, out);
 		} else if (ev->type == GW_EV_RECORDED) {
 			gw_dst_recorded(s, ev);
-			gw_dst_over_alone(s, out);
+			over_alone(s, out);
 		} else if (ev->type == GW_EV_ASK || ev->type == GW_EV_GO ||
 			   ev->type == GW_EV_READY || ev->type == GW_EV_TIMER) {
 			gw_dst_enter(s, K_RUNNING, REPEAT_NS, out);

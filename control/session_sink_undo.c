@@ -79,23 +79,40 @@ static void quit(struct gw_dst *s, struct gw_session_actions *out)
 	gw_session_do(out, GW_DO_QUIT, 0);
 }
 
+/* Nothing is left to be said by this session: the memory is given back. */
+static void leave(struct gw_dst *s, struct gw_session_actions *out)
+{
+	s->recorded = false;
+	s->answered = true;
+	next(s, out);
+}
+
+/* Once the refusal is recorded, the record goes on answering without the source. */
+static void leave_alone(struct gw_dst *s, struct gw_session_actions *out)
+{
+	if (s->peer_gone && !s->unrecorded)
+		leave(s, out);
+}
+
 /* The source aborts: it waits for no answer of ours. */
 static void forget(struct gw_dst *s, struct gw_session_actions *out)
 {
 	gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
 	gw_session_do(out, GW_DO_SEND_ABORTED, 0);
-	gw_dst_over(s, out);
+	leave(s, out);
 }
 
+/* The source's guest waits for this, paused, and not for the memory. */
 static void refused(struct gw_dst *s, struct gw_session_actions *out)
 {
+	s->loaded = false;
 	if (s->peer_aborts) {
 		forget(s, out);
 		return;
 	}
 	gw_dst_enter(s, K_REFUSED, REPEAT_NS, out);
 	gw_session_do(out, GW_DO_SEND_REFUSED, 0);
-	gw_dst_over_alone(s, out);
+	leave_alone(s, out);
 }
 
 static void refuse_step(
@@ -112,8 +129,7 @@ static void refuse_step(
 		break;
 	case K_REFUSING:
 		if (ev->type == GW_EV_QUIT_DONE && ev->result == 0) {
-			gw_dst_enter(s, K_REFUSE_PUNCHING, 0, out);
-			gw_session_do(out, GW_DO_PUNCH, 0);
+			refused(s, out);
 		} else if (ev->type == GW_EV_QUIT_DONE) {
 			/* Not known to be gone: not a refusal yet. */
 			gw_dst_enter(s, K_REFUSING, REPEAT_NS, out);
@@ -123,19 +139,15 @@ static void refuse_step(
 			gw_session_do(out, GW_DO_SEND_STARTING, 0);
 		}
 		break;
-	case K_REFUSE_PUNCHING:
-		if (ev->type == GW_EV_PUNCHED)
-			refused(s, out);
-		break;
 	default: /* K_REFUSED */
 		if (ev->type == GW_EV_END) {
 			gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
-			gw_dst_over(s, out);
+			leave(s, out);
 		} else if (ev->type == GW_EV_PEER_GONE) {
-			gw_dst_over_alone(s, out);
+			leave_alone(s, out);
 		} else if (ev->type == GW_EV_RECORDED) {
 			gw_dst_recorded(s, ev);
-			gw_dst_over_alone(s, out);
+			leave_alone(s, out);
 		} else if (ev->type == GW_EV_ASK || ev->type == GW_EV_GO ||
 			   ev->type == GW_EV_TIMER) {
 			gw_dst_enter(s, K_REFUSED, REPEAT_NS, out);

@@ -31,7 +31,7 @@ mtype = {
 mtype = {
 	K_RECEIVING, K_RECORDING_LOAD, K_OPENING_LOAD, K_AWAITING_COMMIT, K_FENCING, K_VERIFYING,
 	K_LOADING, K_READY, K_ALONE, K_RECORDING_START, K_STARTING, K_STARTING_AGAIN,
-	K_RECORDING_RUN, K_RUNNING, K_RECORDING_REFUSE, K_REFUSING, K_REFUSE_PUNCHING, K_REFUSED,
+	K_RECORDING_RUN, K_RUNNING, K_RECORDING_REFUSE, K_REFUSING, K_REFUSED,
 	K_U_FENCING, K_U_QUITTING, K_U_PUNCHING, K_OVER
 }
 
@@ -79,7 +79,7 @@ mtype sq_cmd = NOTHING, s_ans = NOTHING;
 bool d_up = true;
 mtype d = K_RECEIVING, d_rec = STEP_PREPARED;
 mtype r_step = STEP_NONE; /* recovery's own copy of the record's step */
-bool d_committed, d_loaded, d_stream = true, d_mapped = true;
+bool d_committed, d_loaded, d_stream = true, d_mapped = true, d_recorded = true;
 bool d_early, d_answered, d_unrecorded, d_timed_out, d_peer_gone, d_peer_aborts, d_hv_gone;
 bool d_tell_gone, d_tell_hv;
 mtype dq = PAUSED, dq_cmd = NOTHING, d_ans = NOTHING;
@@ -621,7 +621,10 @@ inline dst_next() {
 			d_mapped = false;
 			d = K_U_PUNCHING
 		:: else ->
-			d_rec = STEP_NONE;
+			if
+			:: d_recorded -> d_rec = STEP_NONE
+			:: else
+			fi;
 			if
 			:: !d_answered -> d_send(ABORTED)
 			:: else
@@ -667,16 +670,23 @@ inline dst_refuse() {
 #endif
 }
 
+inline dst_leave() {
+	d_recorded = false;
+	d_answered = true;
+	dst_next()
+}
+
 inline dst_forget() {
 	d_rec = STEP_NONE;
 	d_send(ABORTED);
-	dst_over()
+	dst_leave()
 }
 
 /* Without the source the record goes on answering. */
 inline dst_over_alone() {
 	if
-	:: d_peer_gone && !d_unrecorded -> dst_over()
+	:: d_peer_gone && !d_unrecorded && d == K_RUNNING -> dst_over()
+	:: d_peer_gone && !d_unrecorded && d == K_REFUSED -> dst_leave()
 	:: else
 	fi
 }
@@ -693,6 +703,7 @@ inline dst_repeat(step, m) {
 }
 
 inline dst_refused() {
+	d_loaded = false;
 #ifdef BREAK_REFUSED_LATE
 	d_rec = STEP_REFUSED;
 #endif
@@ -763,7 +774,7 @@ inline dst_message(m) {
 	:: d == K_RUNNING && (m == ASK || m == GO) -> d_send(RUNNING)
 	:: d == K_REFUSED && m == END ->
 		d_rec = STEP_NONE;
-		dst_over()
+		dst_leave()
 	:: d == K_REFUSED && m == ABORT -> dst_forget()
 	:: d == K_REFUSED && (m == ASK || m == GO) -> d_send(REFUSED)
 	:: else
@@ -885,12 +896,11 @@ end:	do
 	:: atomic { d_up && d == K_RECORDING_REFUSE -> dst_quit() }
 	:: atomic { d_up && d == K_REFUSING && d_ans == OK ->
 		d_ans = NOTHING;
-		d = K_REFUSE_PUNCHING }
+		dst_refused() }
 	:: atomic { d_up && d == K_REFUSING && d_ans == NOTHING && D_TIMER ->
 		count_step();
 		s_turned = false;
 		dst_quit() }
-	:: atomic { d_up && d == K_REFUSE_PUNCHING -> dst_refused() }
 	:: atomic { d_up && d == K_REFUSED && D_TIMER ->
 		count_step();
 		s_turned = false;
@@ -1026,6 +1036,7 @@ inline d_stop() {
 	d_loaded = false;
 	d_stream = false;
 	d_mapped = false;
+	d_recorded = false;
 	d_early = false;
 	d_answered = false;
 	d_unrecorded = false;

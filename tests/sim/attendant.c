@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #define BRAKE_NS 200000u
 #define HOOK_MIN_NS 1e5
@@ -17,6 +18,7 @@
 struct gw_attendant {
 	struct gw_loop *loop;
 	bool hooks;
+	LIST_HEAD(, gw_hook_run) runs;
 };
 
 struct gw_brake {
@@ -27,6 +29,7 @@ struct gw_brake {
 };
 
 struct gw_hook_run {
+	LIST_ENTRY(gw_hook_run) link;
 	struct gw_timer *over;
 	struct gw_hook_run **handle;
 	int result;
@@ -42,11 +45,24 @@ struct gw_attendant *sim_attendant(struct gw_loop *loop, bool hooks)
 		abort();
 	a->loop = loop;
 	a->hooks = hooks;
+	LIST_INIT(&a->runs);
 	return a;
 }
 
+static void run_free(struct gw_hook_run *h)
+{
+	LIST_REMOVE(h, link);
+	gw_timer_free(&h->over);
+	free(h);
+}
+
+/* Hooks that nobody waits for go on without godwitd; here they only end. */
 void gw_attendant_free(struct gw_attendant **a)
 {
+	struct gw_hook_run *h;
+
+	while (*a != NULL && (h = LIST_FIRST(&(*a)->runs)) != NULL)
+		run_free(h);
 	free(*a);
 	*a = NULL;
 }
@@ -124,8 +140,7 @@ static void over(void *ctx)
 
 	if (h->handle != NULL)
 		*h->handle = NULL;
-	gw_timer_free(&h->over);
-	free(h);
+	run_free(h);
 	if (fn != NULL)
 		fn(fn_ctx, result, result == 0 ? "" : "hook failed with status 1");
 }
@@ -139,6 +154,7 @@ int gw_hook_start(struct gw_attendant *a, enum gw_hook_point point, const char *
 	(void)input;
 	if (h == NULL)
 		return -EPIPE;
+	LIST_INSERT_HEAD(&a->runs, h, link);
 	h->over = gw_timer_create(a->loop, over, h);
 	h->handle = out;
 	h->result = sim_chance(HOOK_FAILS) ? -ECANCELED : 0;
@@ -155,7 +171,6 @@ void gw_hook_cancel(struct gw_hook_run **run)
 {
 	if (*run == NULL)
 		return;
-	gw_timer_free(&(*run)->over);
-	free(*run);
+	run_free(*run);
 	*run = NULL;
 }

@@ -74,13 +74,7 @@ void gw_loop_free(struct gw_loop **loop)
 
 	if (l == NULL)
 		return;
-	while (l->jobs_running > 0) {
-		struct timespec nap = {.tv_nsec = GW_NS_PER_MS};
-
-		gw_loop_reap_jobs(l, 0);
-		if (l->jobs_running > 0)
-			nanosleep(&nap, NULL);
-	}
+	gw_job_wait_all(l);
 	gw_watch_free(&l->finished_watch);
 	watches_bury(l);
 	if (l->finished_fd >= 0)

@@ -3,9 +3,12 @@
 #include "loop_internal.h"
 #include "slice.h"
 
+#include "../dataplane/base/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 struct gw_job {
@@ -100,6 +103,17 @@ void gw_loop_reap_jobs(void *ctx, uint32_t events)
 		job->done(job->arg);
 		free(job);
 		job = next;
+	}
+}
+
+void gw_job_wait_all(struct gw_loop *loop)
+{
+	struct timespec nap = {.tv_nsec = GW_NS_PER_MS};
+
+	while (loop->jobs_running > 0) {
+		gw_loop_reap_jobs(loop, 0);
+		if (loop->jobs_running > 0)
+			nanosleep(&nap, NULL);
 	}
 }
 

@@ -335,6 +335,9 @@ void gw_manager_free(struct gw_manager **manager)
 		return;
 	gw_recovery_free(&m->recovery);
 	gw_manager_measure_stop(m);
+	for (uint32_t i = 0; i < m->runs; i++)
+		gw_run_cancel_jobs(m->run[i]);
+	gw_job_wait_all(m->env.loop); /* they work on what is freed here */
 	while (m->runs > 0)
 		gw_run_free(&m->run[--m->runs]);
 	gw_peers_free(&m->env.peers);

@@ -145,6 +145,7 @@ void gw_run_populate(
 	struct gw_run *run, const struct gw_populate_conf *conf, struct gw_populate **out);
 /* Cancels jobs and calls fn when the last has ended: at once where there is none. */
 void gw_run_when_free(struct gw_run *run, void (*fn)(struct gw_run *run));
+void gw_run_cancel_jobs(struct gw_run *run);
 /* Nothing is waited for from the workers any more: they need not look for it. */
 void gw_run_rest(struct gw_run *run);
 /* Runs a hook. before-pause ends with HOOKED; the others outlive the session. */

@@ -80,14 +80,19 @@ void gw_run_populate(
 		gw_run_fault(run, "cannot populate memory: no thread");
 }
 
+void gw_run_cancel_jobs(struct gw_run *run)
+{
+	for (uint32_t i = 0; i < GW_RUN_MAX_JOBS; i++)
+		if (run->job[i] != NULL)
+			gw_job_cancel(run->job[i]);
+}
+
 void gw_run_when_free(struct gw_run *run, void (*fn)(struct gw_run *run))
 {
 	if (run->jobs == 0) {
 		fn(run);
 		return;
 	}
-	for (uint32_t i = 0; i < GW_RUN_MAX_JOBS; i++)
-		if (run->job[i] != NULL)
-			gw_job_cancel(run->job[i]);
+	gw_run_cancel_jobs(run);
 	run->when_free = fn;
 }

@@ -67,6 +67,7 @@ struct gw_dst {
 	bool loaded;       /* the hypervisor was told that state comes: it cannot be used again */
 	bool answer_early; /* ABORTED goes out before the memory is given back */
 	bool answered;     /* ABORTED was sent */
+	bool ended;        /* REFUSED was heard, or is of no interest any more */
 };
 
 void gw_dst_enter(
@@ -84,6 +85,8 @@ void gw_dst_fail(struct gw_dst *s, enum gw_result result, struct gw_session_acti
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* After READY: the guest never ran here and never will. Recorded before its hypervisor is ended. */
 void gw_dst_refuse(struct gw_dst *s, struct gw_session_actions *out, const char *text);
+/* In RUNNING and REFUSED: the source is gone, and the record goes on answering for this session. */
+bool gw_dst_is_alone(const struct gw_dst *s);
 /* RECORDED of step: noted, or tried again with the next TIMER. */
 void gw_dst_recorded(struct gw_dst *s, const struct gw_session_event *ev);
 /* States RECORDING_REFUSE..REFUSED and U_*. */

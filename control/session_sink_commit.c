@@ -86,9 +86,14 @@ static void started(
 	}
 }
 
+bool gw_dst_is_alone(const struct gw_dst *s)
+{
+	return s->peer_gone && !s->unrecorded;
+}
+
 static void over_alone(struct gw_dst *s, struct gw_session_actions *out)
 {
-	if (s->peer_gone && !s->unrecorded)
+	if (gw_dst_is_alone(s))
 		gw_dst_over(s, out);
 }
 

@@ -79,40 +79,60 @@ static void quit(struct gw_dst *s, struct gw_session_actions *out)
 	gw_session_do(out, GW_DO_QUIT, 0);
 }
 
-/* Nothing is left to be said by this session: the memory is given back. */
-static void leave(struct gw_dst *s, struct gw_session_actions *out)
-{
-	s->recorded = false;
-	s->answered = true;
-	next(s, out);
-}
-
-/* Once the refusal is recorded, the record goes on answering without the source. */
-static void leave_alone(struct gw_dst *s, struct gw_session_actions *out)
-{
-	if (s->peer_gone && !s->unrecorded)
-		leave(s, out);
-}
-
 /* The source aborts: it waits for no answer of ours. */
 static void forget(struct gw_dst *s, struct gw_session_actions *out)
 {
-	gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
 	gw_session_do(out, GW_DO_SEND_ABORTED, 0);
-	leave(s, out);
+	s->ended = true;
 }
 
-/* The source's guest waits for this, paused, and not for the memory. */
+/* The source's guest waits for this, paused, and not for the memory: that is given back beside what
+ * there is to be said. */
 static void refused(struct gw_dst *s, struct gw_session_actions *out)
 {
-	s->loaded = false;
-	if (s->peer_aborts) {
-		forget(s, out);
-		return;
-	}
 	gw_dst_enter(s, K_REFUSED, REPEAT_NS, out);
-	gw_session_do(out, GW_DO_SEND_REFUSED, 0);
-	leave_alone(s, out);
+	if (s->peer_aborts)
+		forget(s, out);
+	else
+		gw_session_do(out, GW_DO_SEND_REFUSED, 0);
+	gw_session_do(out, GW_DO_PUNCH, 0);
+}
+
+static void refused_step(
+	struct gw_dst *s, const struct gw_session_event *ev, struct gw_session_actions *out)
+{
+	switch (ev->type) {
+	case GW_EV_PUNCHED:
+		s->mapped = false;
+		break;
+	case GW_EV_END:
+		s->ended = true;
+		break;
+	case GW_EV_PEER_ABORTS:
+		forget(s, out);
+		break;
+	case GW_EV_RECORDED:
+		gw_dst_recorded(s, ev);
+		break;
+	case GW_EV_ASK:
+	case GW_EV_GO:
+	case GW_EV_TIMER:
+		if (s->ended)
+			break;
+		gw_dst_enter(s, K_REFUSED, REPEAT_NS, out);
+		gw_session_do(out, GW_DO_SEND_REFUSED, 0);
+		if (s->unrecorded && ev->type == GW_EV_TIMER)
+			gw_session_do(out, GW_DO_RECORD, GW_STEP_REFUSED);
+		break;
+	default:
+		break;
+	}
+	if (s->mapped)
+		return;
+	if (s->ended)
+		gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
+	if (s->ended || gw_dst_is_alone(s))
+		gw_dst_over(s, out);
 }
 
 static void refuse_step(
@@ -140,23 +160,7 @@ static void refuse_step(
 		}
 		break;
 	default: /* K_REFUSED */
-		if (ev->type == GW_EV_END) {
-			gw_session_do(out, GW_DO_RECORD_REMOVE, 0);
-			leave(s, out);
-		} else if (ev->type == GW_EV_PEER_GONE) {
-			leave_alone(s, out);
-		} else if (ev->type == GW_EV_RECORDED) {
-			gw_dst_recorded(s, ev);
-			leave_alone(s, out);
-		} else if (ev->type == GW_EV_ASK || ev->type == GW_EV_GO ||
-			   ev->type == GW_EV_TIMER) {
-			gw_dst_enter(s, K_REFUSED, REPEAT_NS, out);
-			gw_session_do(out, GW_DO_SEND_REFUSED, 0);
-			if (s->unrecorded && ev->type == GW_EV_TIMER)
-				gw_session_do(out, GW_DO_RECORD, GW_STEP_REFUSED);
-		} else if (ev->type == GW_EV_PEER_ABORTS) {
-			forget(s, out);
-		}
+		refused_step(s, ev, out);
 		break;
 	}
 }

@@ -31,6 +31,7 @@
 
 struct gw_worker;
 struct gw_dp_link;
+struct rte_rcu_qsbr;
 
 /* A (port, queue) pair. Counters: the worker writes, control reads. */
 struct gw_queue {
@@ -232,6 +233,7 @@ struct gw_worker {
 	uint8_t *composed;         /* the same: a packet that is to be sealed */
 	uint64_t next_timer_ns;
 	uint64_t idle_since_ns;
+	struct rte_rcu_qsbr *grace; /* port/grace.h */
 	bool stop;
 	int tid;                                   /* control reads it */
 	_Alignas(64) uint64_t drop[GW_DROP_COUNT]; /* control reads */

@@ -38,9 +38,9 @@ static void nap(struct gw_worker *w, uint32_t us, bool active)
 	/* What came before that wakes nobody. */
 	if (gw_spsc_empty(&w->commands) &&
 		(__atomic_load_n(&w->dp->active, __ATOMIC_RELAXED) != 0) == active) {
-		gw_grace_sleeps();
+		gw_grace_sleeps(w->grace);
 		syscall(SYS_futex, &w->napping, FUTEX_WAIT_PRIVATE, 1, &ts, NULL, 0);
-		gw_grace_wakes();
+		gw_grace_wakes(w->grace);
 	}
 	__atomic_store_n(&w->napping, 0, __ATOMIC_RELAXED);
 }
@@ -93,12 +93,13 @@ int gw_worker_main(void *arg)
 	w->meter.pass_tsc = rte_rdtsc();
 	__atomic_store_n(&w->tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	prctl(PR_SET_TIMERSLACK, 1000); /* a sleep of 30 us shall not take 80 */
-	gw_grace_join();
+	w->grace = gw_grace();
+	gw_grace_join(w->grace);
 	while (!w->stop) {
 		uint64_t tsc = rte_rdtsc();
 		uint64_t now_ns = gw_dp_now_ns(w->dp, tsc);
 
-		gw_grace_turn();
+		gw_grace_turn(w->grace);
 		meter(&w->meter, tsc, away_cycles);
 		if (w->bound != NULL)
 			w->meter.pass_work = gw_worker_bound(w, now_ns);
@@ -109,6 +110,6 @@ int gw_worker_main(void *arg)
 		else if (!w->stop)
 			idle(w, now_ns);
 	}
-	gw_grace_leave();
+	gw_grace_leave(w->grace);
 	return 0;
 }

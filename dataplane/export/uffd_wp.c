@@ -19,6 +19,7 @@
  */
 #define STEP_BYTES (4ull << 20)
 #define LOOK_BYTES (64ull << 20) /* by a scan that changes nothing */
+#define LIFT_BYTES (16ull << 20)
 #define BREATH_US 50u
 
 struct gw_uffd_source {
@@ -134,23 +135,27 @@ static int protect(int uffd, const struct gw_uffd_range *r, struct gw_export_rea
 /* Lifts the protection too, with the mapping locked against faults: so this is done in steps as
  * well. The kernel splits the mapping at each and joins it with what is free already. Between them
  * the lock must be free for a while: a guest's fault that waits for it gets it by force only after
- * 4 ms. */
-static void unprotect(int uffd, const struct gw_uffd_range *r)
+ * 4 ms. When the process ends, that does the rest. */
+static void unprotect(const struct gw_uffd_source *s, const struct gw_uffd_range *r)
 {
 	uint64_t at = (uintptr_t)r->addr, end = at + r->size_bytes;
+	int ret = 0;
 
-	while (at < end) {
-		struct uffdio_range step = {.start = at, .len = step_end(at, end, STEP_BYTES) - at};
+	while (ret == 0 && at < end) {
+		struct uffdio_range step = {.start = at, .len = step_end(at, end, LIFT_BYTES) - at};
 
-		if (ioctl(uffd, UFFDIO_UNREGISTER, &step) < 0)
-			break;
-		at += step.len;
-		usleep(BREATH_US);
+		if (__atomic_load_n(&s->leaving, __ATOMIC_ACQUIRE))
+			return;
+		ret = ioctl(s->uffd, UFFDIO_UNREGISTER, &step);
+		if (ret == 0)
+			at += step.len;
+		if (at < end)
+			usleep(BREATH_US);
 	}
 	if (at < end) { /* no split is to be had: the process has too many mappings */
 		struct uffdio_range rest = {.start = at, .len = end - at};
 
-		ioctl(uffd, UFFDIO_UNREGISTER, &rest);
+		ioctl(s->uffd, UFFDIO_UNREGISTER, &rest);
 	}
 }
 
@@ -162,7 +167,7 @@ static void uffd_stop(void *ctx)
 		return;
 	/* Closing alone unregisters too, but only when no forked child holds a copy. */
 	for (uint32_t i = 0; i < s->n_registered; i++)
-		unprotect(s->uffd, &s->range[i]);
+		unprotect(s, &s->range[i]);
 	close(s->uffd);
 	s->uffd = -1;
 }

@@ -143,6 +143,8 @@ int gw_eal_start(const struct gw_dp_conf *conf, struct gw_err *err)
 			"%u MiB, "
 			"devices as in ports[].device)",
 			rte_strerror(rte_errno), conf->memory_mib);
+	if (gw_grace_init(err) != 0)
+		return -ENOMEM;
 	started = true;
-	return gw_grace_init(err);
+	return 0;
 }

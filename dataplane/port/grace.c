@@ -10,26 +10,33 @@
 /* A burst takes some 20 us. */
 #define LOOK_US 20
 
-struct rte_rcu_qsbr *gw_grace;
+static struct rte_rcu_qsbr *grace;
+
+struct rte_rcu_qsbr *gw_grace(void)
+{
+	return grace;
+}
 
 int gw_grace_init(struct gw_err *err)
 {
 	size_t bytes = rte_rcu_qsbr_get_memsize(RTE_MAX_LCORE);
+	struct rte_rcu_qsbr *g =
+		aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(bytes, RTE_CACHE_LINE_SIZE));
 
-	if (gw_grace != NULL)
-		return 0;
-	gw_grace = aligned_alloc(RTE_CACHE_LINE_SIZE, RTE_ALIGN_CEIL(bytes, RTE_CACHE_LINE_SIZE));
-	if (gw_grace == NULL || rte_rcu_qsbr_init(gw_grace, RTE_MAX_LCORE) != 0)
+	if (g == NULL || rte_rcu_qsbr_init(g, RTE_MAX_LCORE) != 0) {
+		free(g);
 		return gw_err(err, -ENOMEM, "no memory for grace periods");
+	}
+	grace = g;
 	return 0;
 }
 
 /* Not rte_rcu_qsbr_synchronize(): it spins, maybe on the CPU that a poll core waits for. */
 static void wait_for_all(void)
 {
-	uint64_t token = rte_rcu_qsbr_start(gw_grace);
+	uint64_t token = rte_rcu_qsbr_start(grace);
 
-	while (rte_rcu_qsbr_check(gw_grace, token, false) == 0)
+	while (rte_rcu_qsbr_check(grace, token, false) == 0)
 		usleep(LOOK_US);
 }
 
@@ -46,7 +53,7 @@ int rte_intr_callback_unregister(
 			RTLD_NEXT, "rte_intr_callback_unregister");
 	int ret = unregister != NULL ? unregister(intr_handle, cb, cb_arg) : -ENOTSUP;
 
-	if (gw_grace != NULL)
+	if (grace != NULL)
 		wait_for_all();
 	return ret;
 }

@@ -14,34 +14,35 @@
 /* Once per process, after EAL's start and before any poll core joins. */
 int gw_grace_init(struct gw_err *err);
 
-extern struct rte_rcu_qsbr *gw_grace;
+/* What all of them share. */
+struct rte_rcu_qsbr *gw_grace(void);
 
 /* A poll core, before its first look at a port, and after its last. */
-static inline void gw_grace_join(void)
+static inline void gw_grace_join(struct rte_rcu_qsbr *g)
 {
-	rte_rcu_qsbr_thread_register(gw_grace, rte_lcore_id());
-	rte_rcu_qsbr_thread_online(gw_grace, rte_lcore_id());
+	rte_rcu_qsbr_thread_register(g, rte_lcore_id());
+	rte_rcu_qsbr_thread_online(g, rte_lcore_id());
 }
 
-static inline void gw_grace_leave(void)
+static inline void gw_grace_leave(struct rte_rcu_qsbr *g)
 {
-	rte_rcu_qsbr_thread_offline(gw_grace, rte_lcore_id());
-	rte_rcu_qsbr_thread_unregister(gw_grace, rte_lcore_id());
+	rte_rcu_qsbr_thread_offline(g, rte_lcore_id());
+	rte_rcu_qsbr_thread_unregister(g, rte_lcore_id());
 }
 
 /* Each round, outside of all drivers. */
-static inline void gw_grace_turn(void)
+static inline void gw_grace_turn(struct rte_rcu_qsbr *g)
 {
-	rte_rcu_qsbr_quiescent(gw_grace, rte_lcore_id());
+	rte_rcu_qsbr_quiescent(g, rte_lcore_id());
 }
 
 /* Around a sleep, which no grace period waits for. */
-static inline void gw_grace_sleeps(void)
+static inline void gw_grace_sleeps(struct rte_rcu_qsbr *g)
 {
-	rte_rcu_qsbr_thread_offline(gw_grace, rte_lcore_id());
+	rte_rcu_qsbr_thread_offline(g, rte_lcore_id());
 }
 
-static inline void gw_grace_wakes(void)
+static inline void gw_grace_wakes(struct rte_rcu_qsbr *g)
 {
-	rte_rcu_qsbr_thread_online(gw_grace, rte_lcore_id());
+	rte_rcu_qsbr_thread_online(g, rte_lcore_id());
 }

@@ -234,8 +234,9 @@ int gw_port_start(struct gw_port *p, struct rte_mempool *const *rx_pool, struct 
 	/* memif's only answer, of a client. */
 	if (ret == -1 && strcmp(p->driver, "net_memif") == 0)
 		return gw_err(err, -ECONNREFUSED,
-			"port '%s': %s does not start: nobody serves its socket yet", p->name,
-			p->device);
+			"port '%s': %s does not start: its socket takes no connection (the end "
+			"with role=server starts first)",
+			p->name, p->device);
 	if (ret != 0)
 		return gw_err(err, ret, "port '%s': %s does not start: %s", p->name, p->device,
 			rte_strerror(-ret));

@@ -79,8 +79,8 @@ mtype sq_cmd = NOTHING, s_ans = NOTHING;
 bool d_up = true;
 mtype d = K_RECEIVING, d_rec = STEP_PREPARED;
 mtype r_step = STEP_NONE; /* recovery's own copy of the record's step */
-bool d_committed, d_loaded, d_stream = true, d_mapped = true, d_recorded = true;
-bool d_early, d_answered, d_unrecorded, d_timed_out, d_peer_gone, d_peer_aborts, d_hv_gone;
+bool d_committed, d_loaded, d_stream = true, d_mapped = true;
+bool d_early, d_answered, d_ended, d_unrecorded, d_timed_out, d_peer_gone, d_peer_aborts, d_hv_gone;
 bool d_tell_gone, d_tell_hv;
 mtype dq = PAUSED, dq_cmd = NOTHING, d_ans = NOTHING;
 
@@ -107,7 +107,7 @@ mtype outcome = NOTHING; /* the destination's word */
 		s == S_U_RETRYING || s == S_U_FORGETTING)
 #define D_ARMED                                                                                \
 	(d == K_READY || d == K_ALONE || d == K_STARTING_AGAIN || d == K_RUNNING ||            \
-		d == K_REFUSED || d == R_RETRYING)
+		d == K_REFUSED && !d_ended || d == R_RETRYING)
 /* In the calm neither end's timers wait for ever: they take turns. */
 #define S_TIMER (!calm || (timeout && steps < STEPS && (!s_turned || !D_ARMED)))
 #define D_TIMER (!calm || (timeout && steps < STEPS && (s_turned || !S_ARMED)))
@@ -621,10 +621,7 @@ inline dst_next() {
 			d_mapped = false;
 			d = K_U_PUNCHING
 		:: else ->
-			if
-			:: d_recorded -> d_rec = STEP_NONE
-			:: else
-			fi;
+			d_rec = STEP_NONE;
 			if
 			:: !d_answered -> d_send(ABORTED)
 			:: else
@@ -670,23 +667,19 @@ inline dst_refuse() {
 #endif
 }
 
-inline dst_leave() {
-	d_recorded = false;
-	d_answered = true;
-	dst_next()
-}
-
 inline dst_forget() {
-	d_rec = STEP_NONE;
 	d_send(ABORTED);
-	dst_leave()
+	d_ended = true
 }
 
-/* Without the source the record goes on answering. */
+/* Without the source the record goes on answering; REFUSED waits for the memory too. */
 inline dst_over_alone() {
 	if
-	:: d_peer_gone && !d_unrecorded && d == K_RUNNING -> dst_over()
-	:: d_peer_gone && !d_unrecorded && d == K_REFUSED -> dst_leave()
+	:: d == K_REFUSED && d_mapped -> skip
+	:: d == K_REFUSED && !d_mapped && d_ended ->
+		d_rec = STEP_NONE;
+		dst_over()
+	:: (d != K_REFUSED || (!d_mapped && !d_ended)) && d_peer_gone && !d_unrecorded -> dst_over()
 	:: else
 	fi
 }
@@ -703,20 +696,17 @@ inline dst_repeat(step, m) {
 }
 
 inline dst_refused() {
-	d_loaded = false;
 #ifdef BREAK_REFUSED_LATE
 	d_rec = STEP_REFUSED;
 #endif
+	d = K_REFUSED;
 	if
 	:: d_peer_aborts -> dst_forget()
 	:: else ->
-		d = K_REFUSED;
 		d_send(REFUSED);
 #ifdef BREAK_FORGETS_REFUSED
 		d_rec = STEP_NONE;
 		dst_over()
-#else
-		dst_over_alone()
 #endif
 	fi
 }
@@ -773,10 +763,12 @@ inline dst_message(m) {
 		dst_over()
 	:: d == K_RUNNING && (m == ASK || m == GO) -> d_send(RUNNING)
 	:: d == K_REFUSED && m == END ->
-		d_rec = STEP_NONE;
-		dst_leave()
-	:: d == K_REFUSED && m == ABORT -> dst_forget()
-	:: d == K_REFUSED && (m == ASK || m == GO) -> d_send(REFUSED)
+		d_ended = true;
+		dst_over_alone()
+	:: d == K_REFUSED && m == ABORT ->
+		dst_forget();
+		dst_over_alone()
+	:: d == K_REFUSED && !d_ended && (m == ASK || m == GO) -> d_send(REFUSED)
 	:: else
 	fi
 }
@@ -901,7 +893,10 @@ end:	do
 		count_step();
 		s_turned = false;
 		dst_quit() }
-	:: atomic { d_up && d == K_REFUSED && D_TIMER ->
+	:: atomic { d_up && d == K_REFUSED && d_mapped ->
+		d_mapped = false;
+		dst_over_alone() }
+	:: atomic { d_up && d == K_REFUSED && !d_ended && D_TIMER ->
 		count_step();
 		s_turned = false;
 		dst_repeat(STEP_REFUSED, REFUSED) }
@@ -1036,7 +1031,7 @@ inline d_stop() {
 	d_loaded = false;
 	d_stream = false;
 	d_mapped = false;
-	d_recorded = false;
+	d_ended = false;
 	d_early = false;
 	d_answered = false;
 	d_unrecorded = false;

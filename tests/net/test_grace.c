@@ -26,21 +26,21 @@ static struct {
 static int poll_core(void *arg)
 {
 	(void)arg;
-	gw_grace_join();
+	gw_grace_join(gw_grace());
 	while (!t.stop) {
-		gw_grace_turn();
+		gw_grace_turn(gw_grace());
 		if (t.sleeps) {
-			gw_grace_sleeps();
+			gw_grace_sleeps(gw_grace());
 			while (t.sleeps && !t.stop)
 				usleep(100);
-			gw_grace_wakes();
+			gw_grace_wakes(gw_grace());
 			continue;
 		}
 		t.entered++;
 		usleep(INSIDE_US);
 		t.left++;
 	}
-	gw_grace_leave();
+	gw_grace_leave(gw_grace());
 	return 0;
 }
 
@@ -117,8 +117,9 @@ int main(void)
 		{"grace", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	const struct gw_dp_conf conf = {
-		.n_workers = 1, .worker_cpu = {1}, .control_cpu = 0, .memory_mib = 64};
+	const struct gw_dp_conf conf = {.n_workers = 1,
+		.worker_cpu = {sysconf(_SC_NPROCESSORS_ONLN) > 1},
+		.memory_mib = 64};
 	struct gw_err err;
 
 	if (gw_eal_start(&conf, &err) != 0) {

@@ -280,9 +280,14 @@ void sim_loop_away(struct gw_loop *loop, uint64_t ns)
 
 void sim_loop_kill(struct gw_loop *loop)
 {
+	loop->dead = true;
+}
+
+/* The simulated daemon only ever dies: its threads with it. */
+void gw_job_wait_all(struct gw_loop *loop)
+{
 	struct gw_job *j;
 
-	loop->dead = true;
 	while ((j = LIST_FIRST(&loop->jobs)) != NULL) {
 		LIST_REMOVE(j, link);
 		sim_stop(&j->ev);

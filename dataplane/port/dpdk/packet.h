@@ -136,18 +136,29 @@ static inline void gw_packet_attach_ram(
 
 /* ---- ports ---- */
 
+/* memif takes a ring's address before it looks whether its peer is there, and unmaps the ring when
+ * the peer goes; the link is the first thing that it takes down then, and the last one that comes
+ * up. With the wait that follows (grace.h) nobody is left in a ring that is gone. */
+static inline bool gw_port_mapped(const struct gw_port *port)
+{
+	struct rte_eth_link link;
+
+	return port->memif_rsize == 0 || (rte_eth_link_get_nowait(port->ethdev, &link) == 0 &&
+						 link.link_status == RTE_ETH_LINK_UP);
+}
+
 /* Up to n received packets; the caller owns them. */
 static inline uint16_t gw_port_receive(
 	const struct gw_port *port, uint16_t queue, gw_packet **p, uint16_t n)
 {
-	return rte_eth_rx_burst(port->ethdev, queue, p, n);
+	return gw_port_mapped(port) ? rte_eth_rx_burst(port->ethdev, queue, p, n) : 0;
 }
 
 /* Gives up to n packets away; those that were taken, the first of them, are the driver's. */
 static inline uint16_t gw_port_transmit(
 	const struct gw_port *port, uint16_t queue, gw_packet **p, uint16_t n)
 {
-	return rte_eth_tx_burst(port->ethdev, queue, p, n);
+	return gw_port_mapped(port) ? rte_eth_tx_burst(port->ethdev, queue, p, n) : 0;
 }
 
 /* Whether the link is up, and its rate (layer 1; 0: it does not say). False: the port does not

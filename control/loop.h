@@ -42,9 +42,9 @@ void gw_timer_free(struct gw_timer **timer);
  * the loop had then), then done(arg) on the control thread. cancel asks: work polls
  * gw_job_cancelled(); done is still called (gw_job_wait_all() calls it for what still runs, and so
  * does gw_loop_free()). The job is gone once done returns. NULL where no thread can be had. */
-uint32_t gw_job_cpus(const struct gw_loop *loop); /* that jobs may run on */
 struct gw_job *gw_job_start(struct gw_loop *loop, void (*work)(struct gw_job *job, void *arg),
         void (*done)(void *arg), void *arg);
 void gw_job_cancel(struct gw_job *job);
 bool gw_job_cancelled(const struct gw_job *job); /* any thread */
 void gw_job_wait_all(struct gw_loop *loop);      /* none runs any more, and each is done */
+uint32_t gw_job_cpus(const struct gw_loop *loop); /* that jobs may run on */

@@ -19,7 +19,7 @@
  */
 #define STEP_BYTES (4ull << 20)
 #define LOOK_BYTES (64ull << 20) /* by a scan that changes nothing */
-#define LIFT_BYTES (16ull << 20)
+#define LIFT_BYTES (16ull << 20) /* the breaths are a fifth of the whole */
 #define BREATH_US 50u
 
 struct gw_uffd_source {

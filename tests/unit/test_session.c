@@ -651,6 +651,14 @@ static void test_resolution_words(void)
 	CU_ASSERT_EQUAL(gw_resolution_parse("", &r), -EINVAL);
 }
 
+/* READY, and its hypervisor is gone before GO; how the record of the refusal went. */
+static void sink_refuses(int recorded)
+{
+	sink_to("READY");
+	d(GW_EV_HV_GONE, -EPIPE, 0);
+	d(GW_EV_RECORDED, recorded, 0);
+}
+
 static void test_refused(void)
 {
 	source_to("GONE");
@@ -685,9 +693,7 @@ static void test_refused(void)
 	CU_ASSERT(did(GW_DO_FINISH));
 
 	/* Nor does the memory wait for the source. */
-	sink_to("READY");
-	d(GW_EV_HV_GONE, -EPIPE, 0);
-	d(GW_EV_RECORDED, 0, 0);
+	sink_refuses(0);
 	d(GW_EV_QUIT_DONE, 0, 0);
 	d(GW_EV_PUNCHED, 0, 0);
 	CU_ASSERT(!did(GW_DO_FINISH));
@@ -698,9 +704,7 @@ static void test_refused(void)
 	CU_ASSERT(did(GW_DO_FINISH));
 
 	/* The source comes back meanwhile. */
-	sink_to("READY");
-	d(GW_EV_HV_GONE, -EPIPE, 0);
-	d(GW_EV_RECORDED, 0, 0);
+	sink_refuses(0);
 	d(GW_EV_PEER_GONE, 0, 0);
 	d(GW_EV_QUIT_DONE, 0, 0);
 	CU_ASSERT(!did(GW_DO_FINISH));
@@ -746,9 +750,7 @@ static void test_taken_resume_is_no_refusal(void)
 /* The source gave up while the destination was refusing: nobody will say END. */
 static void test_abort_while_refusing(void)
 {
-	sink_to("READY");
-	d(GW_EV_HV_GONE, -EPIPE, 0);
-	d(GW_EV_RECORDED, 0, 0);
+	sink_refuses(0);
 	d(GW_EV_PEER_ABORTS, 0, 0);
 	d(GW_EV_QUIT_DONE, 0, 0);
 	CU_ASSERT(did(GW_DO_SEND_ABORTED));
@@ -785,9 +787,7 @@ static void test_outcome_without_record(void)
 	outcome_without_record(GW_STEP_RUNNING, GW_DO_SEND_RUNNING);
 	CU_ASSERT(did(GW_DO_FINISH));
 
-	sink_to("READY");
-	d(GW_EV_HV_GONE, -EPIPE, 0);
-	d(GW_EV_RECORDED, -ENOSPC, 0);
+	sink_refuses(-ENOSPC);
 	d(GW_EV_QUIT_DONE, 0, 0);
 	CU_ASSERT(did(GW_DO_SEND_REFUSED));
 	d(GW_EV_PUNCHED, 0, 0);
